@@ -1,0 +1,169 @@
+import type { DoctorCheck } from '../doctor.ts';
+import type { EgressDecision, EgressPolicy } from '../egress.ts';
+
+export type DriverName = 'bubblewrap' | 'container' | 'kubernetes' | 'fake';
+
+/** What a sandbox may use. A driver that cannot hold one of them says so in its probe (`docs/threat-model.md`). */
+export interface SandboxLimits {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly processes: number;
+  readonly openFiles: number;
+  /** Largest single file. */
+  readonly fileBytes: number;
+  /** All that lies in the workspace, home and tmp together. */
+  readonly diskBytes: number;
+}
+
+export interface SandboxSpec {
+  /** Unique for ever; names directories and processes, so `[a-z0-9-]` only. */
+  readonly id: string;
+  readonly runId: string;
+  /** `work`: the agent's; `verify`: one in which no agent has acted. */
+  readonly purpose: 'work' | 'verify';
+  /** The owner's epoch; sandboxd refuses a lower one. */
+  readonly epoch: number;
+  readonly limits: SandboxLimits;
+  /** Added to the sandbox's own clean environment (PATH, HOME, proxies …); nothing of the worker's is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly egress: EgressPolicy;
+}
+
+/** Enough to find a sandbox again after the worker died; stored in the log, so it holds no secret. */
+export interface SandboxRef {
+  readonly id: string;
+  readonly driver: DriverName;
+  /** Changes when sandboxd restarts: then nothing of its journal is left. */
+  readonly bootId: string;
+  /** The driver's own address: a directory, a container id, a pod UID. */
+  readonly address: string;
+}
+
+export interface ExecRequest {
+  /** The call's id; the same id and request attaches to the running or finished call instead of repeating it. */
+  readonly id: string;
+  readonly command: { readonly argv: readonly string[] } | { readonly script: string };
+  /** Absolute, or relative to `/workspace`. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+  readonly pty?: { readonly columns: number; readonly rows: number };
+  readonly timeoutMs: number;
+  /** After this many bytes output is cut (`truncated`) or, with `block`, the command waits for its reader. */
+  readonly maxOutputBytes: number;
+  readonly overflow: 'truncate' | 'block';
+}
+
+export interface OutputChunk {
+  /** Position of the record in the call's output log; pass the end of the last one to resume. */
+  readonly offset: number;
+  readonly nextOffset: number;
+  readonly stream: 'stdout' | 'stderr';
+  readonly data: Uint8Array;
+}
+
+export type ExecResult =
+  | {
+      readonly kind: 'exited';
+      /** Null when a signal ended it. */
+      readonly exitCode: number | null;
+      readonly signal: string | null;
+      readonly timedOut: boolean;
+      /** True when the memory limit ended it. */
+      readonly outOfMemory: boolean;
+      readonly truncated: boolean;
+      readonly durationMs: number;
+    }
+  /** The process that ran it is gone (`runner`), or all of the sandbox is: whether it finished is unknown. */
+  | { readonly kind: 'lost'; readonly what: 'runner' | 'sandbox' };
+
+export interface ExecOptions {
+  /** Stops watching (the command goes on in the sandbox; exec with the same id attaches again). */
+  readonly signal: AbortSignal;
+  /** Called in order; the next chunk waits for the promise, and with it, within bounds, the command. */
+  readonly onOutput?: (chunk: OutputChunk) => void | Promise<void>;
+  /** Where to resume the output; 0 is the beginning. */
+  readonly fromOffset?: number;
+}
+
+export interface FileStat {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+  readonly bytes: number;
+  readonly mode: number;
+  readonly modifiedMs: number;
+}
+
+export interface SandboxStats {
+  readonly diskBytes: number;
+  readonly diskLimitBytes: number;
+  readonly memoryBytes: number;
+  readonly processes: number;
+}
+
+/**
+ * One live sandbox. Everything in it is hostile: bytes that come back are data. Operations on a lost sandbox
+ * throw `SANDBOX_LOST`; `exec` answers `lost` instead. Paths are absolute or relative to `/workspace`, and are
+ * resolved inside the sandbox.
+ */
+export interface Sandbox {
+  readonly ref: SandboxRef;
+  /** Resolves once, when the sandbox is gone for good, with the reason as a code of the registry. */
+  readonly lost: Promise<{ readonly code: string; readonly sentence: string }>;
+
+  /** Runs a command, or attaches to it. Rejects with the signal's reason when watching was stopped. */
+  exec(request: ExecRequest, options: ExecOptions): Promise<ExecResult>;
+  /** Ends the whole process tree of a call. Unknown or finished calls are fine. */
+  kill(callId: string, signal?: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Types into a running call's standard input; `null` closes it. */
+  writeStdin(callId: string, data: Uint8Array | null): Promise<void>;
+  /** The calls the sandbox still remembers. */
+  calls(): Promise<ReadonlyArray<{ readonly id: string; readonly running: boolean }>>;
+  /** Drops a finished call and its output from the sandbox's journal. */
+  forget(callId: string): Promise<void>;
+
+  /** Up to `length` bytes from `offset`; fewer at the end. @throws BerthError `FILE_NOT_FOUND` */
+  read(path: string, options?: { offset?: number; length?: number; signal?: AbortSignal }): Promise<Uint8Array>;
+  /** The whole file, chunk by chunk, with back-pressure. */
+  readStream(path: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Replaces the file (temporary file and rename) and creates missing directories. */
+  write(
+    path: string,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: { mode?: number; signal?: AbortSignal },
+  ): Promise<void>;
+  /** Null when there is nothing. Symbolic links are not followed. */
+  stat(path: string): Promise<FileStat | null>;
+  list(path: string): Promise<ReadonlyArray<{ readonly name: string; readonly stat: FileStat }>>;
+  remove(path: string): Promise<void>;
+  stats(): Promise<SandboxStats>;
+
+  /** Replaces the egress policy for connections opened from now on; open ones that it forbids are reset. */
+  setEgress(policy: EgressPolicy): void;
+  /** Called for every decision of the egress policy. */
+  onEgress(listener: (decision: EgressDecision) => void): void;
+
+  /** Lets go of the sandbox and leaves it, with its commands, to the next owner. */
+  detach(): Promise<void>;
+  /** Ends everything in it and removes what it left on this machine. Idempotent. */
+  destroy(): Promise<void>;
+}
+
+/**
+ * Makes and finds sandboxes. A driver that cannot honour what a spec asks refuses with a code; it never runs
+ * with less.
+ */
+export interface SandboxDriver {
+  readonly name: DriverName;
+  /** What works here and how limits are held; `ok` when sandboxes can be made. */
+  probe(signal?: AbortSignal): Promise<{ readonly ok: boolean; readonly checks: readonly DoctorCheck[] }>;
+  create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
+  /**
+   * Finds a sandbox made earlier, maybe by a worker that died.
+   * @returns null when it is gone or restarted (its `bootId` differs): its calls are interrupted.
+   */
+  attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null>;
+  /** Every sandbox of this installation, for the reconciler. */
+  list(): Promise<ReadonlyArray<{ readonly id: string; readonly runId: string; readonly createdMs: number }>>;
+  /** Removes one by id, whoever made it. Idempotent. */
+  destroy(id: string): Promise<void>;
+}
