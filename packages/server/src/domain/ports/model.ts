@@ -101,7 +101,11 @@ export interface Model {
     options: {
       readonly signal: AbortSignal;
       readonly onFrame?: (frame: ModelFrame) => void;
-      readonly onRetry?: (retry: { readonly code: string; readonly waitMs: number; readonly attempt: number }) => void;
+      readonly onRetry?: (retry: {
+        readonly code: string;
+        readonly waitMs: number;
+        readonly attempt: number;
+      }) => void;
     },
   ): Promise<ModelAnswer>;
 }

@@ -122,7 +122,10 @@ export interface Sandbox {
   forget(callId: string): Promise<void>;
 
   /** Up to `length` bytes from `offset`; fewer at the end. @throws BerthError `FILE_NOT_FOUND` */
-  read(path: string, options?: { offset?: number; length?: number; signal?: AbortSignal }): Promise<Uint8Array>;
+  read(
+    path: string,
+    options?: { offset?: number; length?: number; signal?: AbortSignal },
+  ): Promise<Uint8Array>;
   /** The whole file, chunk by chunk, with back-pressure. */
   readStream(path: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /** Replaces the file (temporary file and rename) and creates missing directories. */

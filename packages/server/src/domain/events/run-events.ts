@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { blueprintSchema, blueprintSourceSchema } from '../blueprint.ts';
+import { runLimitsSchema } from '../limits.ts';
+import { outcomes } from '../status.ts';
+import { runOptionsSchema } from '../task.ts';
+import { event } from './definition.ts';
+
+/** The life of the run itself. */
+export const runEvents = {
+  'run.created': event(
+    'normal',
+    z.object({
+      taskId: z.string(),
+      projectId: z.string(),
+      repository: z.string(),
+      title: z.string(),
+      text: z.string(),
+      branch: z.string(),
+      attempt: z.number(),
+      options: runOptionsSchema,
+    }),
+    (data) => `created: ${data.title}`,
+  ),
+  'run.owned': event(
+    'low',
+    z.object({ worker: z.string(), epoch: z.number() }),
+    (data) => `owned by ${data.worker}`,
+  ),
+  /** The base is pinned and the blueprint chosen; from here on the plan does not change. */
+  'run.planned': event(
+    'normal',
+    z.object({
+      base: z.object({ ref: z.string(), commit: z.string() }),
+      blueprint: blueprintSchema,
+      source: blueprintSourceSchema,
+      limits: runLimitsSchema,
+      /** Models by slot, as shown; empty when the blueprint needs none. */
+      models: z.record(z.string(), z.array(z.string())),
+      simulated: z.boolean(),
+    }),
+    (data) =>
+      `planned on ${data.base.ref} (${data.base.commit.slice(0, 10)}), blueprint ${data.blueprint.name}`,
+  ),
+  'run.paused': event(
+    'high',
+    z.object({ by: z.string(), reason: z.string() }),
+    (data) => `paused: ${data.reason}`,
+  ),
+  'run.resumed': event(
+    'high',
+    z.object({ by: z.string(), limits: runLimitsSchema.partial() }),
+    (data) => `resumed by ${data.by}`,
+  ),
+  'run.cancel-requested': event('high', z.object({ by: z.string() }), (data) => `cancelled by ${data.by}`),
+  /** A worker died or let go, and another (or itself, restarted) goes on. */
+  'run.recovered': event(
+    'normal',
+    z.object({ interruptedCalls: z.array(z.string()) }),
+    () => 'goes on after an interruption',
+  ),
+  'run.ended': event(
+    'high',
+    z.object({
+      outcome: z.enum(outcomes),
+      code: z.string().nullable(),
+      sentence: z.string(),
+      next: z.string().nullable(),
+    }),
+    (data) => `${data.outcome.replace('_', ' ')}: ${data.sentence}`,
+  ),
+  'message.received': event(
+    'high',
+    z.object({
+      messageId: z.string(),
+      by: z.string(),
+      text: z.string(),
+      mode: z.enum(['now', 'after_step']),
+    }),
+    (data) => `${data.by}: ${data.text}`,
+  ),
+  'limit.warned': event(
+    'high',
+    z.object({ limit: z.string(), used: z.number(), cap: z.number(), percent: z.number() }),
+    (data) => `${data.percent} % of limit ${data.limit} used`,
+  ),
+};

@@ -1,0 +1,187 @@
+import { z } from 'zod';
+import { event } from './definition.ts';
+
+const text = (value: string, most = 100): string => {
+  const line = value.replaceAll(/\s+/g, ' ').trim();
+  return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
+};
+
+export const stepOutcomeSchema = z.enum(['passed', 'failed', 'skipped', 'interrupted']);
+
+export const commandResultSchema = z.object({
+  exitCode: z.number().nullable(),
+  signal: z.string().nullable(),
+  timedOut: z.boolean(),
+  outOfMemory: z.boolean(),
+  truncated: z.boolean(),
+  /** Null unless the command's process was lost; then the exit code is unknown. */
+  lost: z.enum(['runner', 'sandbox']).nullable(),
+  durationMs: z.number(),
+});
+export type CommandResult = z.infer<typeof commandResultSchema>;
+
+/** Steps, sandboxes, commands and checkpoints. */
+export const workEvents = {
+  'step.started': event(
+    'normal',
+    z.object({
+      /** `<index>:<kind>` for the first visit of a step, `<index>:<kind>#<round>` in repair rounds. */
+      key: z.string(),
+      kind: z.string(),
+      round: z.number(),
+    }),
+    (data) => (data.round === 0 ? data.kind : `${data.kind}, round ${data.round}`),
+  ),
+  'step.ended': event(
+    'normal',
+    z.object({
+      key: z.string(),
+      kind: z.string(),
+      outcome: stepOutcomeSchema,
+      code: z.string().nullable(),
+      sentence: z.string(),
+      durationMs: z.number(),
+    }),
+    (data) => `${data.kind} ${data.outcome}: ${text(data.sentence)}`,
+  ),
+  'context.prefetched': event(
+    'normal',
+    z.object({
+      items: z.array(
+        z.object({
+          kind: z.enum(['rules', 'map', 'file', 'task', 'link']),
+          path: z.string(),
+          text: z.string(),
+          /** Where it comes from: the base commit, the task … Never the branch under work. */
+          provenance: z.string(),
+        }),
+      ),
+    }),
+    (data) => data.items.map((item) => item.path).join(', '),
+  ),
+  'sandbox.created': event(
+    'normal',
+    z.object({
+      purpose: z.enum(['work', 'verify']),
+      ref: z.object({
+        id: z.string(),
+        driver: z.enum(['bubblewrap', 'container', 'kubernetes', 'fake']),
+        bootId: z.string(),
+        address: z.string(),
+      }),
+      durationMs: z.number(),
+      /** The checkpoint it was filled from; null: from the base commit. */
+      restoredFrom: z.string().nullable(),
+    }),
+    (data) => `${data.purpose} sandbox ready (${data.ref.driver})`,
+  ),
+  'sandbox.lost': event(
+    'high',
+    z.object({ purpose: z.enum(['work', 'verify']), id: z.string(), code: z.string(), sentence: z.string() }),
+    (data) => `${data.purpose} sandbox lost: ${data.sentence}`,
+  ),
+  'sandbox.destroyed': event(
+    'low',
+    z.object({ purpose: z.enum(['work', 'verify']), id: z.string() }),
+    (data) => `${data.purpose} sandbox removed`,
+  ),
+  'egress.decided': event(
+    'low',
+    z.object({
+      host: z.string(),
+      port: z.number(),
+      allowed: z.boolean(),
+      reason: z.string(),
+      bytesUp: z.number(),
+      bytesDown: z.number(),
+    }),
+    (data) => `${data.host}:${data.port} ${data.allowed ? 'allowed' : 'DENIED'} (${data.reason})`,
+  ),
+  /** Recorded before the command is sent; its id makes sandboxd attach instead of repeating. */
+  'command.started': event(
+    'normal',
+    z.object({
+      id: z.string(),
+      sandboxId: z.string(),
+      step: z.string(),
+      purpose: z.enum(['setup', 'format', 'lint', 'test', 'build', 'fix', 'baseline', 'other']),
+      name: z.string(),
+      command: z.string(),
+    }),
+    (data) => `$ ${text(data.command)}`,
+  ),
+  'command.ended': event(
+    'normal',
+    z.object({
+      id: z.string(),
+      result: commandResultSchema,
+      /** Blob of the whole output (stdout and stderr as they came), null when there was none. */
+      output: z.string().nullable(),
+      outputBytes: z.number(),
+      /** The last 4 KiB as text, for people. */
+      tail: z.string(),
+    }),
+    (data) =>
+      data.result.lost === null
+        ? `exit ${data.result.exitCode ?? data.result.signal ?? '?'}`
+        : `lost with its ${data.result.lost}`,
+  ),
+  'check.judged': event(
+    'high',
+    z.object({
+      step: z.string(),
+      name: z.string(),
+      kind: z.string(),
+      commandId: z.string(),
+      command: z.string(),
+      exitCode: z.number().nullable(),
+      durationMs: z.number(),
+      tree: z.string(),
+      /** `preexisting`: it failed in the same way before the agent began, and is not held against it. */
+      verdict: z.enum(['passed', 'failed', 'preexisting']),
+      /** The failing part of the output, for the repair round and for people. */
+      failure: z.string().nullable(),
+    }),
+    (data) => `${data.name} ${data.verdict}`,
+  ),
+  'checkpoint.saved': event(
+    'low',
+    z.object({
+      id: z.string(),
+      /** The git tree of the working copy. */
+      tree: z.string(),
+      /** The git tree a proposal would carry: without ignored files. */
+      proposalTree: z.string(),
+      /** Pack with the tree, against the base commit. */
+      blob: z.string(),
+      bytes: z.number(),
+      files: z.number(),
+      added: z.number(),
+      removed: z.number(),
+    }),
+    (data) => `checkpoint ${data.tree.slice(0, 10)}`,
+  ),
+  'proposal.made': event(
+    'high',
+    z.object({
+      commit: z.string(),
+      tree: z.string(),
+      base: z.string(),
+      branch: z.string(),
+      files: z.number(),
+      added: z.number(),
+      removed: z.number(),
+    }),
+    (data) => `proposal ${data.commit.slice(0, 10)}: ${data.files} files +${data.added} -${data.removed}`,
+  ),
+  'proposal.pushed': event(
+    'normal',
+    z.object({ branch: z.string(), commit: z.string() }),
+    (data) => `pushed ${data.branch}`,
+  ),
+  'proposal.opened': event(
+    'high',
+    z.object({ number: z.number(), url: z.string(), draft: z.boolean(), head: z.string() }),
+    (data) => `${data.draft ? 'draft pull request' : 'pull request'} #${data.number}`,
+  ),
+};

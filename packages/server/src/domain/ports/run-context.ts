@@ -1,0 +1,87 @@
+import type { Command } from '../blueprint.ts';
+import type { CommandResult, EventType, StoredEvent } from '../events/index.ts';
+import type { EgressPolicy } from '../egress.ts';
+import type { RunLimits, RunUse } from '../limits.ts';
+import type { RunState } from '../run-state.ts';
+import type { Blobs } from './blobs.ts';
+import type { Clock } from './clock.ts';
+import type { EventSink } from './event-sink.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** Reading the run's own log. */
+export interface RunLog {
+  /** The fold of everything appended so far. */
+  state(): RunState;
+  /** Entries in order, optionally of some types only or after a `seq`. */
+  events(filter?: { afterSeq?: number; types?: readonly EventType[] }): Promise<readonly StoredEvent[]>;
+}
+
+/** Money, tokens and calls, reserved before they are spent. One gate belongs to one run. */
+export interface LimitsGate {
+  /**
+   * Reserves the upper bound of one model call in one statement.
+   * @throws BerthError `LIMIT_COST`, `LIMIT_TOKENS`, `LIMIT_STEPS`, `DATABASE_UNAVAILABLE`: do not call the model
+   */
+  reserve(request: { callId: string; costUsd: number; tokens: number }): Promise<void>;
+  /** Replaces the reservation by what was really used. Idempotent by call id. */
+  settle(request: { callId: string; costUsd: number; tokens: number }): Promise<void>;
+  /** Settles at the full reservation: the call may have been billed, but its answer was never seen. */
+  forfeit(callId: string): Promise<void>;
+  remaining(): Promise<{ readonly caps: RunLimits; readonly used: RunUse; readonly reservedUsd: number }>;
+}
+
+export interface CommandOutcome {
+  readonly id: string;
+  readonly result: CommandResult;
+  /** Blob of the whole output, or null when there was none. */
+  readonly output: string | null;
+  readonly outputBytes: number;
+  readonly tail: string;
+}
+
+export interface DurableCommand {
+  /**
+   * Unique within the run and the same after a restart, e.g. `2:check#1/lint`. When the log already holds its
+   * end, that is the answer; when it holds its start, the sandbox is asked to attach.
+   */
+  readonly id: string;
+  readonly step: string;
+  readonly purpose: 'setup' | 'format' | 'lint' | 'test' | 'build' | 'fix' | 'baseline' | 'other';
+  readonly name: string;
+  readonly command: Command;
+  /** Positional arguments of the script (`"$@"`). */
+  readonly args?: readonly string[];
+}
+
+/** The run's sandboxes and what is done in them so that it survives a crash. */
+export interface Workbench {
+  /** The repository's directory in the sandbox: `/workspace/repo`. */
+  readonly repositoryPath: string;
+  /**
+   * The live sandbox of that purpose: attached again after a crash, or a new one filled with the repository and
+   * the last checkpoint. `verify` is always filled from the proposed tree alone.
+   */
+  sandbox(purpose: 'work' | 'verify'): Promise<Sandbox>;
+  /** Runs one deterministic command durably; runs it anew (with a new attempt) when its sandbox was lost. */
+  command(purpose: 'work' | 'verify', command: DurableCommand): Promise<CommandOutcome>;
+  setEgress(purpose: 'work' | 'verify', policy: EgressPolicy): Promise<void>;
+  /** Asks for a checkpoint soon; requests are coalesced and never wait. */
+  checkpointSoon(): void;
+  /** Saves the working tree now and answers once it is durable. */
+  checkpoint(): Promise<{ readonly tree: string; readonly proposalTree: string }>;
+  /** Ends a sandbox that is no longer needed. */
+  release(purpose: 'work' | 'verify'): Promise<void>;
+}
+
+/** What every step gets. */
+export interface RunContext {
+  readonly runId: string;
+  readonly clock: Clock;
+  /** Aborted with a `BerthError` on pause, cancel, time limit, loss of ownership or shutdown: just let it through. */
+  readonly signal: AbortSignal;
+  readonly events: EventSink;
+  readonly log: RunLog;
+  readonly blobs: Blobs;
+  readonly limits: LimitsGate;
+  readonly workbench: Workbench;
+}

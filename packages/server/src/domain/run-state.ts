@@ -1,0 +1,279 @@
+import type { Blueprint, BlueprintSource } from './blueprint.ts';
+import type { CommandResult, EventData, StoredEvent } from './events/index.ts';
+import type { RunLimits } from './limits.ts';
+import type { SandboxRef } from './ports/sandbox.ts';
+import type { Outcome } from './status.ts';
+
+export interface StepRecord {
+  readonly key: string;
+  readonly kind: string;
+  readonly round: number;
+  readonly state: 'running' | 'passed' | 'failed' | 'skipped' | 'interrupted';
+  readonly code: string | null;
+  readonly sentence: string;
+  readonly startedAt: string;
+  readonly durationMs: number | null;
+  readonly costUsd: number;
+}
+
+export interface CommandRecord {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly step: string;
+  /** Null while it runs. */
+  readonly end: {
+    readonly result: CommandResult;
+    readonly output: string | null;
+    readonly outputBytes: number;
+    readonly tail: string;
+  } | null;
+}
+
+export type CheckVerdict = EventData<'check.judged'>;
+export type Checkpoint = EventData<'checkpoint.saved'>;
+
+/**
+ * A run, folded from its log. It holds what decisions need and what lists show; the conversation with the model
+ * is folded apart (`agent/conversation`), so that a waiting run stays small.
+ */
+export interface RunState {
+  readonly runId: string;
+  readonly seq: number;
+  readonly created: EventData<'run.created'> | null;
+  readonly createdAt: string | null;
+  readonly lastEventAt: string | null;
+  readonly plan: {
+    readonly base: { readonly ref: string; readonly commit: string };
+    readonly blueprint: Blueprint;
+    readonly source: BlueprintSource;
+    readonly limits: RunLimits;
+    readonly models: Readonly<Record<string, readonly string[]>>;
+    readonly simulated: boolean;
+  } | null;
+  readonly paused: { readonly by: string; readonly reason: string; readonly at: string } | null;
+  readonly cancelRequestedBy: string | null;
+  readonly ended: {
+    readonly outcome: Outcome;
+    readonly code: string | null;
+    readonly sentence: string;
+    readonly next: string | null;
+    readonly at: string;
+  } | null;
+  readonly steps: readonly StepRecord[];
+  readonly commands: Readonly<Record<string, CommandRecord>>;
+  readonly sandboxes: Readonly<Record<'work' | 'verify', SandboxRef | null>>;
+  readonly checkpoint: Checkpoint | null;
+  readonly checks: readonly CheckVerdict[];
+  readonly agentFinish: EventData<'agent.finished'> | null;
+  readonly proposal: EventData<'proposal.made'> | null;
+  readonly pushed: EventData<'proposal.pushed'> | null;
+  readonly pullRequest: EventData<'proposal.opened'> | null;
+  readonly use: {
+    readonly costUsd: number;
+    readonly inputTokens: number;
+    readonly outputTokens: number;
+    readonly cachedTokens: number;
+    readonly modelCalls: number;
+    /** Time in which the run was neither paused nor without an owner, up to the last event. */
+    readonly activeMs: number;
+  };
+  /** Model and tool calls recorded as begun and not as ended. */
+  readonly open: readonly {
+    readonly kind: 'model' | 'tool';
+    readonly id: string;
+    readonly title: string;
+    readonly at: string;
+  }[];
+}
+
+export function emptyRunState(runId: string): RunState {
+  return {
+    runId,
+    seq: 0,
+    created: null,
+    createdAt: null,
+    lastEventAt: null,
+    plan: null,
+    paused: null,
+    cancelRequestedBy: null,
+    ended: null,
+    steps: [],
+    commands: {},
+    sandboxes: { work: null, verify: null },
+    checkpoint: null,
+    checks: [],
+    agentFinish: null,
+    proposal: null,
+    pushed: null,
+    pullRequest: null,
+    use: { costUsd: 0, inputTokens: 0, outputTokens: 0, cachedTokens: 0, modelCalls: 0, activeMs: 0 },
+    open: [],
+  };
+}
+
+/** One more entry. Pure; the whole state of a run is this over its log. */
+export function fold(state: RunState, entry: StoredEvent): RunState {
+  const next = applyOne({ ...state, use: timed(state, entry) }, entry);
+  return { ...next, seq: entry.seq, lastEventAt: entry.at };
+}
+
+export function foldAll(runId: string, entries: Iterable<StoredEvent>): RunState {
+  let state = emptyRunState(runId);
+  for (const entry of entries) state = fold(state, entry);
+  return state;
+}
+
+/** Counts the time since the last entry, except across a pause or a change of owner. A clock that jumps counts zero. */
+function timed(state: RunState, entry: StoredEvent): RunState['use'] {
+  const idle =
+    state.paused !== null ||
+    entry.type === 'run.owned' ||
+    entry.type === 'run.resumed' ||
+    state.lastEventAt === null;
+  const elapsedMs = idle ? 0 : Date.parse(entry.at) - Date.parse(state.lastEventAt);
+  return { ...state.use, activeMs: state.use.activeMs + Math.min(Math.max(elapsedMs, 0), 3_600_000) };
+}
+
+function applyOne(state: RunState, entry: StoredEvent): RunState {
+  switch (entry.type) {
+    case 'run.created':
+      return { ...state, created: entry.data, createdAt: entry.at };
+    case 'run.planned':
+      return { ...state, plan: entry.data };
+    case 'run.paused':
+      return { ...state, paused: { by: entry.data.by, reason: entry.data.reason, at: entry.at } };
+    case 'run.resumed':
+      return {
+        ...state,
+        paused: null,
+        ended: null,
+        cancelRequestedBy: null,
+        steps: state.ended === null ? state.steps : reopened(state.steps),
+        agentFinish: state.ended === null ? state.agentFinish : null,
+        plan:
+          state.plan === null
+            ? null
+            : { ...state.plan, limits: { ...state.plan.limits, ...withoutUndefined(entry.data.limits) } },
+      };
+    case 'run.cancel-requested':
+      return { ...state, cancelRequestedBy: entry.data.by };
+    case 'run.ended':
+      return { ...state, ended: { ...entry.data, at: entry.at }, open: [] };
+    case 'step.started':
+      return {
+        ...state,
+        steps: [
+          ...state.steps.filter((step) => step.key !== entry.data.key),
+          {
+            ...entry.data,
+            state: 'running',
+            code: null,
+            sentence: '',
+            startedAt: entry.at,
+            durationMs: null,
+            costUsd: 0,
+          },
+        ],
+      };
+    case 'step.ended': {
+      const { key, outcome, code, sentence, durationMs } = entry.data;
+      return {
+        ...state,
+        steps: state.steps.map((step) =>
+          step.key === key ? { ...step, state: outcome, code, sentence, durationMs } : step,
+        ),
+      };
+    }
+    case 'command.started': {
+      const { id, sandboxId, step } = entry.data;
+      return { ...state, commands: { ...state.commands, [id]: { id, sandboxId, step, end: null } } };
+    }
+    case 'command.ended': {
+      const { id, result, output, outputBytes, tail } = entry.data;
+      const command = state.commands[id];
+      if (command === undefined) return state;
+      return {
+        ...state,
+        commands: { ...state.commands, [id]: { ...command, end: { result, output, outputBytes, tail } } },
+      };
+    }
+    case 'sandbox.created':
+      return { ...state, sandboxes: { ...state.sandboxes, [entry.data.purpose]: entry.data.ref } };
+    case 'sandbox.lost':
+    case 'sandbox.destroyed':
+      if (state.sandboxes[entry.data.purpose]?.id !== entry.data.id) return state;
+      return { ...state, sandboxes: { ...state.sandboxes, [entry.data.purpose]: null } };
+    case 'check.judged':
+      return { ...state, checks: [...state.checks, entry.data] };
+    case 'checkpoint.saved':
+      return { ...state, checkpoint: entry.data };
+    case 'proposal.made':
+      return { ...state, proposal: entry.data, pushed: null };
+    case 'proposal.pushed':
+      return { ...state, pushed: entry.data };
+    case 'proposal.opened':
+      return { ...state, pullRequest: entry.data };
+    case 'agent.briefed':
+      return { ...state, agentFinish: null };
+    case 'agent.finished':
+      return { ...state, agentFinish: entry.data };
+    case 'model.requested':
+      return opened(state, { kind: 'model', id: entry.data.callId, title: entry.data.model, at: entry.at });
+    case 'model.answered':
+      return spent(closed(state, entry.data.callId), entry.data);
+    case 'model.failed':
+      return closed(state, entry.data.callId);
+    case 'tool.started':
+      return opened(state, { kind: 'tool', id: entry.data.id, title: entry.data.name, at: entry.at });
+    case 'tool.ended':
+      return closed(state, entry.data.id);
+    case 'run.owned':
+    case 'run.recovered':
+    case 'message.received':
+    case 'limit.warned':
+    case 'context.prefetched':
+    case 'egress.decided':
+    case 'agent.told':
+    case 'agent.condensed':
+    case 'model.retried':
+    case 'tool.planned':
+      return state;
+  }
+}
+
+/** A run that goes on after its end (a raised limit, say) does its last step again; everything before it stands. */
+function reopened(steps: readonly StepRecord[]): StepRecord[] {
+  return steps.filter((step) => step.state === 'passed' || step.state === 'skipped' || step.kind === 'check');
+}
+
+function opened(state: RunState, call: RunState['open'][number]): RunState {
+  return { ...state, open: [...state.open.filter((other) => other.id !== call.id), call] };
+}
+
+function closed(state: RunState, id: string): RunState {
+  return { ...state, open: state.open.filter((call) => call.id !== id) };
+}
+
+function spent(state: RunState, answer: EventData<'model.answered'>): RunState {
+  const { use } = state;
+  return {
+    ...state,
+    steps: state.steps.map((step) =>
+      step.key === answer.step ? { ...step, costUsd: step.costUsd + answer.costUsd } : step,
+    ),
+    use: {
+      ...use,
+      costUsd: use.costUsd + answer.costUsd,
+      inputTokens: use.inputTokens + answer.usage.inputTokens,
+      outputTokens: use.outputTokens + answer.usage.outputTokens,
+      cachedTokens: use.cachedTokens + answer.usage.cachedInputTokens,
+      modelCalls: use.modelCalls + 1,
+    },
+  };
+}
+
+function withoutUndefined<T extends object>(value: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [Key in keyof T]?: Exclude<T[Key], undefined>;
+  };
+}
