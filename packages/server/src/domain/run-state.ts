@@ -2,6 +2,7 @@ import type { Blueprint, BlueprintSource } from './blueprint.ts';
 import type { CommandResult, EventData, StoredEvent } from './events/index.ts';
 import type { RunLimits } from './limits.ts';
 import type { SandboxRef } from './ports/sandbox.ts';
+import type { SandboxPurpose } from './purpose.ts';
 import type { Outcome } from './status.ts';
 
 export interface StepRecord {
@@ -61,7 +62,7 @@ export interface RunState {
   } | null;
   readonly steps: readonly StepRecord[];
   readonly commands: Readonly<Record<string, CommandRecord>>;
-  readonly sandboxes: Readonly<Record<'work' | 'verify', SandboxRef | null>>;
+  readonly sandboxes: Readonly<Record<SandboxPurpose, SandboxRef | null>>;
   readonly checkpoint: Checkpoint | null;
   readonly checks: readonly CheckVerdict[];
   readonly agentFinish: EventData<'agent.finished'> | null;
@@ -99,7 +100,7 @@ export function emptyRunState(runId: string): RunState {
     ended: null,
     steps: [],
     commands: {},
-    sandboxes: { work: null, verify: null },
+    sandboxes: { work: null, verify: null, baseline: null },
     checkpoint: null,
     checks: [],
     agentFinish: null,
