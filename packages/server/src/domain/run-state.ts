@@ -62,7 +62,7 @@ export interface RunState {
   } | null;
   readonly steps: readonly StepRecord[];
   readonly commands: Readonly<Record<string, CommandRecord>>;
-  readonly sandboxes: Readonly<Record<SandboxPurpose, SandboxRef | null>>;
+  readonly sandboxes: Readonly<Record<SandboxPurpose, (SandboxRef & { readonly commit: string }) | null>>;
   readonly checkpoint: Checkpoint | null;
   readonly checks: readonly CheckVerdict[];
   readonly agentFinish: EventData<'agent.finished'> | null;
@@ -199,7 +199,13 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
       };
     }
     case 'sandbox.created':
-      return { ...state, sandboxes: { ...state.sandboxes, [entry.data.purpose]: entry.data.ref } };
+      return {
+        ...state,
+        sandboxes: {
+          ...state.sandboxes,
+          [entry.data.purpose]: { ...entry.data.ref, commit: entry.data.commit },
+        },
+      };
     case 'sandbox.lost':
     case 'sandbox.destroyed':
       if (state.sandboxes[entry.data.purpose]?.id !== entry.data.id) return state;

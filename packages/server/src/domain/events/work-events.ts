@@ -70,6 +70,8 @@ export const workEvents = {
         bootId: z.string(),
         address: z.string(),
       }),
+      /** What it was filled from. */
+      commit: z.string(),
       durationMs: z.number(),
       /** The checkpoint it was filled from; null: from the base commit. */
       restoredFrom: z.string().nullable(),
