@@ -15,7 +15,9 @@ export interface AdvanceParts {
 }
 
 /** Why this worker stopped advancing a run: it is over, or it goes on elsewhere, later. */
-export type AdvanceResult = { readonly kind: 'ended' } | { readonly kind: 'stopped'; readonly code: ErrorCode };
+export type AdvanceResult =
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'stopped'; readonly code: ErrorCode };
 
 /**
  * The way of a run: fold, decide, perform, record, again. Every line of it may be the last one of this process:
@@ -65,7 +67,11 @@ async function visitStep(visit: Visit, parts: AdvanceParts, losses: Map<string, 
 }
 
 /** The step's outcome; null when its sandbox was lost and it is to be entered again. */
-async function performOnce(visit: Visit, parts: AdvanceParts, losses: Map<string, number>): Promise<StepOutcome | null> {
+async function performOnce(
+  visit: Visit,
+  parts: AdvanceParts,
+  losses: Map<string, number>,
+): Promise<StepOutcome | null> {
   try {
     return await parts.perform(parts.context, visit);
   } catch (error) {
@@ -92,16 +98,23 @@ async function stopped(error: unknown, context: RunContext): Promise<AdvanceResu
   }
   if (aborted !== null) return { kind: 'stopped', code: aborted.code };
   const known = asBerthError(error);
-  if (known.code === 'OWNERSHIP_LOST' || known.code === 'DATABASE_UNAVAILABLE') return { kind: 'stopped', code: known.code };
+  if (known.code === 'OWNERSHIP_LOST' || known.code === 'DATABASE_UNAVAILABLE')
+    return { kind: 'stopped', code: known.code };
   await context.events.append(endedBy(known, 'failed'));
   return { kind: 'ended' };
 }
 
 function cancelled(by: string): NewEvent {
-  const { code, message, next } = new BerthError('RUN_CANCELLED', `Cancelled by ${by}; the work so far is kept as a checkpoint.`);
+  const { code, message, next } = new BerthError(
+    'RUN_CANCELLED',
+    `Cancelled by ${by}; the work so far is kept as a checkpoint.`,
+  );
   return { type: 'run.ended', data: { outcome: 'cancelled', code, sentence: message, next } };
 }
 
 function endedBy(error: BerthError, outcome: 'failed' | 'needs_human'): NewEvent {
-  return { type: 'run.ended', data: { outcome, code: error.code, sentence: error.message, next: error.next } };
+  return {
+    type: 'run.ended',
+    data: { outcome, code: error.code, sentence: error.message, next: error.next },
+  };
 }
