@@ -248,9 +248,10 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
   }
 }
 
-/** A run that goes on after its end (a raised limit, say) does its last step again; everything before it stands. */
+/** A run that goes on after its end does everything again from the first step that did not pass. */
 function reopened(steps: readonly StepRecord[]): StepRecord[] {
-  return steps.filter((step) => step.state === 'passed' || step.state === 'skipped' || step.kind === 'check');
+  const first = steps.findIndex((step) => step.state !== 'passed' && step.state !== 'skipped');
+  return first === -1 ? [...steps] : steps.slice(0, first);
 }
 
 function opened(state: RunState, call: RunState['open'][number]): RunState {

@@ -2,6 +2,7 @@ import type { Decision, StepOutcome, Visit } from '../blueprints/index.ts';
 import { asBerthError, BerthError, type ErrorCode } from '../domain/errors/index.ts';
 import type { NewEvent } from '../domain/events/index.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
+import { sandboxPurposeSchema } from '../domain/purpose.ts';
 
 /** A step whose sandbox was lost begins again in a new one; after this many losses the run ends with the code. */
 const maxLossesPerStep = 3;
@@ -31,7 +32,7 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
       const state = context.log.state();
       if (state.ended !== null) return { kind: 'ended' };
       if (state.cancelRequestedBy !== null) {
-        await context.events.append(cancelled(state.cancelRequestedBy));
+        await finish(context, cancelled(state.cancelRequestedBy));
         continue;
       }
       context.signal.throwIfAborted();
@@ -42,10 +43,10 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
       const decision = parts.decide(state);
       if (decision.kind === 'end') {
         const { outcome, code, sentence, next } = decision;
-        await context.events.append({ type: 'run.ended', data: { outcome, code, sentence, next } });
+        await finish(context, { type: 'run.ended', data: { outcome, code, sentence, next } });
         continue;
       }
-      await visitStep(decision.visit, parts, losses);
+      await visitStep(decision, parts, losses);
     }
   } catch (error) {
     return await stopped(error, context);
@@ -89,19 +90,29 @@ async function performOnce(
 async function stopped(error: unknown, context: RunContext): Promise<AdvanceResult> {
   const aborted = context.signal.aborted ? asBerthError(context.signal.reason) : null;
   if (aborted?.code === 'RUN_CANCELLED') {
-    await context.events.append(cancelled(context.log.state().cancelRequestedBy ?? 'somebody'));
+    await finish(context, cancelled(context.log.state().cancelRequestedBy ?? 'somebody'));
     return { kind: 'ended' };
   }
   if (aborted?.code === 'LIMIT_MINUTES') {
-    await context.events.append(endedBy(aborted, 'needs_human'));
+    await finish(context, endedBy(aborted, 'needs_human'));
     return { kind: 'ended' };
   }
   if (aborted !== null) return { kind: 'stopped', code: aborted.code };
   const known = asBerthError(error);
   if (known.code === 'OWNERSHIP_LOST' || known.code === 'DATABASE_UNAVAILABLE')
     return { kind: 'stopped', code: known.code };
-  await context.events.append(endedBy(known, 'failed'));
+  await finish(context, endedBy(known, 'failed'));
   return { kind: 'ended' };
+}
+
+/** Removes the sandboxes first: the end is the last entry of the log, and nothing of the run is left then. */
+async function finish(context: RunContext, end: NewEvent): Promise<void> {
+  for (const purpose of sandboxPurposeSchema.options) {
+    await context.workbench.release(purpose).catch((error: unknown) => {
+      if (asBerthError(error).code === 'OWNERSHIP_LOST') throw error;
+    });
+  }
+  await context.events.append(end);
 }
 
 function cancelled(by: string): NewEvent {

@@ -2,16 +2,22 @@ import { expect, test } from 'vitest';
 import { BerthError } from '../domain/errors/index.ts';
 import type { NewEvent, StoredEvent } from '../domain/events/index.ts';
 import { emptyRunState, foldAll } from '../domain/run-state.ts';
-import { ownedLog } from './owned-log.ts';
+import { ownedLog, type OwnedLog } from './owned-log.ts';
 
-const clock = { nowMs: () => 1_000, monotonicMs: () => 1_000, sleep: () => Promise.resolve() };
 const paused = (reason: string): NewEvent => ({ type: 'run.paused', data: { by: 'test', reason } });
 
-function logOver(persist: (entries: readonly StoredEvent[]) => Promise<void>): ReturnType<typeof ownedLog> {
+function logOver(commit: (entries: readonly StoredEvent[], inboxIds: readonly string[]) => Promise<void>): OwnedLog {
+  let seq = 0;
   return ownedLog({
     initial: emptyRunState('r-1'),
-    clock,
-    persist,
+    prepare: (events) =>
+      Promise.resolve({
+        stored: events.map((event): StoredEvent => {
+          seq += 1;
+          return { ...event, runId: 'r-1', seq, at: '2026-01-01T00:00:00.000Z' };
+        }),
+      }),
+    commit: (batch, _after, inboxIds) => commit(batch.stored, inboxIds),
     read: () => Promise.resolve([]),
     live: () => undefined,
   });
@@ -25,9 +31,7 @@ test('numbers entries without gaps, however many append at once, and folds only 
     durable.push(...entries);
     statements.push(entries.length);
   });
-  const stored = await Promise.all(
-    Array.from({ length: 50 }, (_, index) => log.append(paused(`${index}`), paused('and'))),
-  );
+  const stored = await Promise.all(Array.from({ length: 50 }, (_, index) => log.append(paused(`${index}`), paused('and'))));
   expect(durable.map((entry) => entry.seq)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
   expect(stored.flat().map((entry) => entry.seq)).toEqual(durable.map((entry) => entry.seq));
   expect(log.state()).toEqual(foldAll('r-1', durable));
@@ -45,4 +49,14 @@ test('after a refusal nothing is written any more, and the state stays what was 
   await expect(log.append(paused('third'))).rejects.toMatchObject({ code: 'OWNERSHIP_LOST' });
   expect(writes).toBe(2);
   expect(log.state().paused?.reason).toBe('first');
+});
+
+test('inbox entries are taken in by the statement that writes their events', async () => {
+  const statements: { entries: number; inboxIds: readonly string[] }[] = [];
+  const log = logOver((entries, inboxIds) => {
+    statements.push({ entries: entries.length, inboxIds });
+    return Promise.resolve();
+  });
+  await log.takeIn(['m-1', 'm-2'], [paused('asked')]);
+  expect(statements).toEqual([{ entries: 1, inboxIds: ['m-1', 'm-2'] }]);
 });
