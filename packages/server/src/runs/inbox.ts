@@ -19,7 +19,10 @@ export function takeIn(entry: InboxEntry, state: RunState): TakenIn {
     case 'message': {
       if (state.ended !== null) return nothing;
       const { text, mode } = request;
-      return { events: [{ type: 'message.received', data: { messageId: entry.id, by, text, mode } }], stop: null };
+      return {
+        events: [{ type: 'message.received', data: { messageId: entry.id, by, text, mode } }],
+        stop: null,
+      };
     }
     case 'pause':
       if (state.ended !== null || state.paused !== null) return nothing;

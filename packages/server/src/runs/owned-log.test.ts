@@ -6,7 +6,9 @@ import { ownedLog, type OwnedLog } from './owned-log.ts';
 
 const paused = (reason: string): NewEvent => ({ type: 'run.paused', data: { by: 'test', reason } });
 
-function logOver(commit: (entries: readonly StoredEvent[], inboxIds: readonly string[]) => Promise<void>): OwnedLog {
+function logOver(
+  commit: (entries: readonly StoredEvent[], inboxIds: readonly string[]) => Promise<void>,
+): OwnedLog {
   let seq = 0;
   return ownedLog({
     initial: emptyRunState('r-1'),
@@ -31,7 +33,9 @@ test('numbers entries without gaps, however many append at once, and folds only 
     durable.push(...entries);
     statements.push(entries.length);
   });
-  const stored = await Promise.all(Array.from({ length: 50 }, (_, index) => log.append(paused(`${index}`), paused('and'))));
+  const stored = await Promise.all(
+    Array.from({ length: 50 }, (_, index) => log.append(paused(`${index}`), paused('and'))),
+  );
   expect(durable.map((entry) => entry.seq)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
   expect(stored.flat().map((entry) => entry.seq)).toEqual(durable.map((entry) => entry.seq));
   expect(log.state()).toEqual(foldAll('r-1', durable));

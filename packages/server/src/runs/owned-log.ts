@@ -53,7 +53,11 @@ export function ownedLog<Batch extends Prepared>(parts: OwnedLogParts<Batch>): O
         if (broken !== null) throw broken.error;
         const batch = await parts.prepare(waiting.flatMap((one) => one.events));
         const after = batch.stored.reduce(fold, state);
-        await parts.commit(batch, after, waiting.flatMap((one) => one.inboxIds));
+        await parts.commit(
+          batch,
+          after,
+          waiting.flatMap((one) => one.inboxIds),
+        );
         state = after;
         let from = 0;
         for (const one of waiting) {

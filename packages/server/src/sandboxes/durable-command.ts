@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { CommandResult } from '../domain/events/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
@@ -70,7 +71,7 @@ async function attemptOnce(
       onOutput: (chunk) => capture.take(chunk),
     });
     const outcome = await recordEnd(id, commandResult(result), await capture.finish(), parts);
-    await sandbox.forget(id).catch(() => undefined);
+    await sandbox.forget(callId(id)).catch(() => undefined);
     return outcome;
   } catch (error) {
     capture.abandon();
@@ -78,6 +79,11 @@ async function attemptOnce(
   } finally {
     parts.done(sandbox);
   }
+}
+
+/** The id on the channel, where only some characters are allowed: the same for the same id, different otherwise. */
+function callId(id: string): string {
+  return `cmd-${createHash('sha256').update(id).digest('hex').slice(0, 40)}`;
 }
 
 const noOutput = { output: null, outputBytes: 0, tail: '' };
@@ -97,7 +103,7 @@ function requestOf(id: string, command: DurableCommand, repositoryPath: string):
   const directory = cwd === '.' ? repositoryPath : `${repositoryPath}/${cwd}`;
   const args = command.args ?? [];
   return {
-    id,
+    id: callId(id),
     command: args.length === 0 ? { script: run } : { argv: ['/bin/sh', '-c', run, 'check', ...args] },
     cwd: directory,
     env: {

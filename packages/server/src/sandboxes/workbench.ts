@@ -61,14 +61,10 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
   async function restoreSetup(sandbox: Sandbox): Promise<void> {
     const setup = parts.log.state().plan?.blueprint.setup ?? [];
     for (const [index, command] of setup.entries()) {
-      const id = `restore-${sandbox.ref.id}/setup-${index + 1}`;
-      const durable: DurableCommand = {
-        id,
-        step: 'restore',
-        purpose: 'setup',
-        name: `setup-${index + 1}`,
-        command,
-      };
+      // The ids the steps use: what has run here is not run again by them.
+      const id = `setup/work/${sandbox.ref.id}/${index + 1}`;
+      const name = `setup ${index + 1}`;
+      const durable: DurableCommand = { id, step: 'setup', purpose: 'setup', name, command };
       const { result } = await runDurably(
         durable,
         commandParts('work', async () => sandbox),

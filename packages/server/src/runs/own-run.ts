@@ -1,0 +1,151 @@
+import { asBerthError, BerthError } from '../domain/errors/index.ts';
+import { foldAll, type RunState } from '../domain/run-state.ts';
+import { statusOf } from '../domain/run-status.ts';
+import type { RunContext } from '../domain/ports/run-context.ts';
+import type { Database } from '../store/database.ts';
+import { appendEvents } from '../store/events/append-events.ts';
+import { prepareAppend, type Redact } from '../store/events/prepare-append.ts';
+import { readEvents } from '../store/events/read-events.ts';
+import { readInbox } from '../store/runs/read-inbox.ts';
+import { readRun } from '../store/runs/read-run.ts';
+import { type Ownership, releaseRun } from '../store/runs/release-run.ts';
+import type { RunProjection } from '../store/runs/projection.ts';
+import type { OwnedWorkbench } from '../sandboxes/workbench.ts';
+import { advance, type AdvanceParts } from './advance.ts';
+import { takeIn } from './inbox.ts';
+import type { LiveHub } from './live-hub.ts';
+import { type OwnedLog, ownedLog } from './owned-log.ts';
+import { limitMinutes } from './time-limit.ts';
+import { whileAway } from './while-away.ts';
+
+/** What a run needs that only its log can tell: made anew for each ownership. */
+export interface RunEquipment {
+  readonly workbench: OwnedWorkbench;
+  readonly limits: RunContext['limits'];
+  readonly advance: Omit<AdvanceParts, 'context'>;
+}
+
+export interface OwnRunParts {
+  readonly db: Database;
+  readonly hub: LiveHub;
+  readonly redact: Redact;
+  /** Aborted when this worker stops or loses its lease. */
+  readonly signal: AbortSignal;
+  /** Called after entries became durable; for measurements and tests. */
+  readonly onAppended?: (state: RunState, types: readonly string[]) => void;
+  equip(base: Omit<RunContext, 'workbench' | 'limits'> & { readonly epoch: number }): Promise<RunEquipment>;
+}
+
+/** What lists show of a run; stored with every append. */
+export function projectRun(state: RunState): RunProjection {
+  return { status: statusOf(state), use: state.use, pullRequest: state.pullRequest };
+}
+
+/**
+ * Owns one run from its claim until it ends, rests or is handed on: take over, fold, go on. Resolves in every
+ * case; what went wrong is in the run's log.
+ */
+export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<void> {
+  const { db } = parts;
+  const control = new AbortController();
+  const signal = AbortSignal.any([parts.signal, control.signal]);
+  const log = await openLog(ownership, signal, parts);
+  const wasInterrupted = log.state().steps.some((step) => step.state === 'running');
+  await log.append({ type: 'run.owned', data: { worker: ownership.worker, epoch: ownership.epoch } });
+  if (wasInterrupted) {
+    const interruptedCalls = log.state().open.map((call) => call.id);
+    await log.append({ type: 'run.recovered', data: { interruptedCalls } });
+  }
+  const inbox = inboxPump(ownership, log, control, parts);
+  try {
+    await inbox.drain();
+    await walk(ownership, log, signal, control, parts);
+  } finally {
+    inbox.stop();
+  }
+  const { ended, paused } = log.state();
+  await releaseRun(db, ownership, { requeue: ended === null && paused === null });
+}
+
+async function walk(
+  ownership: Ownership,
+  log: OwnedLog,
+  signal: AbortSignal,
+  control: AbortController,
+  parts: OwnRunParts,
+): Promise<void> {
+  const { ended, paused } = log.state();
+  if (ended !== null || paused !== null) return;
+  const { db } = parts;
+  const base = { runId: ownership.runId, clock: db.clock, signal, events: log, log, blobs: db.blobs };
+  const equipment = await parts.equip({ ...base, epoch: ownership.epoch });
+  const context: RunContext = { ...base, workbench: equipment.workbench, limits: equipment.limits };
+  const stopClock = limitMinutes(log, db.clock, (reason) => control.abort(reason));
+  try {
+    const result = await advance({ ...equipment.advance, context });
+    if (result.kind === 'stopped') await equipment.workbench.detach();
+  } finally {
+    stopClock();
+  }
+}
+
+async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunParts): Promise<OwnedLog> {
+  const { db, redact } = parts;
+  const { runId, worker, epoch } = ownership;
+  let head = (await readRun(db, runId)).head;
+  const initial = foldAll(runId, await readEvents(db, runId));
+  return ownedLog({
+    initial,
+    prepare: (events) => prepareAppend({ runId, from: head, events, atMs: db.clock.nowMs(), redact, blobs: db.blobs }),
+    async commit(prepared, after, inboxIds) {
+      const projection = projectRun(after);
+      await whileAway(db.clock, signal, () => appendEvents(db, { prepared, worker, epoch, projection, inboxIds }));
+      head = prepared.to;
+      parts.onAppended?.(after, prepared.stored.map((entry) => entry.type));
+    },
+    read: ({ afterSeq, types }) =>
+      whileAway(db.clock, signal, () => readEvents(db, runId, { afterSeq, ...(types === null ? {} : { types }) })),
+    live: (frame) => parts.hub.publish(runId, frame),
+  });
+}
+
+/** Listens for what others ask of the run, for as long as it is owned. */
+function inboxPump(
+  ownership: Ownership,
+  log: OwnedLog,
+  control: AbortController,
+  parts: OwnRunParts,
+): { drain(): Promise<void>; stop(): void } {
+  const { db } = parts;
+  let draining: Promise<void> = Promise.resolve();
+  const drainOnce = async (): Promise<void> => {
+    const entries = await whileAway(db.clock, control.signal, () => readInbox(db, ownership.runId));
+    let state = log.state();
+    for (const entry of entries) {
+      const { events, stop } = takeIn(entry, state);
+      await log.takeIn([entry.id], events);
+      state = log.state();
+      if (stop !== null) control.abort(stop);
+    }
+  };
+  const drain = (): Promise<void> => {
+    draining = draining.then(drainOnce);
+    return draining;
+  };
+  const stopListening = db.bell.listen(ownership.runId, () => {
+    drain().catch((error: unknown) => {
+      const known = asBerthError(error);
+      if (known.code === 'DATABASE_UNAVAILABLE') draining = Promise.resolve();
+      else control.abort(known);
+    });
+  });
+  return { drain, stop: stopListening };
+}
+
+/** The state of a run that somebody else owns, or nobody. */
+export async function readState(db: Database, runId: string): Promise<RunState> {
+  const entries = await readEvents(db, runId);
+  if (entries.length === 0) throw new BerthError('NOT_FOUND', `There is no run ${runId}.`);
+  return foldAll(runId, entries);
+}
+

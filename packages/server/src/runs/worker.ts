@@ -1,0 +1,103 @@
+import { asBerthError, BerthError } from '../domain/errors/index.ts';
+import { newId } from '../domain/ids.ts';
+import type { Database } from '../store/database.ts';
+import { admitRuns, type AdmissionCaps } from '../store/runs/admit-runs.ts';
+import { waitingRuns } from '../store/runs/create-task.ts';
+import type { Ownership } from '../store/runs/release-run.ts';
+import { takeOver } from '../store/runs/take-over.ts';
+import { keepLease, type Lease } from '../store/workers/keep-lease.ts';
+import { ownRun, type OwnRunParts } from './own-run.ts';
+
+/** The bell wakes a worker at once; this poll is the net beneath it, and finds runs of workers that died. */
+const pollMs = 1_000;
+
+export interface WorkerParts extends Omit<OwnRunParts, 'signal'> {
+  readonly caps: AdmissionCaps;
+  /** What to do with an error that has no run to go to. */
+  readonly onError: (error: BerthError) => void;
+}
+
+export interface Worker {
+  /** The runs it owns now. */
+  owned(): readonly string[];
+  /** Claims nothing more, leaves running commands to their sandboxes and hands its runs back. */
+  stop(): Promise<void>;
+}
+
+/** Claims runs and owns them, as many at once as the caps allow, until it is stopped. */
+export function startWorker(parts: WorkerParts): Worker {
+  const { db } = parts;
+  const stopping = new AbortController();
+  const owned = new Map<string, Promise<void>>();
+  let wake: () => void = () => undefined;
+  const stopListening = db.bell.listen(waitingRuns, () => wake());
+
+  const take = (ownership: Ownership, signal: AbortSignal): void => {
+    const { runId } = ownership;
+    const owning = ownRun(ownership, { ...parts, signal })
+      .catch((error: unknown) => {
+        const known = asBerthError(error);
+        if (known.code !== 'OWNERSHIP_LOST' && !stopping.signal.aborted) parts.onError(known);
+      })
+      .finally(() => {
+        owned.delete(runId);
+        wake();
+      });
+    owned.set(runId, owning);
+  };
+
+  const claim = async (lease: Lease, signal: AbortSignal): Promise<void> => {
+    const room = parts.caps.total - owned.size;
+    if (room <= 0) return;
+    for (const ownership of await takeOver(db, lease.workerId, room)) take(ownership, signal);
+    const left = parts.caps.total - owned.size;
+    const admitted = await admitRuns(db, { worker: lease.workerId, caps: parts.caps, limit: Math.max(0, left) });
+    for (const ownership of admitted) take(ownership, signal);
+  };
+
+  /** One lease, as long as it holds. */
+  const serve = async (): Promise<void> => {
+    const lease = await keepLease(db, { id: newId('w', db.clock.nowMs()), address: null });
+    const signal = AbortSignal.any([stopping.signal, lease.signal]);
+    try {
+      while (!signal.aborted) {
+        const woken = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        await claim(lease, signal).catch((error: unknown) => {
+          const known = asBerthError(error);
+          if (known.code !== 'DATABASE_UNAVAILABLE') parts.onError(known);
+        });
+        const pause = new AbortController();
+        const end = (): void => pause.abort();
+        signal.addEventListener('abort', end, { once: true });
+        await Promise.race([woken, db.clock.sleep(pollMs, pause.signal).catch(() => undefined)]);
+        signal.removeEventListener('abort', end);
+        pause.abort();
+      }
+      await Promise.all(owned.values());
+    } finally {
+      await lease.close();
+    }
+  };
+
+  const running = (async () => {
+    while (!stopping.signal.aborted) {
+      await serve().catch(async (error: unknown) => {
+        const known = asBerthError(error);
+        if (known.code !== 'DATABASE_UNAVAILABLE') parts.onError(known);
+        await db.clock.sleep(pollMs, stopping.signal).catch(() => undefined);
+      });
+    }
+  })();
+
+  return {
+    owned: () => [...owned.keys()],
+    async stop() {
+      stopping.abort(new BerthError('WORKER_STOPPING'));
+      wake();
+      stopListening();
+      await running;
+    },
+  };
+}
