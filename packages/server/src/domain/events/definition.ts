@@ -10,6 +10,8 @@ export interface EventDefinition<Schema extends z.ZodType> {
   readonly data: Schema;
   /** One line for people, from data alone; everything from outside is shown as data. */
   readonly title: (data: z.infer<Schema>) => string;
+  /** Brings data of an older `version` to the present shape; needed from version 2 on. */
+  readonly upcast?: (data: unknown, version: number) => unknown;
 }
 
 export function event<Schema extends z.ZodType>(

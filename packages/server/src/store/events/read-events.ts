@@ -1,0 +1,102 @@
+import { BerthError } from '../../domain/errors/index.ts';
+import { eventTypes, type EventType, type StoredEvent } from '../../domain/events/index.ts';
+import type { Database } from '../database.ts';
+
+export interface EventFilter {
+  readonly afterSeq?: number;
+  readonly beforeSeq?: number;
+  readonly types?: readonly EventType[];
+  /** At most so many, the first ones; without it all. */
+  readonly limit?: number;
+}
+
+interface EventRow {
+  readonly run_id: string;
+  readonly seq: number;
+  readonly type: string;
+  readonly version: number;
+  readonly at: Date;
+  readonly data: unknown;
+  readonly blob: string | null;
+  readonly erased_at: Date | null;
+}
+
+/**
+ * Entries of a log in order, checked and brought to the present version of their type.
+ * @throws BerthError `EVENT_UNREADABLE`, `EVENT_ERASED`, `BLOB_MISSING`, `DATABASE_UNAVAILABLE`
+ */
+export async function readEvents(
+  db: Database,
+  runId: string,
+  filter: EventFilter = {},
+): Promise<StoredEvent[]> {
+  let query = db.sql
+    .selectFrom('events')
+    .innerJoin('event_payloads', (join) =>
+      join
+        .onRef('event_payloads.run_id', '=', 'events.run_id')
+        .onRef('event_payloads.seq', '=', 'events.seq'),
+    )
+    .select(['events.run_id', 'events.seq', 'type', 'version', 'at', 'data', 'blob', 'erased_at'])
+    .where('events.run_id', '=', runId)
+    .orderBy('events.seq');
+  if (filter.afterSeq !== undefined) query = query.where('events.seq', '>', filter.afterSeq);
+  if (filter.beforeSeq !== undefined) query = query.where('events.seq', '<', filter.beforeSeq);
+  if (filter.types !== undefined) query = query.where('type', 'in', [...filter.types]);
+  if (filter.limit !== undefined) query = query.limit(filter.limit);
+  const rows: readonly EventRow[] = await query.execute();
+  const events: StoredEvent[] = [];
+  for (const row of rows) events.push(await decode(db, row));
+  return events;
+}
+
+async function decode(db: Database, row: EventRow): Promise<StoredEvent> {
+  const where = { runId: row.run_id, seq: row.seq, type: row.type, version: row.version };
+  if (row.erased_at !== null) throw new BerthError('EVENT_ERASED', undefined, { details: where });
+  const raw: unknown =
+    row.blob === null ? row.data : JSON.parse(Buffer.from(await db.blobs.get(row.blob)).toString('utf8'));
+  if (!isEventType(row.type)) {
+    throw new BerthError('EVENT_UNREADABLE', `Event ${row.seq} has the unknown type ${row.type}.`, {
+      details: where,
+    });
+  }
+  const definition = eventTypes[row.type];
+  const present = row.version === definition.version ? raw : upcast(row, definition, raw);
+  const parsed = definition.data.safeParse(present);
+  if (!parsed.success) {
+    throw new BerthError(
+      'EVENT_UNREADABLE',
+      `Event ${row.seq} (${row.type}) does not have its type's shape.`,
+      {
+        cause: parsed.error,
+        details: where,
+      },
+    );
+  }
+  return {
+    type: row.type,
+    data: parsed.data,
+    runId: row.run_id,
+    seq: row.seq,
+    at: row.at.toISOString(),
+  } as StoredEvent;
+}
+
+function upcast(
+  row: EventRow,
+  definition: { readonly version: number; readonly upcast?: (data: unknown, version: number) => unknown },
+  raw: unknown,
+): unknown {
+  if (row.version < definition.version && definition.upcast !== undefined) {
+    return definition.upcast(raw, row.version);
+  }
+  throw new BerthError(
+    'EVENT_UNREADABLE',
+    `Event ${row.seq} (${row.type}) has version ${row.version}, this Berth knows ${definition.version}.`,
+    { details: { runId: row.run_id, seq: row.seq } },
+  );
+}
+
+function isEventType(type: string): type is EventType {
+  return Object.hasOwn(eventTypes, type);
+}

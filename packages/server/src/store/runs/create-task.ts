@@ -1,0 +1,112 @@
+import { BerthError } from '../../domain/errors/index.ts';
+import { newId } from '../../domain/ids.ts';
+import { foldAll } from '../../domain/run-state.ts';
+import { branchOf, titleOf, type Origin, type Project, type RunOptions } from '../../domain/task.ts';
+import type { Database } from '../database.ts';
+import { emptyHead } from '../events/chain.ts';
+import { prepareAppend, type Redact } from '../events/prepare-append.ts';
+import { storableText } from '../events/storable.ts';
+import { insertRun } from './insert-run.ts';
+import type { Project as ProjectState } from './projection.ts';
+
+export interface NewTask {
+  readonly project: Project;
+  readonly text: string;
+  readonly origin: Origin;
+  readonly options: RunOptions;
+  /** The same key again finds the task it made instead of making another. */
+  readonly idempotencyKey?: string;
+  readonly projection: ProjectState;
+  readonly redact: Redact;
+}
+
+export interface CreatedTask {
+  readonly taskId: string;
+  readonly runId: string;
+  /** False: an earlier request with this idempotency key made it. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Makes a task and its first run, which waits for an owner, in one transaction.
+ * @throws BerthError `DATABASE_UNAVAILABLE` (repeat it with the same idempotency key), `EVENT_INVALID`
+ */
+export async function createTask(db: Database, input: NewTask): Promise<CreatedTask> {
+  const { project, origin, options, idempotencyKey, redact } = input;
+  const nowMs = db.clock.nowMs();
+  const taskId = newId('t', nowMs);
+  const runId = newId('r', nowMs);
+  const text = storableText(String(redact(input.text)));
+  const title = titleOf(text);
+  const branch = branchOf(title, taskId);
+  const prepared = await prepareAppend({
+    runId,
+    from: emptyHead(runId),
+    events: [
+      {
+        type: 'run.created',
+        data: {
+          taskId,
+          projectId: project.id,
+          repository: project.repository,
+          title,
+          text,
+          branch,
+          attempt: 1,
+          options,
+        },
+      },
+    ],
+    atMs: nowMs,
+    redact,
+    blobs: db.blobs,
+  });
+  const projection = input.projection(foldAll(runId, prepared.stored));
+  const isNew = await db.sql.transaction().execute(async (transaction) => {
+    const inserted = await transaction
+      .insertInto('tasks')
+      .values({
+        id: taskId,
+        project_id: project.id,
+        title,
+        text,
+        origin: JSON.stringify(origin),
+        branch,
+        idempotency_key: idempotencyKey ?? null,
+        created_at: new Date(nowMs),
+      })
+      .onConflict((conflict) => conflict.column('idempotency_key').doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    if (inserted === undefined) return false;
+    await insertRun(transaction, {
+      id: runId,
+      taskId,
+      projectId: project.id,
+      parent: null,
+      attempt: 1,
+      createdAtMs: nowMs,
+      prepared,
+      projection,
+    });
+    return true;
+  });
+  if (!isNew) return findByKey(db, idempotencyKey ?? '');
+  db.bell.ring(waitingRuns);
+  return { taskId, runId, isNew };
+}
+
+/** What the bell rings for when a run has begun to wait. */
+export const waitingRuns = 'waiting';
+
+async function findByKey(db: Database, key: string): Promise<CreatedTask> {
+  const row = await db.sql
+    .selectFrom('tasks')
+    .innerJoin('runs', 'runs.task_id', 'tasks.id')
+    .select(['tasks.id as taskId', 'runs.id as runId'])
+    .where('tasks.idempotency_key', '=', key)
+    .orderBy('runs.attempt')
+    .executeTakeFirst();
+  if (row === undefined) throw new BerthError('CONFLICT', 'Another request with this key is under way.');
+  return { ...row, isNew: false };
+}

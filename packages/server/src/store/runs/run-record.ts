@@ -1,0 +1,137 @@
+import type { RunState } from '../../domain/run-state.ts';
+import type { RunStateName, Status } from '../../domain/status.ts';
+import type { LogHead } from '../events/chain.ts';
+import { withQueue } from './projection.ts';
+
+/** A run as lists show it and as its owner starts from. */
+export interface RunRecord {
+  readonly id: string;
+  readonly taskId: string;
+  readonly projectId: string;
+  readonly title: string;
+  readonly branch: string;
+  readonly parent: string | null;
+  readonly attempt: number;
+  readonly createdAt: string;
+  readonly head: LogHead;
+  readonly owner: { readonly worker: string; readonly epoch: number } | null;
+  /** Whether it waits for an owner. */
+  readonly waiting: boolean;
+  /** Inbox entries that no event has taken in yet. */
+  readonly inboxCount: number;
+  readonly status: Status;
+  readonly use: RunState['use'];
+  readonly pullRequest: RunState['pullRequest'];
+}
+
+/** The columns `toRunRecord` needs. */
+export const runColumns = [
+  'runs.id',
+  'runs.task_id',
+  'runs.project_id',
+  'tasks.title',
+  'tasks.branch',
+  'runs.parent',
+  'runs.attempt',
+  'runs.created_at',
+  'runs.seq',
+  'runs.head',
+  'runs.owner_worker',
+  'runs.owner_epoch',
+  'runs.waiting',
+  'runs.queue_code',
+  'runs.queue_position',
+  'runs.inbox_count',
+  'runs.state',
+  'runs.code',
+  'runs.reason',
+  'runs.next',
+  'runs.since',
+  'runs.last_event_at',
+  'runs.step',
+  'runs.round_n',
+  'runs.round_of',
+  'runs.cost_usd',
+  'runs.input_tokens',
+  'runs.output_tokens',
+  'runs.cached_tokens',
+  'runs.model_calls',
+  'runs.active_ms',
+  'runs.pull_request',
+] as const;
+
+interface RunRow {
+  readonly id: string;
+  readonly task_id: string;
+  readonly project_id: string;
+  readonly title: string;
+  readonly branch: string;
+  readonly parent: string | null;
+  readonly attempt: number;
+  readonly created_at: Date;
+  readonly seq: number;
+  readonly head: string;
+  readonly owner_worker: string | null;
+  readonly owner_epoch: number;
+  readonly waiting: boolean;
+  readonly queue_code: string | null;
+  readonly queue_position: number | null;
+  readonly inbox_count: number;
+  readonly state: string;
+  readonly code: string | null;
+  readonly reason: string;
+  readonly next: string | null;
+  readonly since: Date;
+  readonly last_event_at: Date | null;
+  readonly step: string | null;
+  readonly round_n: number | null;
+  readonly round_of: number | null;
+  readonly cost_usd: number;
+  readonly input_tokens: string;
+  readonly output_tokens: string;
+  readonly cached_tokens: string;
+  readonly model_calls: number;
+  readonly active_ms: string;
+  readonly pull_request: unknown;
+}
+
+export function toRunRecord(row: RunRow): RunRecord {
+  const status = {
+    state: row.state as RunStateName,
+    code: row.code,
+    reason: row.reason,
+    next: row.next,
+    since: row.since.toISOString(),
+    lastEventAt: row.last_event_at?.toISOString() ?? null,
+    step: row.step,
+    round: row.round_n === null || row.round_of === null ? null : { n: row.round_n, of: row.round_of },
+  };
+  const isWaiting = row.waiting && row.owner_worker === null;
+  return {
+    id: row.id,
+    taskId: row.task_id,
+    projectId: row.project_id,
+    title: row.title,
+    branch: row.branch,
+    parent: row.parent,
+    attempt: row.attempt,
+    createdAt: row.created_at.toISOString(),
+    head: { seq: row.seq, hash: row.head },
+    owner: row.owner_worker === null ? null : { worker: row.owner_worker, epoch: row.owner_epoch },
+    waiting: isWaiting,
+    inboxCount: row.inbox_count,
+    status: withQueue(
+      status,
+      isWaiting ? { code: row.queue_code, position: row.queue_position } : { code: null, position: null },
+    ),
+    use: {
+      costUsd: row.cost_usd,
+      inputTokens: Number(row.input_tokens),
+      outputTokens: Number(row.output_tokens),
+      cachedTokens: Number(row.cached_tokens),
+      modelCalls: row.model_calls,
+      activeMs: Number(row.active_ms),
+    },
+    pullRequest: row.pull_request as RunState['pullRequest'],
+  };
+}

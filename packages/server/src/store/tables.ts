@@ -1,0 +1,124 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+
+type Instant = ColumnType<Date, Date | string, Date | string>;
+type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | string>;
+/** `bigint` and `numeric` arrive as text. */
+type Big = ColumnType<string, number | string | undefined, number | string>;
+
+export interface Tables {
+  schema_migrations: {
+    number: number;
+    name: string;
+    checksum: string;
+    applied_at: GeneratedInstant;
+  };
+  projects: { id: string; name: string; repository: string; created_at: GeneratedInstant };
+  tasks: {
+    id: string;
+    project_id: string;
+    title: string;
+    text: string;
+    origin: JSONColumnType<object>;
+    branch: string;
+    idempotency_key: string | null;
+    created_at: GeneratedInstant;
+  };
+  workers: {
+    id: string;
+    address: string | null;
+    registered_at: GeneratedInstant;
+    lease_expires_at: Instant;
+  };
+  runs: RunsTable;
+  events: {
+    run_id: string;
+    seq: number;
+    type: string;
+    version: number;
+    at: Instant;
+    payload_hash: string;
+    prev_hash: string;
+    hash: string;
+  };
+  event_payloads: {
+    run_id: string;
+    seq: number;
+    data: JSONColumnType<object> | null;
+    blob: string | null;
+    erased_at: Instant | null;
+  };
+  run_snapshots: {
+    run_id: string;
+    seq: number;
+    version: number;
+    hash: string;
+    state: JSONColumnType<object>;
+  };
+  inbox: {
+    id: string;
+    position: Generated<string>;
+    run_id: string;
+    kind: string;
+    data: JSONColumnType<object>;
+    by: string;
+    posted_at: GeneratedInstant;
+    consumed_seq: number | null;
+  };
+  run_budgets: {
+    run_id: string;
+    cap_usd: Big;
+    cap_tokens: Big;
+    cap_steps: number;
+    limits: JSONColumnType<object>;
+    used_usd: Big;
+    used_tokens: Big;
+    used_steps: Generated<number>;
+    reserved_usd: Big;
+    reserved_tokens: Big;
+    reserved_steps: Generated<number>;
+  };
+  reservations: {
+    run_id: string;
+    call_id: string;
+    usd: Big;
+    tokens: Big;
+    settled_usd: Big | null;
+    settled_tokens: Big | null;
+    reserved_at: GeneratedInstant;
+    settled_at: Instant | null;
+  };
+}
+
+export interface RunsTable {
+  id: string;
+  task_id: string;
+  project_id: string;
+  parent: string | null;
+  attempt: number;
+  created_at: GeneratedInstant;
+  seq: number;
+  head: string;
+  owner_worker: string | null;
+  owner_epoch: Generated<number>;
+  waiting: Generated<boolean>;
+  queued_at: GeneratedInstant;
+  queue_code: string | null;
+  queue_position: number | null;
+  inbox_count: Generated<number>;
+  state: string;
+  code: string | null;
+  reason: string;
+  next: string | null;
+  since: Instant;
+  last_event_at: Instant | null;
+  step: string | null;
+  round_n: number | null;
+  round_of: number | null;
+  cost_usd: Generated<number>;
+  input_tokens: Big;
+  output_tokens: Big;
+  cached_tokens: Big;
+  model_calls: Generated<number>;
+  active_ms: Big;
+  pull_request: JSONColumnType<object> | null;
+}

@@ -1,0 +1,56 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import pg from 'pg';
+import { systemClock } from '../../domain/clock.ts';
+import { renewLeaseSql } from './renew-lease-sql.ts';
+import type { LeaseThreadData } from './keep-lease.ts';
+
+// The thread that renews one worker's lease, on a connection of its own, so that no traffic can delay it.
+const { config, workerId, terms, renewedMs } = workerData as LeaseThreadData;
+const renewed = new Float64Array(renewedMs);
+const stopped = new AbortController();
+parentPort?.on('message', () => stopped.abort());
+
+const held: { client: pg.Client | null } = { client: null };
+
+async function connected(): Promise<pg.Client> {
+  if (held.client !== null) return held.client;
+  const fresh = new pg.Client({
+    ...config,
+    query_timeout: terms.everyMs,
+    connectionTimeoutMillis: terms.everyMs,
+  });
+  fresh.on('error', () => {
+    if (held.client === fresh) held.client = null;
+  });
+  await fresh.connect();
+  held.client = fresh;
+  return fresh;
+}
+
+/** False: the database says that the lease has run out. */
+async function renew(): Promise<boolean> {
+  const sentMs = systemClock.monotonicMs();
+  const connection = await connected();
+  const { rowCount } = await connection.query(renewLeaseSql, [workerId, terms.ttlMs]);
+  if (rowCount !== 1) return false;
+  renewed[0] = sentMs;
+  return true;
+}
+
+while (!stopped.signal.aborted) {
+  try {
+    if (!(await renew())) {
+      parentPort?.postMessage('lost');
+      break;
+    }
+    parentPort?.postMessage('renewed');
+    await systemClock.sleep(terms.everyMs, stopped.signal).catch(() => undefined);
+  } catch {
+    const broken = held.client;
+    held.client = null;
+    broken?.end().catch(() => undefined);
+    await systemClock.sleep(Math.min(500, terms.everyMs), stopped.signal).catch(() => undefined);
+  }
+}
+await held.client?.end().catch(() => undefined);
+parentPort?.close();
