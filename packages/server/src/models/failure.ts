@@ -22,6 +22,16 @@ export interface FailureContext {
 export function modelError(error: unknown, context: FailureContext): BerthError {
   if (error instanceof BerthError) return error;
   const failure = readFailure(error, context.begun);
+  if (isUnreadable(error)) {
+    const said = withoutKeys(failure.message, context.secrets);
+    return new BerthError(
+      'MODEL_ANSWER_INVALID',
+      `${errorRegistry.MODEL_ANSWER_INVALID.sentence} (${context.modelId}: ${said})`,
+      {
+        details: { model: context.modelId, said },
+      },
+    );
+  }
   const verdict = classifyFailure(failure, context.nowMs);
   const said = withoutKeys(verdict.said, context.secrets);
   const returnsAt = verdict.returnsAtMs === null ? null : isoTime(verdict.returnsAtMs);
@@ -72,6 +82,12 @@ export function readFailure(error: unknown, begun: boolean): ProviderFailure {
     return { ...base, ...(typeof status === 'number' ? { status } : {}), body: safeJson(data) };
   }
   return base;
+}
+
+/** The SDK could not make sense of an event; a stream that only ended too early is reported by it in the same way. */
+function isUnreadable(error: unknown): boolean {
+  if (!(error instanceof Error) || error.message.includes('ended without a finish reason')) return false;
+  return ['AI_JSONParseError', 'AI_TypeValidationError', 'AI_InvalidResponseDataError'].includes(error.name);
 }
 
 interface CallError extends Error {
