@@ -84,10 +84,17 @@ export function readFailure(error: unknown, begun: boolean): ProviderFailure {
   return base;
 }
 
-/** The SDK could not make sense of an event; a stream that only ended too early is reported by it in the same way. */
+const unreadableNames = new Set([
+  'AI_JSONParseError',
+  'AI_TypeValidationError',
+  'AI_InvalidResponseDataError',
+]);
+
+/** The SDK could not make sense of an event; a stream that only ended too early it reports in the same way. */
 function isUnreadable(error: unknown): boolean {
   if (!(error instanceof Error) || error.message.includes('ended without a finish reason')) return false;
-  return ['AI_JSONParseError', 'AI_TypeValidationError', 'AI_InvalidResponseDataError'].includes(error.name);
+  // Its Anthropic part has a plain error for a first event that is no JSON.
+  return unreadableNames.has(error.name) || error.message.startsWith('Expected a normalized');
 }
 
 interface CallError extends Error {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { fakeModel, startFakeProvider, teachContract, wires } from '../testing/fake-provider.ts';
 import { contractAnswers, modelContract } from '../testing/model-contract.ts';
+import { closedServer } from '../testing/raw-server.ts';
 import { realClock } from '../testing/real-clock.ts';
 import { cassetteModel } from './cassette/play.ts';
 import { script } from './cassette/script.ts';
@@ -18,13 +19,10 @@ afterAll(async () => {
 
 for (const wire of wires) modelContract(wire, () => Promise.resolve(fakeModel(wire, provider.url)));
 
-modelContract('fallback, the first one unreachable', () =>
-  Promise.resolve(
-    withFallback([fakeModel('openai', 'http://127.0.0.1:1'), fakeModel('anthropic', provider.url)], {
-      clock: realClock,
-    }),
-  ),
-);
+modelContract('fallback, the first one unreachable', async () => {
+  const models = [fakeModel('openai', await closedServer()), fakeModel('anthropic', provider.url)];
+  return withFallback(models, { clock: realClock });
+});
 
 const { text, tools, after } = contractAnswers;
 const cassette = script(

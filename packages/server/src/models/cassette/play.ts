@@ -6,6 +6,7 @@ import { placeOf } from './fingerprint.ts';
 import { parseCassette } from './format.ts';
 import type { Cassette, CassetteEntry } from './format.ts';
 import { departureOf } from './match.ts';
+import { redactTexts } from './redact-texts.ts';
 
 export interface PlayOptions {
   readonly clock: Clock;
@@ -13,6 +14,8 @@ export interface PlayOptions {
   readonly mode?: 'strict' | 'lenient';
   /** Multiplies every pause; 0 plays without any. */
   readonly pace?: number;
+  /** The redaction the cassette was recorded with, so that requests are compared alike. */
+  readonly redact?: (text: string) => string;
 }
 
 /** Reads a cassette from a file. Throws `CASSETTE_INVALID`. */
@@ -44,7 +47,8 @@ export function cassetteModel(cassette: Cassette, options: PlayOptions): Model {
     simulated: true,
     call: async (request, callOptions) => {
       callOptions.signal.throwIfAborted();
-      const entry = entryFor(cassette, request, options.mode ?? 'strict');
+      const seen = options.redact === undefined ? request : redactTexts(request, options.redact);
+      const entry = entryFor(cassette, seen, options.mode ?? 'strict');
       await stream(entry, options, callOptions);
       return withUniqueIds(entry.answer, request.callId);
     },

@@ -3,6 +3,7 @@ import type { Model, ModelAnswer, ModelRequest } from '../../domain/ports/model.
 import { fingerprintOf, placeOf } from './fingerprint.ts';
 import { cassetteLine, parseCassette } from './format.ts';
 import type { CassetteEntry, CassetteHead } from './format.ts';
+import { redactTexts } from './redact-texts.ts';
 
 export interface RecordOptions {
   readonly path: string;
@@ -40,16 +41,6 @@ function entryOf(
 ): CassetteEntry {
   const clean = redactTexts(answer, redact);
   return { ...placeOf(request), fingerprint: fingerprintOf(redactTexts(request, redact)), answer: clean };
-}
-
-/** Every string inside `value`, keys excepted, through `redact`. */
-function redactTexts<T>(value: T, redact: (text: string) => string): T {
-  if (typeof value === 'string') return redact(value) as T;
-  if (Array.isArray(value)) return value.map((item: unknown) => redactTexts(item, redact)) as T;
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, redactTexts<unknown>(item, redact)]),
-  ) as T;
 }
 
 function openRecording(path: string, head: CassetteHead): { add(entry: CassetteEntry): void } {
