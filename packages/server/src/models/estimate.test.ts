@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { contractTools, userMessage } from '../testing/model-contract.ts';
 import { estimateGrownTokens, estimateTokens, textTokens } from './estimate.ts';

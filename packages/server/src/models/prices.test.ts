@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ModelPrice, ModelUsage } from '../domain/ports/model.ts';
 import table from './generated/prices.json' with { type: 'json' };
@@ -86,14 +86,12 @@ test('output is clamped by the model, its window and the tokens left; nothing fi
 
 test('every row of the table is a usable price', () => {
   expect(Object.keys(table.models).length).toBeGreaterThan(300);
-  for (const [id, row] of Object.entries(table.models)) {
-    expect(id).toMatch(/^[a-z-]+\/.+/);
-    expect(
-      Math.min(row.price.cacheRead, row.price.cacheWrite, row.price.input, row.price.output),
-      id,
-    ).toBeGreaterThanOrEqual(0);
-    expect(row.price.input + row.price.output, id).toBeGreaterThan(0);
-  }
+  const unusable = Object.entries(table.models).filter(([id, { price: row }]) => {
+    const isPrice =
+      Object.values(row).every((value) => Number.isFinite(value) && value >= 0) && row.input + row.output > 0;
+    return !isPrice || !/^[a-z-]+\/.+/.test(id);
+  });
+  expect(unusable).toEqual([]);
 });
 
 test('prices are found by id, by id without its date, and overridden field by field', () => {

@@ -21,16 +21,16 @@ export function placeOf(request: Pick<ModelRequest, 'purpose' | 'messages'>): {
  * - durations (`12ms`, `1.4 s`, `duration_ms 8.31`) → `<duration>`; sizes are left, they are results
  * - paths under a temporary directory, a home or a sandbox's workspace root → `<path>` and what follows the first
  *   two levels, so that `/tmp/x1/src/a.ts` and `/tmp/x2/src/a.ts` are the same
- * - money and percentages of limits (`$0.0123`), process ids (`pid 123`), ports on loopback → `<n>`
+ * - money (`$0.0123`), process ids (`pid 123`), ports on loopback → `<n>`
  * - terminal colours and trailing blanks are removed, runs of blanks count as one
  */
 export function normalise(text: string): string {
   return (
     text
-      // oxlint has no say here: the escape character is what is looked for.
+      // The escape character is what is looked for, and must not stand in a literal.
       .replaceAll(new RegExp(`${String.fromCodePoint(27)}\\[[0-9;]*[A-Za-z]`, 'g'), '')
       .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '<id>')
-      .replaceAll(/\b(?:r|s|c|t|p|call|toolu|msg)_[\w]{6,}\b/g, '<id>')
+      .replaceAll(/\b(?:r_\w{4,}|(?:s|c|t|p|call|toolu|msg)_\w{6,})\b/g, '<id>')
       .replaceAll(
         /\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?/g,
         '<time>',
