@@ -26,7 +26,9 @@ async function outcomeOf(promise: Promise<void>): Promise<string> {
 test('fifty reservations at once never exceed the cap together, and fill it', async () => {
   const { runId, gate } = await gateOf({ costUsd: 1, steps: 1_000 });
   const outcomes = await Promise.all(
-    Array.from({ length: 50 }, (_, index) => outcomeOf(gate.reserve({ callId: `c-${index}`, costUsd: 0.07, tokens: 10 }))),
+    Array.from({ length: 50 }, (_, index) =>
+      outcomeOf(gate.reserve({ callId: `c-${index}`, costUsd: 0.07, tokens: 10 })),
+    ),
   );
   expect(outcomes.filter((outcome) => outcome === 'reserved')).toHaveLength(14);
   expect(new Set(outcomes)).toEqual(new Set(['reserved', 'LIMIT_COST']));
@@ -46,7 +48,9 @@ test('any mix of reserving, settling and forfeiting in parallel keeps used + res
       await Promise.all(
         calls.map(async (call, index) => {
           const callId = `c-${index}`;
-          const outcome = await outcomeOf(gate.reserve({ callId, costUsd: call.costUsd, tokens: call.tokens }));
+          const outcome = await outcomeOf(
+            gate.reserve({ callId, costUsd: call.costUsd, tokens: call.tokens }),
+          );
           if (outcome !== 'reserved' || call.end === 'leave') return;
           const used = {
             callId,
@@ -78,10 +82,16 @@ test('reserving, settling and forfeiting a call count once, however often they a
   const { gate } = await gateOf({ costUsd: 1 });
   const call = { callId: 'a', costUsd: 0.5, tokens: 10 };
   await Promise.all([gate.reserve(call), gate.reserve(call), gate.reserve(call)]);
-  expect(await gate.remaining()).toMatchObject({ reservedUsd: 0.5, used: { costUsd: 0, minutes: 3, rounds: 1 } });
+  expect(await gate.remaining()).toMatchObject({
+    reservedUsd: 0.5,
+    used: { costUsd: 0, minutes: 3, rounds: 1 },
+  });
   await Promise.all([gate.settle({ ...call, costUsd: 0.2 }), gate.settle({ ...call, costUsd: 0.2 })]);
   await gate.forfeit('a');
-  expect(await gate.remaining()).toMatchObject({ reservedUsd: 0, used: { costUsd: 0.2, tokens: 10, steps: 1 } });
+  expect(await gate.remaining()).toMatchObject({
+    reservedUsd: 0,
+    used: { costUsd: 0.2, tokens: 10, steps: 1 },
+  });
   expect(await outcomeOf(gate.reserve(call))).toBe('CONFLICT');
 });
 
@@ -90,7 +100,10 @@ test('a recovered run pays for the calls whose answers were never seen', async (
   await gate.reserve({ callId: 'a', costUsd: 0.3, tokens: 10 });
   await gate.reserve({ callId: 'b', costUsd: 0.4, tokens: 20 });
   await forfeitOpenCalls(store.db, runId);
-  expect(await gate.remaining()).toMatchObject({ reservedUsd: 0, used: { costUsd: 0.7, tokens: 30, steps: 2 } });
+  expect(await gate.remaining()).toMatchObject({
+    reservedUsd: 0,
+    used: { costUsd: 0.7, tokens: 30, steps: 2 },
+  });
 });
 
 test('raising the caps lets a run go on with what it used still counted', async () => {
@@ -108,7 +121,9 @@ test('nothing is reserved without limits, without a bound, or without a database
   const gate = createLimitsGate(store.db, runId, () => ({ minutes: 0, rounds: 0 }));
   expect(await outcomeOf(gate.reserve({ callId: 'a', costUsd: 0, tokens: 1 }))).toBe('INTERNAL');
   const bounded = await gateOf({});
-  expect(await outcomeOf(bounded.gate.reserve({ callId: 'a', costUsd: Number.NaN, tokens: 1 }))).toBe('INTERNAL');
+  expect(await outcomeOf(bounded.gate.reserve({ callId: 'a', costUsd: Number.NaN, tokens: 1 }))).toBe(
+    'INTERNAL',
+  );
   const away = await store.open();
   await away.close();
   const closed = createLimitsGate(away, bounded.runId, () => ({ minutes: 0, rounds: 0 }));

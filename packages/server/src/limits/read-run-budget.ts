@@ -13,7 +13,11 @@ export interface RunBudget {
 
 /** @throws BerthError `NOT_FOUND` before `setRunCaps`, `DATABASE_UNAVAILABLE` */
 export async function readRunBudget(db: Database, runId: string): Promise<RunBudget> {
-  const row = await db.sql.selectFrom('run_budgets').selectAll().where('run_id', '=', runId).executeTakeFirst();
+  const row = await db.sql
+    .selectFrom('run_budgets')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .executeTakeFirst();
   if (row === undefined) throw new BerthError('NOT_FOUND', `The run ${runId} has no limits yet.`);
   return {
     caps: runLimitsSchema.parse(row.limits),

@@ -11,7 +11,12 @@ import type { Database } from '../store/database.ts';
  */
 export async function reserveCall(
   db: Database,
-  request: { readonly runId: string; readonly callId: string; readonly costUsd: number; readonly tokens: number },
+  request: {
+    readonly runId: string;
+    readonly callId: string;
+    readonly costUsd: number;
+    readonly tokens: number;
+  },
 ): Promise<void> {
   const { runId, callId, costUsd, tokens } = request;
   if (!isAmount(costUsd) || !isAmount(tokens)) {
@@ -74,7 +79,9 @@ async function explainRefusal(
   }
   if (found.repeated === 'open') return;
   if (found.repeated === 'settled') {
-    throw new BerthError('CONFLICT', `The model call ${callId} was settled before.`, { details: { runId, callId } });
+    throw new BerthError('CONFLICT', `The model call ${callId} was settled before.`, {
+      details: { runId, callId },
+    });
   }
   const code: ErrorCode = found.steps ? 'LIMIT_STEPS' : found.tokens ? 'LIMIT_TOKENS' : 'LIMIT_COST';
   throw new BerthError(code, undefined, {

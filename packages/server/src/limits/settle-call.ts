@@ -10,11 +10,18 @@ import { moneyText } from './reserve-call.ts';
  */
 export async function settleCall(
   db: Database,
-  request: { readonly runId: string; readonly callId: string; readonly costUsd: number; readonly tokens: number },
+  request: {
+    readonly runId: string;
+    readonly callId: string;
+    readonly costUsd: number;
+    readonly tokens: number;
+  },
 ): Promise<void> {
   const { runId, callId, costUsd, tokens } = request;
   if (!(costUsd >= 0 && tokens >= 0 && Number.isFinite(costUsd) && Number.isFinite(tokens))) {
-    throw new BerthError('INTERNAL', 'A settlement needs cost and tokens.', { details: { callId, costUsd, tokens } });
+    throw new BerthError('INTERNAL', 'A settlement needs cost and tokens.', {
+      details: { callId, costUsd, tokens },
+    });
   }
   const usd = moneyText(costUsd);
   const count = Math.ceil(tokens);

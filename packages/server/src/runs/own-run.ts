@@ -8,7 +8,8 @@ import { prepareAppend, type Redact } from '../store/events/prepare-append.ts';
 import { readEvents } from '../store/events/read-events.ts';
 import { readInbox } from '../store/runs/read-inbox.ts';
 import { readRun } from '../store/runs/read-run.ts';
-import { type Ownership, releaseRun } from '../store/runs/release-run.ts';
+import type { Ownership } from '../store/runs/claim-run.ts';
+import { releaseRun } from '../store/runs/release-run.ts';
 import type { RunProjection } from '../store/runs/projection.ts';
 import type { OwnedWorkbench } from '../sandboxes/workbench.ts';
 import { advance, type AdvanceParts } from './advance.ts';
@@ -96,15 +97,23 @@ async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunP
   const initial = foldAll(runId, await readEvents(db, runId));
   return ownedLog({
     initial,
-    prepare: (events) => prepareAppend({ runId, from: head, events, atMs: db.clock.nowMs(), redact, blobs: db.blobs }),
+    prepare: (events) =>
+      prepareAppend({ runId, from: head, events, atMs: db.clock.nowMs(), redact, blobs: db.blobs }),
     async commit(prepared, after, inboxIds) {
       const projection = projectRun(after);
-      await whileAway(db.clock, signal, () => appendEvents(db, { prepared, worker, epoch, projection, inboxIds }));
+      await whileAway(db.clock, signal, () =>
+        appendEvents(db, { prepared, worker, epoch, projection, inboxIds }),
+      );
       head = prepared.to;
-      parts.onAppended?.(after, prepared.stored.map((entry) => entry.type));
+      parts.onAppended?.(
+        after,
+        prepared.stored.map((entry) => entry.type),
+      );
     },
     read: ({ afterSeq, types }) =>
-      whileAway(db.clock, signal, () => readEvents(db, runId, { afterSeq, ...(types === null ? {} : { types }) })),
+      whileAway(db.clock, signal, () =>
+        readEvents(db, runId, { afterSeq, ...(types === null ? {} : { types }) }),
+      ),
     live: (frame) => parts.hub.publish(runId, frame),
   });
 }
@@ -148,4 +157,3 @@ export async function readState(db: Database, runId: string): Promise<RunState> 
   if (entries.length === 0) throw new BerthError('NOT_FOUND', `There is no run ${runId}.`);
   return foldAll(runId, entries);
 }
-

@@ -19,7 +19,12 @@ export function limitMinutes(log: RunLog, clock: Clock, stop: (reason: BerthErro
       const minutes = log.state().plan?.limits.minutes ?? Infinity;
       const leftMs = minutes * 60_000 + graceMs - usedMs - (clock.monotonicMs() - startedMs);
       if (leftMs <= 0) {
-        stop(new BerthError('LIMIT_MINUTES', `Stopped after ${minutes} of ${minutes} minutes; the work so far is kept as a checkpoint.`));
+        stop(
+          new BerthError(
+            'LIMIT_MINUTES',
+            `Stopped after ${minutes} of ${minutes} minutes; the work so far is kept as a checkpoint.`,
+          ),
+        );
         return;
       }
       await clock.sleep(Math.min(leftMs, 5_000), ended.signal);

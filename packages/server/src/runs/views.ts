@@ -1,11 +1,13 @@
 import { describe, type StoredEvent } from '../domain/events/index.ts';
 import type { PullRequest } from '../domain/ports/forge.ts';
 import type { RunState } from '../domain/run-state.ts';
-import { type QueueFacts, statusOf } from '../domain/run-status.ts';
+import { statusOf } from '../domain/run-status.ts';
+import { isOutcome } from '../domain/status.ts';
+import type { RunRecord } from '../store/runs/run-record.ts';
 import type { EventView, ProposalView, RunView } from '../domain/views.ts';
 
 /** A run as the API shows it. Pure: everything comes from the fold. */
-export function runView(state: RunState, projectName: string, queue: QueueFacts | null): RunView {
+export function runView(state: RunState, projectName: string): RunView {
   const { created, plan, checkpoint, proposal, pullRequest, use } = state;
   return {
     schema: 'berth.run/v1',
@@ -16,7 +18,7 @@ export function runView(state: RunState, projectName: string, queue: QueueFacts 
     branch: created?.branch ?? '',
     attempt: created?.attempt ?? 1,
     parent: null,
-    status: statusOf(state, queue),
+    status: statusOf(state),
     blueprint: plan === null ? null : { name: plan.blueprint.name, source: sourceText(plan.source) },
     base: plan?.base ?? null,
     models: Object.fromEntries(Object.entries(plan?.models ?? {}).map(([slot, ids]) => [slot, [...ids]])),
@@ -112,6 +114,36 @@ function limitViews(state: RunState): RunView['limits'] {
     row('minutes', use.activeMs / 60_000, limits.minutes),
     row('rounds', rounds, limits.rounds),
   ];
+}
+
+/** A run as lists show it: from its row alone, without reading its log. */
+export function rowView(record: RunRecord, projectName: string): RunView {
+  const { pullRequest: pr, use } = record;
+  return {
+    schema: 'berth.run/v1',
+    id: record.id,
+    task: record.taskId,
+    title: record.title,
+    project: projectName,
+    branch: record.branch,
+    attempt: record.attempt,
+    parent: null,
+    status: record.status,
+    blueprint: null,
+    base: null,
+    models: {},
+    simulated: false,
+    steps: [],
+    limits: [],
+    costUsd: use.costUsd,
+    tokens: { in: use.inputTokens, out: use.outputTokens, cached: use.cachedTokens },
+    changes: null,
+    proposal: pr === null ? null : record.id,
+    pullRequest: pr === null ? null : { number: pr.number, url: pr.url, draft: pr.draft },
+    seq: record.head.seq,
+    createdAt: record.createdAt,
+    endedAt: isOutcome(record.status.state) ? record.status.since : null,
+  };
 }
 
 /** An entry of the log as the API shows it. */

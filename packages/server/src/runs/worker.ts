@@ -1,9 +1,8 @@
 import { asBerthError, BerthError } from '../domain/errors/index.ts';
 import { newId } from '../domain/ids.ts';
-import type { Database } from '../store/database.ts';
 import { admitRuns, type AdmissionCaps } from '../store/runs/admit-runs.ts';
 import { waitingRuns } from '../store/runs/create-task.ts';
-import type { Ownership } from '../store/runs/release-run.ts';
+import type { Ownership } from '../store/runs/claim-run.ts';
 import { takeOver } from '../store/runs/take-over.ts';
 import { keepLease, type Lease } from '../store/workers/keep-lease.ts';
 import { ownRun, type OwnRunParts } from './own-run.ts';
@@ -51,7 +50,11 @@ export function startWorker(parts: WorkerParts): Worker {
     if (room <= 0) return;
     for (const ownership of await takeOver(db, lease.workerId, room)) take(ownership, signal);
     const left = parts.caps.total - owned.size;
-    const admitted = await admitRuns(db, { worker: lease.workerId, caps: parts.caps, limit: Math.max(0, left) });
+    const admitted = await admitRuns(db, {
+      worker: lease.workerId,
+      caps: parts.caps,
+      limit: Math.max(0, left),
+    });
     for (const ownership of admitted) take(ownership, signal);
   };
 

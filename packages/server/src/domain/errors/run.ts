@@ -65,4 +65,18 @@ export const runErrors = family({
     http: 400,
     exit: 2,
   },
+  TASK_EMPTY: {
+    sentence: 'The task is empty.',
+    next: 'Say what is to be done: `berth run "fix the failing date test"`.',
+    retryable: false,
+    http: 400,
+    exit: 2,
+  },
+  TASK_TOO_LONG: {
+    sentence: 'The task is too long.',
+    next: 'Put what is long into a file of the repository and name it in the task.',
+    retryable: false,
+    http: 413,
+    exit: 2,
+  },
 });

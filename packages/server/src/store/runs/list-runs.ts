@@ -6,6 +6,8 @@ import { runColumns, toRunRecord, type RunRecord } from './run-record.ts';
 export interface RunFilter {
   readonly states?: readonly RunStateName[];
   readonly projectId?: string;
+  /** Name or id of a project. */
+  readonly project?: string;
   readonly taskId?: string;
   /** Beginning of an id, as people type it. */
   readonly idPrefix?: string;
@@ -35,6 +37,21 @@ export async function listRuns(
     .limit(limit + 1);
   if (filter.states !== undefined) query = query.where('runs.state', 'in', [...filter.states]);
   if (filter.projectId !== undefined) query = query.where('runs.project_id', '=', filter.projectId);
+  if (filter.project !== undefined) {
+    const { project } = filter;
+    query = query.where((where) =>
+      where(
+        'runs.project_id',
+        'in',
+        where
+          .selectFrom('projects')
+          .select('projects.id')
+          .where((either) =>
+            either.or([either('projects.name', '=', project), either('projects.id', '=', project)]),
+          ),
+      ),
+    );
+  }
   if (filter.taskId !== undefined) query = query.where('runs.task_id', '=', filter.taskId);
   if (filter.idPrefix !== undefined) {
     query = query.where('runs.id', 'like', `${filter.idPrefix.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`);

@@ -1,0 +1,240 @@
+import { BerthError } from '../domain/errors/index.ts';
+import type { InboxRequest } from '../domain/inbox.ts';
+import { newId } from '../domain/ids.ts';
+import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import type { Forge } from '../domain/ports/forge.ts';
+import { mayGoOn } from '../domain/resume.ts';
+import type { RunState } from '../domain/run-state.ts';
+import { isOutcome } from '../domain/status.ts';
+import type { DoctorView, ProposalView, RunView, TaskView } from '../domain/views.ts';
+import type { Database } from '../store/database.ts';
+import type { Redact } from '../store/events/prepare-append.ts';
+import { readEvents } from '../store/events/read-events.ts';
+import { createTask } from '../store/runs/create-task.ts';
+import { ensureProject } from '../store/runs/ensure-project.ts';
+import { listRuns } from '../store/runs/list-runs.ts';
+import { postInbox } from '../store/runs/post-inbox.ts';
+import { readRun } from '../store/runs/read-run.ts';
+import { readTask } from '../store/runs/read-task.ts';
+import type { RunRecord } from '../store/runs/run-record.ts';
+import { findRun } from './find-run.ts';
+import { followRun } from './follow-run.ts';
+import type { LiveHub } from './live-hub.ts';
+import { checkedTaskText, projectName } from './new-task.ts';
+import { projectRun, readState } from './own-run.ts';
+import { eventView, proposalView, rowView, runView } from './views.ts';
+
+/** How long an act waits for the run's owner to take it in before it answers with what is known by then. */
+const takeInMs = 3_000;
+
+export interface ControlPlaneParts {
+  readonly db: Database;
+  readonly hub: LiveHub;
+  readonly redact: Redact;
+  /** The repository's address in its one form, after a first look at it; throws `REPO_*`. */
+  checkedRepository(repository: string): Promise<string>;
+  forgeOf(projectId: string): Promise<Forge>;
+  /** Unified diff of a run's proposal, or of its last checkpoint, against the base. */
+  diffOf(state: RunState): Promise<string>;
+  doctor(): Promise<DoctorView>;
+}
+
+/** What the API asks; see the port for its contract. */
+export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
+  const { db } = parts;
+
+  const viewOf = async (record: RunRecord): Promise<RunView> => {
+    const [state, task] = await Promise.all([readState(db, record.id), readTask(db, record.taskId)]);
+    return { ...runView(state, task.project.name), status: record.status };
+  };
+
+  /** Posts to the run's inbox and waits, within a bound, until its owner has taken it in. */
+  const ask = async (text: string, by: string, request: InboxRequest): Promise<RunView> => {
+    const { id: runId } = await findRun(db, text);
+    await postInbox(db, { id: newId('i', db.clock.nowMs()), runId, by, request });
+    return viewOf(await takenIn(db, runId));
+  };
+
+  const proposalOf = async (
+    text: string,
+  ): Promise<{ view: ProposalView; body: string; forge: Forge; number: number | null }> => {
+    const record = await findRun(db, text);
+    const [state, task] = await Promise.all([readState(db, record.id), readTask(db, record.taskId)]);
+    const forge = await parts.forgeOf(record.projectId);
+    const number = state.pullRequest?.number ?? null;
+    const pr = number === null ? null : await forge.getPullRequest(number);
+    const view = proposalView(state, task.project.name, pr);
+    if (view === null) throw new BerthError('NOT_FOUND', `The run ${record.id} has made no proposal.`);
+    return { view, body: pr?.body ?? '', forge, number };
+  };
+
+  const withPullRequest = async (text: string): Promise<{ forge: Forge; number: number }> => {
+    const { forge, number } = await proposalOf(text);
+    if (number === null) throw new BerthError('CONFLICT', 'This proposal has no pull request.');
+    return { forge, number };
+  };
+
+  return {
+    async createTask(request) {
+      const text = checkedTaskText(request.text);
+      const repository = await parts.checkedRepository(request.repository);
+      const project = await ensureProject(db, { name: projectName(repository), repository });
+      const { taskId, runId } = await createTask(db, {
+        project,
+        text,
+        origin: { ...request.origin, url: null },
+        options: request.options,
+        ...(request.idempotencyKey === null ? {} : { idempotencyKey: request.idempotencyKey }),
+        projection: projectRun,
+        redact: parts.redact,
+      });
+      return { task: await taskView(db, taskId), run: await viewOf(await readRun(db, runId)) };
+    },
+    getTask: (id) => taskView(db, id),
+    getRun: async (id) => viewOf(await findRun(db, id)),
+    async listRuns({ state, project, cursor, limit }) {
+      const page = await listRuns(db, {
+        filter: {
+          ...(state === undefined ? {} : { states: [state] }),
+          ...(project === undefined ? {} : { project }),
+        },
+        ...(cursor === undefined ? {} : { cursor }),
+        limit,
+      });
+      const rows = await Promise.all(
+        page.runs.map(async (record) => rowView(record, (await readTask(db, record.taskId)).project.name)),
+      );
+      return { runs: rows, next: page.cursor };
+    },
+    async listEvents(id, { afterSeq, limit, types }) {
+      const { id: runId } = await findRun(db, id);
+      const entries = await readEvents(db, runId, {
+        afterSeq,
+        limit,
+        ...(types === undefined ? {} : { types }),
+      });
+      return entries.map(eventView);
+    },
+    follow: (id, afterSeq, signal) => followRun(db, parts.hub, id, afterSeq, signal),
+    async output(id, callId) {
+      const { id: runId } = await findRun(db, id);
+      const entries = await readEvents(db, runId, { types: ['command.ended', 'tool.ended'] });
+      const entry = entries.find((one) => 'id' in one.data && one.data.id === callId);
+      if (entry === undefined)
+        throw new BerthError('NOT_FOUND', `The run ${runId} has no finished call ${callId}.`);
+      if (entry.type === 'command.ended')
+        return entry.data.output === null ? empty() : db.blobs.stream(entry.data.output);
+      if (entry.type !== 'tool.ended') return empty();
+      return entry.data.full === null ? once(entry.data.text) : db.blobs.stream(entry.data.full);
+    },
+    diff: async (id) => parts.diffOf(await readState(db, (await findRun(db, id)).id)),
+    async cancel(id, by) {
+      const record = await findRun(db, id);
+      if (isOutcome(record.status.state)) {
+        throw new BerthError('CONFLICT', `The run ${record.id} is over: ${record.status.state}.`);
+      }
+      await ask(record.id, by, { kind: 'cancel' });
+      return viewOf(await settled(db, record.id, (run) => isOutcome(run.status.state)));
+    },
+    pause: (id, by, reason) => ask(id, by, { kind: 'pause', reason }),
+    async resume(id, by, limits) {
+      const record = await findRun(db, id);
+      const state = await readState(db, record.id);
+      if (state.ended !== null && !mayGoOn(state)) {
+        throw new BerthError('CONFLICT', `The run ${record.id} is over: ${state.ended.outcome}.`, {
+          next: 'Start it again with `berth run`.',
+        });
+      }
+      return ask(record.id, by, { kind: 'resume', limits });
+    },
+    async steer(id, by, text, mode) {
+      const { id: runId, status } = await findRun(db, id);
+      if (isOutcome(status.state))
+        throw new BerthError('CONFLICT', `The run ${runId} is over: ${status.state}.`);
+      const messageId = newId('m', db.clock.nowMs());
+      await postInbox(db, { id: messageId, runId, by, request: { kind: 'message', text, mode } });
+      return { messageId };
+    },
+    async listProposals({ project, limit }) {
+      const page = await listRuns(db, { filter: project === undefined ? {} : { project }, limit });
+      const views: ProposalView[] = [];
+      for (const record of page.runs) {
+        const state = await readState(db, record.id);
+        if (state.proposal === null) continue;
+        views.push((await proposalOf(record.id)).view);
+      }
+      return views;
+    },
+    async getProposal(id) {
+      const { view, body } = await proposalOf(id);
+      return { ...view, body };
+    },
+    proposalDiff: async (id) => parts.diffOf(await readState(db, (await findRun(db, id)).id)),
+    async mergeProposal(id, by) {
+      const { forge, number } = await withPullRequest(id);
+      await forge.merge(number, { by });
+      return (await proposalOf(id)).view;
+    },
+    async closeProposal(id, _by) {
+      const { forge, number } = await withPullRequest(id);
+      await forge.close(number);
+      return (await proposalOf(id)).view;
+    },
+    doctor: () => parts.doctor(),
+  };
+}
+
+async function taskView(db: Database, taskId: string): Promise<TaskView> {
+  const task = await readTask(db, taskId);
+  const { runs } = await listRuns(db, { filter: { taskId }, limit: 100 });
+  const newest = runs[0];
+  if (newest === undefined) throw new BerthError('NOT_FOUND', `The task ${taskId} has no run.`);
+  return {
+    schema: 'berth.task/v1',
+    id: task.id,
+    title: task.title,
+    text: task.text,
+    project: task.project.name,
+    origin: task.origin,
+    status: newest.status,
+    branch: task.branch,
+    runs: runs.map((run) => run.id),
+    proposal: newest.pullRequest === null ? null : newest.id,
+    createdAt: task.createdAt,
+  };
+}
+
+const takenIn = (db: Database, runId: string): Promise<RunRecord> =>
+  settled(db, runId, (run) => run.inboxCount === 0);
+
+/** The run once `isSettled` holds, or as it is after a bounded wait. Woken by the run's own bell. */
+async function settled(
+  db: Database,
+  runId: string,
+  isSettled: (run: RunRecord) => boolean,
+): Promise<RunRecord> {
+  const deadlineMs = db.clock.monotonicMs() + takeInMs;
+  let wake: () => void = () => undefined;
+  const stop = db.bell.listen(runId, () => wake());
+  try {
+    for (;;) {
+      const woken = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const run = await readRun(db, runId);
+      const leftMs = deadlineMs - db.clock.monotonicMs();
+      if (isSettled(run) || leftMs <= 0) return run;
+      const pause = new AbortController();
+      await Promise.race([woken, db.clock.sleep(Math.min(leftMs, 250), pause.signal).catch(() => undefined)]);
+      pause.abort();
+    }
+  } finally {
+    stop();
+  }
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {}
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}

@@ -1,0 +1,33 @@
+import { BerthError } from '../domain/errors/index.ts';
+import type { Database } from '../store/database.ts';
+import { listRuns } from '../store/runs/list-runs.ts';
+import type { RunRecord } from '../store/runs/run-record.ts';
+
+/**
+ * The run that a person means: an id, a unique beginning of one, or `latest`.
+ * @throws BerthError `NOT_FOUND`, `AMBIGUOUS_ID`, `DATABASE_UNAVAILABLE`
+ */
+export async function findRun(db: Database, text: string): Promise<RunRecord> {
+  const filter = text === 'latest' ? {} : { idPrefix: text.startsWith('r-') ? text : `r-${text}` };
+  const { runs } = await listRuns(db, { filter, limit: 2 });
+  const [first, second] = runs;
+  if (first === undefined) {
+    throw new BerthError(
+      'NOT_FOUND',
+      text === 'latest' ? 'There is no run yet.' : `There is no run ${text}.`,
+      {
+        next:
+          text === 'latest'
+            ? 'Start one with `berth run "what you want done"`.'
+            : 'List what there is with `berth runs`.',
+      },
+    );
+  }
+  if (text !== 'latest' && second !== undefined && first.id !== text) {
+    throw new BerthError(
+      'AMBIGUOUS_ID',
+      `More than one run begins with ${text}: ${first.id}, ${second.id} …`,
+    );
+  }
+  return first;
+}

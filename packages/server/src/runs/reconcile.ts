@@ -1,0 +1,57 @@
+import { asBerthError, type BerthError } from '../domain/errors/index.ts';
+import type { SandboxDriver } from '../domain/ports/sandbox.ts';
+import { isOutcome } from '../domain/status.ts';
+import type { Database } from '../store/database.ts';
+import { readRun } from '../store/runs/read-run.ts';
+import { readState } from './own-run.ts';
+
+/** A sandbox this young may be one that is being filled and is not in its run's log yet. */
+const graceMs = 120_000;
+const periodMs = 60_000;
+
+/**
+ * Removes sandboxes that no live run owns, at once and then every minute: those of runs that are over, and those a
+ * crash left behind before they were recorded.
+ * @returns ends the watch
+ */
+export function reconcileSandboxes(
+  db: Database,
+  driver: SandboxDriver,
+  onError: (error: BerthError) => void,
+): () => Promise<void> {
+  const ended = new AbortController();
+  const watch = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      await reconcileOnce(db, driver).catch((error: unknown) => onError(asBerthError(error)));
+      await db.clock.sleep(periodMs, ended.signal).catch(() => undefined);
+    }
+  };
+  const watching = watch();
+  return async () => {
+    ended.abort();
+    await watching;
+  };
+}
+
+/** One round; returns the ids of what was removed. */
+export async function reconcileOnce(db: Database, driver: SandboxDriver): Promise<string[]> {
+  const removed: string[] = [];
+  for (const sandbox of await driver.list()) {
+    if (await isOwned(db, sandbox)) continue;
+    await driver.destroy(sandbox.id);
+    removed.push(sandbox.id);
+  }
+  return removed;
+}
+
+async function isOwned(db: Database, sandbox: { id: string; runId: string; createdMs: number }): Promise<boolean> {
+  const run = await readRun(db, sandbox.runId).catch((error: unknown) => {
+    if (asBerthError(error).code === 'NOT_FOUND') return null;
+    throw error;
+  });
+  const isYoung = db.clock.nowMs() - sandbox.createdMs < graceMs;
+  if (run === null) return isYoung;
+  if (isOutcome(run.status.state)) return false;
+  const { sandboxes } = await readState(db, sandbox.runId);
+  return isYoung || Object.values(sandboxes).some((ref) => ref?.id === sandbox.id);
+}
