@@ -23,8 +23,10 @@ export interface ToolCallPart {
   readonly id: string;
   readonly name: string;
   readonly input: unknown;
-  /** Set when the arguments were no valid JSON: the raw text; `input` is then null. */
+  /** Set when the arguments were no valid JSON object: the raw text; `input` is then null. */
   readonly malformed?: string;
+  /** What the provider wants back with this call (Gemini's thought signature, say); opaque. */
+  readonly providerData?: Readonly<Record<string, unknown>>;
 }
 export interface ToolResultPart {
   readonly type: 'tool-result';
@@ -43,6 +45,12 @@ export type Message =
 export interface ModelRequest {
   /** The call's id in the log. */
   readonly callId: string;
+  /**
+   * Which conversation of the run this call belongs to: `agent` (the default, repair rounds included, as they
+   * go on in the same conversation), `condense`, `judge`, or any other name that stays the same within one
+   * conversation. Never sent to a provider; cassettes find their place by it.
+   */
+  readonly purpose?: string;
   /** Byte-identical from call to call of one agent step, so that provider caches work. */
   readonly system: string;
   readonly messages: readonly Message[];

@@ -1,0 +1,151 @@
+import { createAnthropic } from '@ai-sdk/anthropic';
+import { createOpenAI } from '@ai-sdk/openai';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import type { Clock } from '../domain/ports/clock.ts';
+import type { Model, ModelAnswer, ModelFrame, ModelPrice, ModelRequest } from '../domain/ports/model.ts';
+import { AnswerCollector } from './collect.ts';
+import { modelError } from './failure.ts';
+import { defaultRetryPolicy, withRetries } from './retry.ts';
+import type { RetryPolicy } from './retry.ts';
+import type { SdkModel } from './sdk.ts';
+import { watchConnection } from './watched-fetch.ts';
+import type { Fetch } from './watched-fetch.ts';
+import { toSdkCall } from './wire.ts';
+import type { Wire } from './wire.ts';
+
+/** Hands out a key at the moment of a call; null for a server that wants none. */
+export type KeySource = (signal: AbortSignal) => Promise<string | null>;
+
+/** One model of one provider's server. */
+export interface ProviderModelConfig {
+  /** `provider/model`, as people see it. */
+  readonly id: string;
+  readonly wire: Wire;
+  /** The name the server knows. */
+  readonly modelName: string;
+  /** Prefix of the API with its version (`https://…/v1`); the provider's own when left out (not for compatible servers). */
+  readonly baseUrl?: string;
+  readonly key: KeySource;
+  readonly contextTokens: number;
+  readonly maxOutputTokens: number;
+  readonly price: ModelPrice | 'flat' | null;
+  readonly retry?: RetryPolicy;
+  /** Longest silence within a call; 180 s unless set: reasoning models do think that long between two events. */
+  readonly idleTimeoutMs?: number;
+}
+
+const defaultBaseUrls: Readonly<Record<Wire, string>> = {
+  anthropic: 'https://api.anthropic.com/v1',
+  openai: 'https://api.openai.com/v1',
+  'openai-compatible': 'http://127.0.0.1:8080/v1',
+};
+
+const defaultIdleTimeoutMs = 180_000;
+
+/**
+ * A model behind a provider's API, through the AI SDK's provider packages: one streaming request per attempt,
+ * no tools run, no SDK retries, no telemetry. `fetch` is the way out (proxy, private CA).
+ */
+export function providerModel(
+  config: ProviderModelConfig,
+  ports: { readonly clock: Clock; readonly fetch?: Fetch },
+): Model {
+  const fetch = ports.fetch ?? globalThis.fetch;
+  return {
+    id: config.id,
+    contextTokens: config.contextTokens,
+    maxOutputTokens: config.maxOutputTokens,
+    price: config.price,
+    simulated: false,
+    call: (request, options) =>
+      withRetries(() => callOnce(config, { clock: ports.clock, fetch }, request, options), {
+        policy: config.retry ?? defaultRetryPolicy,
+        clock: ports.clock,
+        signal: options.signal,
+        onRetry: options.onRetry,
+      }),
+  };
+}
+
+async function callOnce(
+  config: ProviderModelConfig,
+  ports: { readonly clock: Clock; readonly fetch: Fetch },
+  request: ModelRequest,
+  options: { readonly signal: AbortSignal; readonly onFrame?: (frame: ModelFrame) => void },
+): Promise<ModelAnswer> {
+  const key = await config.key(options.signal);
+  const idleMs = config.idleTimeoutMs ?? defaultIdleTimeoutMs;
+  const connection = watchConnection({
+    fetch: ports.fetch,
+    clock: ports.clock,
+    idleMs,
+    signal: options.signal,
+  });
+  const collector = new AnswerCollector(request.maxOutputTokens, options.onFrame);
+  try {
+    const model = sdkModel(config, key, connection.fetch);
+    const call = { ...toSdkCall(request, config.wire), abortSignal: connection.signal };
+    const { stream } = await untilAborted(model.doStream(call), connection.signal);
+    const reader = stream.getReader();
+    for (;;) {
+      const { done, value } = await untilAborted(reader.read(), connection.signal);
+      if (done) return collector.answer();
+      collector.take(value);
+    }
+  } catch (error) {
+    options.signal.throwIfAborted();
+    // Silence aborts with its own error; whatever the SDK made of that abort says less.
+    const actual = connection.signal.aborted ? connection.signal.reason : error;
+    throw modelError(actual, {
+      modelId: config.id,
+      begun: connection.begun(),
+      nowMs: ports.clock.nowMs(),
+      secrets: key === null ? [] : [key],
+    });
+  } finally {
+    connection.end();
+  }
+}
+
+/** A provider of the SDK for this one call; every setting is given, so that it reads nothing from the environment. */
+function sdkModel(config: ProviderModelConfig, key: string | null, fetch: Fetch): SdkModel {
+  const baseURL = config.baseUrl ?? defaultBaseUrls[config.wire];
+  switch (config.wire) {
+    case 'anthropic':
+      return createAnthropic({ baseURL, apiKey: key ?? 'none', fetch }).languageModel(config.modelName);
+    case 'openai':
+      return createOpenAI({ baseURL, apiKey: key ?? 'none', fetch }).responses(config.modelName);
+    case 'openai-compatible':
+      return createOpenAICompatible({
+        name: 'compatible',
+        baseURL,
+        ...(key === null ? {} : { apiKey: key }),
+        includeUsage: true,
+        fetch,
+      }).chatModel(config.modelName);
+  }
+}
+
+/** `work`, or the signal's reason the moment it is aborted: a stuck connection must not hold up a cancel. */
+async function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+    signal.addEventListener('abort', abort, { once: true });
+    const settle = (): void => signal.removeEventListener('abort', abort);
+    work.then(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (error: unknown) => {
+        settle();
+        reject(
+          error instanceof Error
+            ? error
+            : Object.assign(new Error('The provider sent an error.'), { cause: error }),
+        );
+      },
+    );
+  });
+}
