@@ -2,6 +2,7 @@ import type { Blueprint, BlueprintSource } from './blueprint.ts';
 import type { CommandResult, EventData, StoredEvent } from './events/index.ts';
 import type { RunLimits } from './limits.ts';
 import type { SandboxRef } from './ports/sandbox.ts';
+import type { SandboxPurpose } from './purpose.ts';
 import type { Outcome } from './status.ts';
 
 export interface StepRecord {
@@ -61,7 +62,7 @@ export interface RunState {
   } | null;
   readonly steps: readonly StepRecord[];
   readonly commands: Readonly<Record<string, CommandRecord>>;
-  readonly sandboxes: Readonly<Record<'work' | 'verify', SandboxRef | null>>;
+  readonly sandboxes: Readonly<Record<SandboxPurpose, (SandboxRef & { readonly commit: string }) | null>>;
   readonly checkpoint: Checkpoint | null;
   readonly checks: readonly CheckVerdict[];
   readonly agentFinish: EventData<'agent.finished'> | null;
@@ -99,7 +100,7 @@ export function emptyRunState(runId: string): RunState {
     ended: null,
     steps: [],
     commands: {},
-    sandboxes: { work: null, verify: null },
+    sandboxes: { work: null, verify: null, baseline: null },
     checkpoint: null,
     checks: [],
     agentFinish: null,
@@ -198,7 +199,13 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
       };
     }
     case 'sandbox.created':
-      return { ...state, sandboxes: { ...state.sandboxes, [entry.data.purpose]: entry.data.ref } };
+      return {
+        ...state,
+        sandboxes: {
+          ...state.sandboxes,
+          [entry.data.purpose]: { ...entry.data.ref, commit: entry.data.commit },
+        },
+      };
     case 'sandbox.lost':
     case 'sandbox.destroyed':
       if (state.sandboxes[entry.data.purpose]?.id !== entry.data.id) return state;
@@ -241,9 +248,10 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
   }
 }
 
-/** A run that goes on after its end (a raised limit, say) does its last step again; everything before it stands. */
+/** A run that goes on after its end does everything again from the first step that did not pass. */
 function reopened(steps: readonly StepRecord[]): StepRecord[] {
-  return steps.filter((step) => step.state === 'passed' || step.state === 'skipped' || step.kind === 'check');
+  const first = steps.findIndex((step) => step.state !== 'passed' && step.state !== 'skipped');
+  return first === -1 ? [...steps] : steps.slice(0, first);
 }
 
 function opened(state: RunState, call: RunState['open'][number]): RunState {

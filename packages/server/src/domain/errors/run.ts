@@ -37,4 +37,32 @@ export const runErrors = family({
     http: 409,
     exit: 7,
   },
+  RUN_PAUSED: {
+    sentence: 'The run is paused.',
+    next: 'Go on with `berth resume RUN`.',
+    retryable: false,
+    http: 409,
+    exit: 9,
+  },
+  WORKER_STOPPING: {
+    sentence: 'The worker is stopping; the run goes on where it was when a worker is back.',
+    next: 'Start Berth again, or `berth resume RUN`.',
+    retryable: true,
+    http: 503,
+    exit: 10,
+  },
+  STEP_FAILED: {
+    sentence: 'A step of the run failed.',
+    next: 'Look at its output with `berth logs RUN`.',
+    retryable: false,
+    http: 409,
+    exit: 3,
+  },
+  AMBIGUOUS_ID: {
+    sentence: 'More than one object has an id that begins so.',
+    next: 'Give more characters of the id.',
+    retryable: false,
+    http: 400,
+    exit: 2,
+  },
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sandboxPurposeSchema } from '../purpose.ts';
 import { event } from './definition.ts';
 
 const text = (value: string, most = 100): string => {
@@ -62,13 +63,15 @@ export const workEvents = {
   'sandbox.created': event(
     'normal',
     z.object({
-      purpose: z.enum(['work', 'verify']),
+      purpose: sandboxPurposeSchema,
       ref: z.object({
         id: z.string(),
         driver: z.enum(['bubblewrap', 'container', 'kubernetes', 'fake']),
         bootId: z.string(),
         address: z.string(),
       }),
+      /** What it was filled from. */
+      commit: z.string(),
       durationMs: z.number(),
       /** The checkpoint it was filled from; null: from the base commit. */
       restoredFrom: z.string().nullable(),
@@ -77,12 +80,12 @@ export const workEvents = {
   ),
   'sandbox.lost': event(
     'high',
-    z.object({ purpose: z.enum(['work', 'verify']), id: z.string(), code: z.string(), sentence: z.string() }),
+    z.object({ purpose: sandboxPurposeSchema, id: z.string(), code: z.string(), sentence: z.string() }),
     (data) => `${data.purpose} sandbox lost: ${data.sentence}`,
   ),
   'sandbox.destroyed': event(
     'low',
-    z.object({ purpose: z.enum(['work', 'verify']), id: z.string() }),
+    z.object({ purpose: sandboxPurposeSchema, id: z.string() }),
     (data) => `${data.purpose} sandbox removed`,
   ),
   'egress.decided': event(

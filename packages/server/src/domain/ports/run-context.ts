@@ -6,6 +6,7 @@ import type { RunState } from '../run-state.ts';
 import type { Blobs } from './blobs.ts';
 import type { Clock } from './clock.ts';
 import type { EventSink } from './event-sink.ts';
+import type { SandboxPurpose } from '../purpose.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** Reading the run's own log. */
@@ -61,16 +62,16 @@ export interface Workbench {
    * The live sandbox of that purpose: attached again after a crash, or a new one filled with the repository and
    * the last checkpoint. `verify` is always filled from the proposed tree alone.
    */
-  sandbox(purpose: 'work' | 'verify'): Promise<Sandbox>;
+  sandbox(purpose: SandboxPurpose): Promise<Sandbox>;
   /** Runs one deterministic command durably; runs it anew (with a new attempt) when its sandbox was lost. */
-  command(purpose: 'work' | 'verify', command: DurableCommand): Promise<CommandOutcome>;
-  setEgress(purpose: 'work' | 'verify', policy: EgressPolicy): Promise<void>;
+  command(purpose: SandboxPurpose, command: DurableCommand): Promise<CommandOutcome>;
+  setEgress(purpose: SandboxPurpose, policy: EgressPolicy): Promise<void>;
   /** Asks for a checkpoint soon; requests are coalesced and never wait. */
   checkpointSoon(): void;
   /** Saves the working tree now and answers once it is durable. */
   checkpoint(): Promise<{ readonly tree: string; readonly proposalTree: string }>;
   /** Ends a sandbox that is no longer needed. */
-  release(purpose: 'work' | 'verify'): Promise<void>;
+  release(purpose: SandboxPurpose): Promise<void>;
 }
 
 /** What every step gets. */

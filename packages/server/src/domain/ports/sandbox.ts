@@ -1,5 +1,6 @@
 import type { DoctorCheck } from '../doctor.ts';
 import type { EgressDecision, EgressPolicy } from '../egress.ts';
+import type { SandboxPurpose } from '../purpose.ts';
 
 export type DriverName = 'bubblewrap' | 'container' | 'kubernetes' | 'fake';
 
@@ -20,7 +21,7 @@ export interface SandboxSpec {
   readonly id: string;
   readonly runId: string;
   /** `work`: the agent's; `verify`: one in which no agent has acted. */
-  readonly purpose: 'work' | 'verify';
+  readonly purpose: SandboxPurpose;
   /** The owner's epoch; sandboxd refuses a lower one. */
   readonly epoch: number;
   readonly limits: SandboxLimits;

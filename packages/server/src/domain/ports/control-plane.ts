@@ -1,0 +1,66 @@
+import type { RunLimits } from '../limits.ts';
+import type { LiveFrame } from '../live.ts';
+import type { RunOptions } from '../task.ts';
+import type { DoctorView, EventView, ProposalView, RunView, TaskView } from '../views.ts';
+import type { EventType } from '../events/index.ts';
+
+export interface CreateTask {
+  readonly repository: string;
+  readonly text: string;
+  readonly options: RunOptions;
+  readonly origin: { readonly kind: 'cli' | 'api'; readonly by: string };
+  /** The same key answers the same task instead of making a second one. */
+  readonly idempotencyKey: string | null;
+}
+
+export interface ListFilter {
+  readonly state?: RunView['status']['state'];
+  readonly project?: string;
+  readonly cursor?: string;
+  /** 1 to 200. */
+  readonly limit: number;
+}
+
+/**
+ * What the API asks of the rooms below it; `runs/control-plane.ts` implements it. Ids take unique prefixes
+ * (`NOT_FOUND`, `AMBIGUOUS_ID`); `latest` is the newest run.
+ */
+export interface ControlPlane {
+  createTask(request: CreateTask): Promise<{ readonly task: TaskView; readonly run: RunView }>;
+  getTask(id: string): Promise<TaskView>;
+  getRun(id: string): Promise<RunView>;
+  listRuns(filter: ListFilter): Promise<{ readonly runs: readonly RunView[]; readonly next: string | null }>;
+  listEvents(
+    runId: string,
+    filter: { afterSeq: number; limit: number; types?: readonly EventType[] },
+  ): Promise<readonly EventView[]>;
+  /**
+   * Settled events from `afterSeq` on, without loss or repetition, and live frames as they come; ends after the
+   * run's last event once the run has ended.
+   */
+  follow(
+    runId: string,
+    afterSeq: number,
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly event: EventView } | { readonly frame: LiveFrame }>;
+  /** The whole output of a command or tool call, by its id in the log; a stream of bytes. */
+  output(runId: string, callId: string): Promise<AsyncIterable<Uint8Array>>;
+  /** Unified diff of the newest proposal or checkpoint against the base. */
+  diff(runId: string): Promise<string>;
+  cancel(runId: string, by: string): Promise<RunView>;
+  pause(runId: string, by: string, reason: string): Promise<RunView>;
+  /** Goes on after a pause, a crash, or an end by a limit or for a person; limits can be raised. */
+  resume(runId: string, by: string, limits: Partial<RunLimits>): Promise<RunView>;
+  steer(
+    runId: string,
+    by: string,
+    text: string,
+    mode: 'now' | 'after_step',
+  ): Promise<{ readonly messageId: string }>;
+  listProposals(filter: { project?: string; limit: number }): Promise<readonly ProposalView[]>;
+  getProposal(id: string): Promise<ProposalView & { readonly body: string }>;
+  proposalDiff(id: string): Promise<string>;
+  mergeProposal(id: string, by: string): Promise<ProposalView>;
+  closeProposal(id: string, by: string): Promise<ProposalView>;
+  doctor(): Promise<DoctorView>;
+}

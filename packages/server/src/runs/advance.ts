@@ -1,0 +1,131 @@
+import type { Decision, StepOutcome, Visit } from '../blueprints/index.ts';
+import { asBerthError, BerthError, type ErrorCode } from '../domain/errors/index.ts';
+import type { NewEvent } from '../domain/events/index.ts';
+import type { RunContext } from '../domain/ports/run-context.ts';
+import { sandboxPurposeSchema } from '../domain/purpose.ts';
+
+/** A step whose sandbox was lost begins again in a new one; after this many losses the run ends with the code. */
+const maxLossesPerStep = 3;
+
+export interface AdvanceParts {
+  readonly context: RunContext;
+  /** Pins the base, chooses the blueprint and the models; appends `run.planned`. */
+  plan(context: RunContext): Promise<void>;
+  decide(state: ReturnType<RunContext['log']['state']>): Decision;
+  perform(context: RunContext, visit: Visit): Promise<StepOutcome>;
+}
+
+/** Why this worker stopped advancing a run: it is over, or it goes on elsewhere, later. */
+export type AdvanceResult =
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'stopped'; readonly code: ErrorCode };
+
+/**
+ * The way of a run: fold, decide, perform, record, again. Every line of it may be the last one of this process:
+ * whoever comes next folds the same log and goes on at the same place.
+ */
+export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
+  const { context } = parts;
+  const losses = new Map<string, number>();
+  try {
+    for (;;) {
+      const state = context.log.state();
+      if (state.ended !== null) return { kind: 'ended' };
+      if (state.cancelRequestedBy !== null) {
+        await finish(context, cancelled(state.cancelRequestedBy));
+        continue;
+      }
+      context.signal.throwIfAborted();
+      if (state.plan === null) {
+        await parts.plan(context);
+        continue;
+      }
+      const decision = parts.decide(state);
+      if (decision.kind === 'end') {
+        const { outcome, code, sentence, next } = decision;
+        await finish(context, { type: 'run.ended', data: { outcome, code, sentence, next } });
+        continue;
+      }
+      await visitStep(decision, parts, losses);
+    }
+  } catch (error) {
+    return await stopped(error, context);
+  }
+}
+
+async function visitStep(visit: Visit, parts: AdvanceParts, losses: Map<string, number>): Promise<void> {
+  const { context } = parts;
+  const { key, step, round } = visit;
+  const begun = context.log.state().steps.find((record) => record.key === key && record.state === 'running');
+  if (begun === undefined) {
+    await context.events.append({ type: 'step.started', data: { key, kind: step.step, round } });
+  }
+  const outcome = await performOnce(visit, parts, losses);
+  if (outcome === null) return;
+  const startedAt = context.log.state().steps.find((record) => record.key === key)?.startedAt;
+  const durationMs = startedAt === undefined ? 0 : Math.max(0, context.clock.nowMs() - Date.parse(startedAt));
+  await context.events.append({ type: 'step.ended', data: { key, kind: step.step, ...outcome, durationMs } });
+}
+
+/** The step's outcome; null when its sandbox was lost and it is to be entered again. */
+async function performOnce(
+  visit: Visit,
+  parts: AdvanceParts,
+  losses: Map<string, number>,
+): Promise<StepOutcome | null> {
+  try {
+    return await parts.perform(parts.context, visit);
+  } catch (error) {
+    parts.context.signal.throwIfAborted();
+    const known = asBerthError(error);
+    if (known.code === 'OWNERSHIP_LOST') throw known;
+    const lost = (losses.get(visit.key) ?? 0) + 1;
+    losses.set(visit.key, lost);
+    if (known.code === 'SANDBOX_LOST' && lost <= maxLossesPerStep) return null;
+    return { outcome: 'failed', code: known.code, sentence: known.message };
+  }
+}
+
+/** An abort is no failure of the run; anything else that comes here ends it, with its code. */
+async function stopped(error: unknown, context: RunContext): Promise<AdvanceResult> {
+  const aborted = context.signal.aborted ? asBerthError(context.signal.reason) : null;
+  if (aborted?.code === 'RUN_CANCELLED') {
+    await finish(context, cancelled(context.log.state().cancelRequestedBy ?? 'somebody'));
+    return { kind: 'ended' };
+  }
+  if (aborted?.code === 'LIMIT_MINUTES') {
+    await finish(context, endedBy(aborted, 'needs_human'));
+    return { kind: 'ended' };
+  }
+  if (aborted !== null) return { kind: 'stopped', code: aborted.code };
+  const known = asBerthError(error);
+  if (known.code === 'OWNERSHIP_LOST' || known.code === 'DATABASE_UNAVAILABLE')
+    return { kind: 'stopped', code: known.code };
+  await finish(context, endedBy(known, 'failed'));
+  return { kind: 'ended' };
+}
+
+/** Removes the sandboxes first: the end is the last entry of the log, and nothing of the run is left then. */
+async function finish(context: RunContext, end: NewEvent): Promise<void> {
+  for (const purpose of sandboxPurposeSchema.options) {
+    await context.workbench.release(purpose).catch((error: unknown) => {
+      if (asBerthError(error).code === 'OWNERSHIP_LOST') throw error;
+    });
+  }
+  await context.events.append(end);
+}
+
+function cancelled(by: string): NewEvent {
+  const { code, message, next } = new BerthError(
+    'RUN_CANCELLED',
+    `Cancelled by ${by}; the work so far is kept as a checkpoint.`,
+  );
+  return { type: 'run.ended', data: { outcome: 'cancelled', code, sentence: message, next } };
+}
+
+function endedBy(error: BerthError, outcome: 'failed' | 'needs_human'): NewEvent {
+  return {
+    type: 'run.ended',
+    data: { outcome, code: error.code, sentence: error.message, next: error.next },
+  };
+}

@@ -1,0 +1,189 @@
+import { describe, type StoredEvent } from '../domain/events/index.ts';
+import type { PullRequest } from '../domain/ports/forge.ts';
+import type { RunState } from '../domain/run-state.ts';
+import { type QueueFacts, statusOf } from '../domain/run-status.ts';
+import type { EventView, ProposalView, RunView } from '../domain/views.ts';
+
+/** A run as the API shows it. Pure: everything comes from the fold. */
+export function runView(state: RunState, projectName: string, queue: QueueFacts | null): RunView {
+  const { created, plan, checkpoint, proposal, pullRequest, use } = state;
+  return {
+    schema: 'berth.run/v1',
+    id: state.runId,
+    task: created?.taskId ?? '',
+    title: created?.title ?? '',
+    project: projectName,
+    branch: created?.branch ?? '',
+    attempt: created?.attempt ?? 1,
+    parent: null,
+    status: statusOf(state, queue),
+    blueprint: plan === null ? null : { name: plan.blueprint.name, source: sourceText(plan.source) },
+    base: plan?.base ?? null,
+    models: Object.fromEntries(Object.entries(plan?.models ?? {}).map(([slot, ids]) => [slot, [...ids]])),
+    simulated: plan?.simulated ?? false,
+    steps: stepViews(state),
+    limits: limitViews(state),
+    costUsd: use.costUsd,
+    tokens: { in: use.inputTokens, out: use.outputTokens, cached: use.cachedTokens },
+    changes: changesOf(proposal, checkpoint),
+    proposal: proposal === null ? null : state.runId,
+    pullRequest:
+      pullRequest === null
+        ? null
+        : { number: pullRequest.number, url: pullRequest.url, draft: pullRequest.draft },
+    seq: state.seq,
+    createdAt: state.createdAt ?? new Date(0).toISOString(),
+    endedAt: state.ended?.at ?? null,
+  };
+}
+
+function changesOf(proposal: RunState['proposal'], checkpoint: RunState['checkpoint']): RunView['changes'] {
+  if (proposal !== null)
+    return { files: proposal.files, added: proposal.added, removed: proposal.removed, tree: proposal.tree };
+  if (checkpoint === null) return null;
+  return {
+    files: checkpoint.files,
+    added: checkpoint.added,
+    removed: checkpoint.removed,
+    tree: checkpoint.proposalTree,
+  };
+}
+
+function sourceText(source: NonNullable<RunState['plan']>['source']): string {
+  switch (source.kind) {
+    case 'file':
+      return source.path;
+    case 'repository':
+      return `${source.path} at ${source.commit.slice(0, 10)}`;
+    case 'detected':
+      return source.ecosystems.length === 0
+        ? 'detected: nothing known'
+        : `detected: ${source.ecosystems.join(', ')}`;
+  }
+}
+
+/** Past and present steps, then those of the blueprint still to come. */
+function stepViews(state: RunState): RunView['steps'] {
+  const walked = state.steps.map((step) => ({
+    name: step.key,
+    kind: step.kind,
+    state: step.state,
+    startedAt: step.startedAt,
+    durationMs: step.durationMs,
+    costUsd: step.costUsd,
+    attempts: step.round + 1,
+    sentence: step.sentence,
+  }));
+  if (state.ended !== null || state.plan === null) return walked;
+  const reached = Math.max(-1, ...walked.map((step) => Number.parseInt(step.name, 10)));
+  const coming = state.plan.blueprint.steps.slice(reached + 1).map((step, offset) => ({
+    name: `${reached + 1 + offset}:${step.step}`,
+    kind: step.step,
+    state: 'pending' as const,
+    startedAt: null,
+    durationMs: null,
+    costUsd: 0,
+    attempts: 0,
+    sentence: '',
+  }));
+  return [...walked, ...coming];
+}
+
+function limitViews(state: RunState): RunView['limits'] {
+  if (state.plan === null) return [];
+  const { limits } = state.plan;
+  const { use } = state;
+  const rounds = Math.max(0, ...state.steps.map((step) => step.round));
+  const row = (
+    name: RunView['limits'][number]['name'],
+    used: number,
+    cap: number,
+  ): RunView['limits'][number] => ({
+    name,
+    used,
+    reserved: 0,
+    cap,
+    owner: 'run',
+  });
+  return [
+    row('cost', use.costUsd, limits.costUsd),
+    row('tokens', use.inputTokens + use.outputTokens, limits.tokens),
+    row('steps', use.modelCalls, limits.steps),
+    row('minutes', use.activeMs / 60_000, limits.minutes),
+    row('rounds', rounds, limits.rounds),
+  ];
+}
+
+/** An entry of the log as the API shows it. */
+export function eventView(stored: StoredEvent): EventView {
+  const { title, importance } = describe(stored);
+  const step = 'step' in stored.data && typeof stored.data.step === 'string' ? stored.data.step : null;
+  const key = 'key' in stored.data && typeof stored.data.key === 'string' ? stored.data.key : null;
+  return {
+    schema: 'berth.event/v1',
+    run: stored.runId,
+    seq: stored.seq,
+    at: stored.at,
+    type: stored.type,
+    step: step ?? key,
+    importance,
+    title,
+    data: stored.data,
+  };
+}
+
+/** The proposal of a run, or null when it made none. `pr` is what the forge says now. */
+export function proposalView(
+  state: RunState,
+  projectName: string,
+  pr: PullRequest | null,
+): ProposalView | null {
+  const { created, plan, proposal } = state;
+  if (created === null || plan === null || proposal === null) return null;
+  const checks = state.checks.filter((check) => check.tree === proposal.tree);
+  return {
+    schema: 'berth.proposal/v1',
+    id: state.runId,
+    run: state.runId,
+    task: created.taskId,
+    project: projectName,
+    title: created.title,
+    branch: proposal.branch,
+    base: plan.base,
+    commit: proposal.commit,
+    tree: proposal.tree,
+    pushedTree: state.pushed?.commit === proposal.commit ? proposal.tree : null,
+    verified: isVerified(state),
+    checks: checks.map((check) => ({
+      name: check.name,
+      command: check.command,
+      exitCode: check.exitCode,
+      durationMs: check.durationMs,
+      tree: check.tree,
+      verdict: check.verdict,
+      where: check.step.includes(':verify') ? 'verify' : 'work',
+    })),
+    policy: [],
+    pr:
+      pr === null
+        ? null
+        : {
+            number: pr.number,
+            url: pr.url,
+            state: pr.draft && pr.state === 'open' ? 'draft' : pr.state,
+            mergedAs: pr.mergedAs,
+          },
+    diffstat: { files: proposal.files, added: proposal.added, removed: proposal.removed },
+    costUsd: state.use.costUsd,
+    simulated: plan.simulated,
+    createdAt: state.createdAt ?? new Date(0).toISOString(),
+  };
+}
+
+/** Only a passed `verify` step after the newest proposal counts, and only checks on exactly its tree. */
+function isVerified(state: RunState): boolean {
+  const verify = state.steps.findLast((step) => step.kind === 'verify');
+  if (verify?.state !== 'passed' || state.proposal === null) return false;
+  const verdicts = state.checks.filter((check) => check.step === verify.key);
+  return verdicts.every((check) => check.tree === state.proposal?.tree && check.verdict !== 'failed');
+}

@@ -1,0 +1,193 @@
+import { BerthError } from '../domain/errors/index.ts';
+import { type EgressDecision, type EgressPolicy, noEgress } from '../domain/egress.ts';
+import type { Clock } from '../domain/ports/clock.ts';
+import type { EventSink } from '../domain/ports/event-sink.ts';
+import type { RunLog } from '../domain/ports/run-context.ts';
+import type { Sandbox, SandboxDriver, SandboxLimits, SandboxSpec } from '../domain/ports/sandbox.ts';
+import type { SandboxPurpose } from '../domain/purpose.ts';
+import type { RunState } from '../domain/run-state.ts';
+import type { RepositoryDelivery } from './repository-delivery.ts';
+
+export interface SandboxSlotParts {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly driver: SandboxDriver;
+  readonly limits: SandboxLimits;
+  readonly events: EventSink;
+  readonly log: RunLog;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly repository: RepositoryDelivery;
+  readonly onEgress: (decision: EgressDecision) => void;
+  newSandboxId(): string;
+  /** Runs the blueprint's setup in a sandbox that replaces one where it had run already. */
+  restoreSetup(sandbox: Sandbox): Promise<void>;
+}
+
+/** The one sandbox of a purpose: found again, or made and filled; never two at once. */
+export interface SandboxSlot {
+  get(): Promise<Sandbox>;
+  setEgress(policy: EgressPolicy): void;
+  /** Leaves it to the next owner. */
+  detach(): Promise<void>;
+  destroy(): Promise<void>;
+}
+
+export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): SandboxSlot {
+  let current: Promise<Sandbox> | null = null;
+  let loss: { code: string; sentence: string } | null = null;
+  let policy = noEgress;
+
+  const adopt = (sandbox: Sandbox): Sandbox => {
+    sandbox.setEgress(policy);
+    sandbox.onEgress(parts.onEgress);
+    void sandbox.lost.then((reason) => {
+      loss = reason;
+    });
+    return sandbox;
+  };
+
+  const find = async (): Promise<Sandbox> => {
+    const ref = parts.log.state().sandboxes[purpose];
+    if (ref !== null) {
+      const wanted = commitFor(purpose, parts.log.state());
+      const found =
+        ref.commit === wanted
+          ? await parts.driver.attach(ref, specOf(ref.id, purpose, parts), parts.signal)
+          : null;
+      if (found !== null) return adopt(found);
+      await recordLoss(
+        purpose,
+        ref.id,
+        { code: 'SANDBOX_LOST', sentence: 'It was gone when the run went on.' },
+        parts,
+      );
+      await parts.driver.destroy(ref.id);
+    }
+    return adopt(await make(purpose, policy, parts));
+  };
+
+  return {
+    async get() {
+      parts.signal.throwIfAborted();
+      if (current !== null && loss !== null) {
+        const gone = await current;
+        current = null;
+        await recordLoss(purpose, gone.ref.id, loss, parts);
+        loss = null;
+        await gone.destroy().catch(() => undefined);
+      }
+      current ??= find().catch((error: unknown) => {
+        current = null;
+        throw error;
+      });
+      return current;
+    },
+    setEgress(next) {
+      policy = next;
+      void current?.then(
+        (sandbox) => sandbox.setEgress(next),
+        () => undefined,
+      );
+    },
+    async detach() {
+      await current?.then(
+        (sandbox) => sandbox.detach(),
+        () => undefined,
+      );
+      current = null;
+    },
+    async destroy() {
+      const ref = parts.log.state().sandboxes[purpose];
+      const live = await current?.catch(() => null);
+      current = null;
+      if (live !== null && live !== undefined) await live.destroy();
+      if (ref === null) return;
+      await parts.driver.destroy(ref.id);
+      await parts.events.append({ type: 'sandbox.destroyed', data: { purpose, id: ref.id } });
+    },
+  };
+}
+
+async function recordLoss(
+  purpose: SandboxPurpose,
+  id: string,
+  reason: { code: string; sentence: string },
+  parts: SandboxSlotParts,
+): Promise<void> {
+  if (parts.log.state().sandboxes[purpose]?.id !== id) return;
+  await parts.events.append({ type: 'sandbox.lost', data: { purpose, id, ...reason } });
+}
+
+/** Makes and fills a sandbox. It is recorded only when it is whole; one that a crash left half made is an orphan. */
+async function make(
+  purpose: SandboxPurpose,
+  policy: EgressPolicy,
+  parts: SandboxSlotParts,
+): Promise<Sandbox> {
+  const { log, clock, signal, repository } = parts;
+  const startedMs = clock.monotonicMs();
+  const state = log.state();
+  const commit = commitFor(purpose, state);
+  const base = planOf(state).base.commit;
+  const checkpoint = purpose === 'work' ? state.checkpoint : null;
+  const spec = { ...specOf(parts.newSandboxId(), purpose, parts), egress: policy };
+  const sandbox = await parts.driver.create(spec, signal);
+  try {
+    await repository.deliver(sandbox, { commit, branch: branchOf(state), signal });
+    if (checkpoint !== null) await repository.restoreCheckpoint(sandbox, { checkpoint, base, signal });
+    if (purpose === 'work' && setupHadRun(state)) await parts.restoreSetup(sandbox);
+    await parts.events.append({
+      type: 'sandbox.created',
+      data: {
+        purpose,
+        ref: sandbox.ref,
+        commit,
+        durationMs: Math.round(clock.monotonicMs() - startedMs),
+        restoredFrom: checkpoint?.id ?? null,
+      },
+    });
+    return sandbox;
+  } catch (error) {
+    await sandbox.destroy().catch(() => undefined);
+    throw error;
+  }
+}
+
+function setupHadRun(state: RunState): boolean {
+  return state.steps.some((step) => step.kind === 'setup' && step.state === 'passed');
+}
+
+function commitFor(purpose: SandboxPurpose, state: RunState): string {
+  switch (purpose) {
+    case 'work':
+    case 'baseline':
+      return planOf(state).base.commit;
+    case 'verify':
+      if (state.proposal === null)
+        throw new BerthError('INTERNAL', 'A verify sandbox was asked for before there was a proposal.');
+      return state.proposal.commit;
+  }
+}
+
+function planOf(state: RunState): NonNullable<RunState['plan']> {
+  if (state.plan === null)
+    throw new BerthError('INTERNAL', 'A sandbox was asked for before the run was planned.');
+  return state.plan;
+}
+
+function branchOf(state: RunState): string {
+  return state.created?.branch ?? 'work';
+}
+
+function specOf(id: string, purpose: SandboxPurpose, parts: SandboxSlotParts): SandboxSpec {
+  return {
+    id,
+    runId: parts.runId,
+    purpose,
+    epoch: parts.epoch,
+    limits: parts.limits,
+    env: {},
+    egress: noEgress,
+  };
+}

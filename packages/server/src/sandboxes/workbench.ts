@@ -1,0 +1,118 @@
+import type { EgressDecision } from '../domain/egress.ts';
+import { BerthError } from '../domain/errors/index.ts';
+import type { Blobs } from '../domain/ports/blobs.ts';
+import type { DurableCommand, Workbench } from '../domain/ports/run-context.ts';
+import type { Sandbox } from '../domain/ports/sandbox.ts';
+import type { SandboxPurpose } from '../domain/purpose.ts';
+import { checkpointer } from './checkpointer.ts';
+import { type DurableCommandParts, runDurably } from './durable-command.ts';
+import { sandboxSlot, type SandboxSlot, type SandboxSlotParts } from './sandbox-slot.ts';
+
+/** Where the repository lies in every sandbox: inside the mount, so that git's ownership check is content. */
+export const repositoryPath = '/workspace/repo';
+/** A hostile sandbox can decide egress a million times; the log takes this many different decisions. */
+const maxEgressEvents = 200;
+
+export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup'> & { readonly blobs: Blobs };
+
+/** A workbench that its owner can also put down. */
+export interface OwnedWorkbench extends Workbench {
+  /** Leaves living sandboxes, with their running commands, to the next owner. */
+  detach(): Promise<void>;
+}
+
+/** Puts a run's sandboxes, durable commands and checkpoints together. */
+export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
+  const slotParts: SandboxSlotParts = { ...parts, onEgress: egressRecorder(parts), restoreSetup };
+  const slots: Record<SandboxPurpose, SandboxSlot> = {
+    work: sandboxSlot('work', slotParts),
+    verify: sandboxSlot('verify', slotParts),
+    baseline: sandboxSlot('baseline', slotParts),
+  };
+  const checkpoints = checkpointer(saveWork, () => parts.log.state().checkpoint, parts.events);
+
+  async function saveWork(): ReturnType<WorkbenchParts['repository']['saveCheckpoint']> {
+    const state = parts.log.state();
+    if (state.plan === null)
+      throw new BerthError('INTERNAL', 'A checkpoint was asked for before the run was planned.');
+    const sandbox = await slots.work.get();
+    const id = `checkpoint-${state.seq + 1}`;
+    return parts.repository.saveCheckpoint(sandbox, {
+      id,
+      base: state.plan.base.commit,
+      signal: parts.signal,
+    });
+  }
+
+  function commandParts(purpose: SandboxPurpose, sandbox: () => Promise<Sandbox>): DurableCommandParts {
+    return {
+      ...parts,
+      repositoryPath,
+      async sandbox(command) {
+        slots[purpose].setEgress({ rules: command.command.egress });
+        const ready = await sandbox();
+        ready.setEgress({ rules: command.command.egress });
+        return ready;
+      },
+      done: () => slots[purpose].setEgress({ rules: [] }),
+    };
+  }
+
+  async function restoreSetup(sandbox: Sandbox): Promise<void> {
+    const setup = parts.log.state().plan?.blueprint.setup ?? [];
+    for (const [index, command] of setup.entries()) {
+      const id = `restore-${sandbox.ref.id}/setup-${index + 1}`;
+      const durable: DurableCommand = {
+        id,
+        step: 'restore',
+        purpose: 'setup',
+        name: `setup-${index + 1}`,
+        command,
+      };
+      const { result } = await runDurably(
+        durable,
+        commandParts('work', async () => sandbox),
+      );
+      if (result.exitCode !== 0) {
+        throw new BerthError(
+          'SANDBOX_LOST',
+          `The sandbox was replaced, and in the new one setup failed: ${command.run}`,
+        );
+      }
+    }
+  }
+
+  return {
+    repositoryPath,
+    sandbox: (purpose) => slots[purpose].get(),
+    command: (purpose, command) =>
+      runDurably(
+        command,
+        commandParts(purpose, () => slots[purpose].get()),
+      ),
+    async setEgress(purpose, policy) {
+      slots[purpose].setEgress(policy);
+    },
+    checkpointSoon: () => checkpoints.soon(),
+    async checkpoint() {
+      const { tree, proposalTree } = await checkpoints.now();
+      return { tree, proposalTree };
+    },
+    release: (purpose) => slots[purpose].destroy(),
+    async detach() {
+      await checkpoints.settled();
+      await Promise.all(Object.values(slots).map((slot) => slot.detach()));
+    },
+  };
+}
+
+/** Records each different decision once, up to a bound. */
+function egressRecorder(parts: WorkbenchParts): (decision: EgressDecision) => void {
+  const seen = new Set<string>();
+  return (decision) => {
+    const key = `${decision.host}:${decision.port} ${decision.allowed} ${decision.reason}`;
+    if (seen.has(key) || seen.size >= maxEgressEvents) return;
+    seen.add(key);
+    parts.events.append({ type: 'egress.decided', data: decision }).catch(() => undefined);
+  };
+}

@@ -1,0 +1,26 @@
+import type { Reporter, TestModule } from 'vitest/node';
+
+/**
+ * Prints the plain closing line `N passed, N failed, N skipped`. A skipped test is named, with the missing part
+ * in its name; with `BERTH_REQUIRE_PARTS=1` (continuous integration, which installs every part) it is a failure.
+ */
+export default class ClosingLine implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
+    const count = { passed: 0, failed: 0, skipped: 0 };
+    for (const module of modules) {
+      if (module.errors().length > 0) count.failed += 1;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === 'pending') continue;
+        count[state] += 1;
+        if (state === 'skipped') console.log(`skipped: ${module.relativeModuleId} › ${test.fullName}`);
+      }
+    }
+    count.failed += unhandled.length;
+    if (process.env['BERTH_REQUIRE_PARTS'] === '1' && count.skipped > 0) {
+      console.log('A part that a test needs is missing on this machine; here that is a failure.');
+      process.exitCode = 1;
+    }
+    console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+  }
+}

@@ -1,0 +1,39 @@
+#!/bin/sh
+# The main job, whole: a real task on a sample library, in a real sandbox, ending in a pull request.
+set -eu
+cd "$(dirname "$0")/.."
+
+home=${BERTH_HOME:-$HOME/.berth}
+repository=$home/demo/ledger
+task='The test "reads corrections of less than one unit" fails: parseAmount("-0.05") answers 5 instead of -5. Find the cause and fix it. Keep the public functions as they are.'
+
+if ! git -C "$repository" rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
+  mkdir -p "$repository"
+  cp -R examples/demo/ledger/. "$repository/"
+  git -C "$repository" init --quiet --initial-branch=main
+  git -C "$repository" add --all
+  git -C "$repository" -c user.name='Berth demo' -c user.email=demo@berth.invalid -c commit.gpgsign=false \
+    commit --quiet --message 'ledger 1.4.0'
+fi
+
+set -- run "$task" --repo "$repository" "$@"
+if [ -n "${ANTHROPIC_API_KEY:-}" ] || [ -n "${OPENAI_API_KEY:-}" ] || { [ -n "${BERTH_MODEL:-}" ] && [ -n "${BERTH_BASE_URL:-}" ]; }; then
+  echo 'A real model works on this: the key or base URL of your environment is used, limited to 2 US dollars.'
+else
+  echo 'No model key is set (ANTHROPIC_API_KEY, OPENAI_API_KEY, or BERTH_MODEL with BERTH_BASE_URL), so a cassette'
+  echo 'of scripted answers stands in for the model. All else is real: sandbox, commands, checks, git, pull request.'
+  set -- "$@" --cassette "$PWD/examples/demo/cassette.json"
+fi
+echo "Repository: $repository (written for this demo; its test suite fails because of a true bug in two files)"
+echo
+
+status=0
+./berth "$@" || status=$?
+[ "$status" = 0 ] || exit "$status"
+
+cat <<'TEXT'
+
+Look at it:      ./berth proposals show      ./berth diff      ./berth logs
+Merge it:        ./berth proposals merge
+Your own:        ./berth run "what you want done" --repo /path/to/your/repository
+TEXT

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Everything that can say no: the source checks, then the tests. The reporter prints the closing line.
+set -eu
+cd "$(dirname "$0")/.."
+PATH="$PWD/node_modules/.bin:$PATH"
+export PATH
+scripts/check.sh
+vitest run --reporter=default --reporter=./scripts/closing-line.ts "$@"
