@@ -87,8 +87,18 @@ export class AnswerCollector {
         return;
       case 'error':
         throw part.error;
-      default:
-        // Sources, files and what providers run themselves: never asked for, and nothing the loop can use.
+      case 'stream-start':
+      case 'response-metadata':
+      case 'ping':
+      case 'raw':
+        return;
+      case 'custom':
+      case 'file':
+      case 'reasoning-file':
+      case 'source':
+      case 'tool-approval-request':
+      case 'tool-result':
+        // What providers run or look up themselves: never asked for, and nothing the loop can use.
         return;
     }
   }
@@ -97,7 +107,7 @@ export class AnswerCollector {
   answer(): ModelAnswer {
     const finish = this.#finish;
     if (finish === null || isCutOff(finish)) throw new BerthError('MODEL_STREAM_TRUNCATED');
-    for (const key of [...this.#open.keys()]) if (!key.startsWith('tool:')) this.#close(key, undefined);
+    for (const key of this.#open.keys()) if (!key.startsWith('tool:')) this.#close(key, undefined);
     const parts = this.#parts.filter((part) => part !== null).filter((part) => !isEmpty(part));
     return { parts, finish: finishReason(finish, parts), usage: toUsage(finish.usage) };
   }
@@ -175,15 +185,11 @@ function isCutOff(finish: SdkFinish): boolean {
 
 function finishReason(finish: SdkFinish, parts: readonly AssistantPart[]): FinishReason {
   const hasCalls = parts.some((part) => part.type === 'tool-call');
-  switch (finish.finishReason.unified) {
-    case 'content-filter':
-      return 'refusal';
-    case 'length':
-      return 'length';
-    default:
-      // Some compatible servers say `stop` beside tool calls.
-      return hasCalls ? 'tool-calls' : 'stop';
-  }
+  const { unified } = finish.finishReason;
+  if (unified === 'content-filter') return 'refusal';
+  if (unified === 'length') return 'length';
+  // Some compatible servers say `stop` beside tool calls.
+  return hasCalls ? 'tool-calls' : 'stop';
 }
 
 /** Counts as the contract wants them: totals that include their parts, whole and never negative. */

@@ -22,6 +22,16 @@ export interface FailureContext {
 export function modelError(error: unknown, context: FailureContext): BerthError {
   if (error instanceof BerthError) return error;
   const failure = readFailure(error, context.begun);
+  if (isUnreadable(error)) {
+    const said = withoutKeys(failure.message, context.secrets);
+    return new BerthError(
+      'MODEL_ANSWER_INVALID',
+      `${errorRegistry.MODEL_ANSWER_INVALID.sentence} (${context.modelId}: ${said})`,
+      {
+        details: { model: context.modelId, said },
+      },
+    );
+  }
   const verdict = classifyFailure(failure, context.nowMs);
   const said = withoutKeys(verdict.said, context.secrets);
   const returnsAt = verdict.returnsAtMs === null ? null : isoTime(verdict.returnsAtMs);
@@ -72,6 +82,19 @@ export function readFailure(error: unknown, begun: boolean): ProviderFailure {
     return { ...base, ...(typeof status === 'number' ? { status } : {}), body: safeJson(data) };
   }
   return base;
+}
+
+const unreadableNames = new Set([
+  'AI_JSONParseError',
+  'AI_TypeValidationError',
+  'AI_InvalidResponseDataError',
+]);
+
+/** The SDK could not make sense of an event; a stream that only ended too early it reports in the same way. */
+function isUnreadable(error: unknown): boolean {
+  if (!(error instanceof Error) || error.message.includes('ended without a finish reason')) return false;
+  // Its Anthropic part has a plain error for a first event that is no JSON.
+  return unreadableNames.has(error.name) || error.message.startsWith('Expected a normalized');
 }
 
 interface CallError extends Error {

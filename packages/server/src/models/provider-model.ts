@@ -7,7 +7,7 @@ import { AnswerCollector } from './collect.ts';
 import { modelError } from './failure.ts';
 import { defaultRetryPolicy, withRetries } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
-import type { SdkModel } from './sdk.ts';
+import type { SdkModel, SdkPart } from './sdk.ts';
 import { watchConnection } from './watched-fetch.ts';
 import type { Fetch } from './watched-fetch.ts';
 import { toSdkCall } from './wire.ts';
@@ -82,16 +82,20 @@ async function callOnce(
     signal: options.signal,
   });
   const collector = new AnswerCollector(request.maxOutputTokens, options.onFrame);
+  let reader: ReadableStreamDefaultReader<SdkPart> | null = null;
   try {
     const model = sdkModel(config, key, connection.fetch);
     const call = { ...toSdkCall(request, config.wire), abortSignal: connection.signal };
     const { stream } = await untilAborted(model.doStream(call), connection.signal);
-    const reader = stream.getReader();
+    reader = stream.getReader();
     for (;;) {
       const { done, value } = await untilAborted(reader.read(), connection.signal);
-      if (done) return collector.answer();
+      if (done) break;
       collector.take(value);
     }
+    const lost = connection.lost();
+    if (lost !== null) throw lost;
+    return collector.answer();
   } catch (error) {
     options.signal.throwIfAborted();
     // Silence aborts with its own error; whatever the SDK made of that abort says less.
@@ -104,7 +108,13 @@ async function callOnce(
     });
   } finally {
     connection.end();
+    // Its body has ended now; what is left in the pipes is read and dropped.
+    if (reader !== null) drain(reader).catch(() => undefined);
   }
+}
+
+async function drain(reader: ReadableStreamDefaultReader<SdkPart>): Promise<void> {
+  while (!(await reader.read()).done);
 }
 
 /** A provider of the SDK for this one call; every setting is given, so that it reads nothing from the environment. */

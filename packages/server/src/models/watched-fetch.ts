@@ -10,6 +10,8 @@ export interface WatchedConnection {
   readonly signal: AbortSignal;
   /** True once the provider accepted the request and began to answer. */
   readonly begun: () => boolean;
+  /** What broke the body off, or null. The body itself only ends: see `watchConnection`. */
+  readonly lost: () => unknown;
   /** Stops the watch and closes what is left of the connection. */
   readonly end: () => void;
 }
@@ -31,6 +33,7 @@ export function watchConnection(options: {
   const signal = AbortSignal.any([options.signal, silence.signal, ended.signal]);
   let lastByteMs = clock.monotonicMs();
   let begun = false;
+  let lost: unknown = null;
 
   const watch = async (): Promise<void> => {
     for (;;) {
@@ -47,20 +50,31 @@ export function watchConnection(options: {
   return {
     signal,
     begun: () => begun,
+    lost: () => lost,
     end: () => ended.abort(new DOMException('The call is over.', 'AbortError')),
     fetch: async (input, init) => {
       const response = await options.fetch(input, { ...init, redirect: 'error' });
       lastByteMs = clock.monotonicMs();
       begun = response.ok;
       if (response.body === null) return response;
-      const counted = response.body.pipeThrough(
-        new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-          transform(chunk, controller) {
+      if (response.ok && response.headers.get('content-type')?.startsWith('text/html') === true) {
+        throw new BerthError('MODEL_ANSWER_INVALID', 'A web page came instead of an answer of the model.');
+      }
+      const reader = response.body.getReader();
+      const counted = new ReadableStream<Uint8Array<ArrayBuffer>>({
+        async pull(controller) {
+          try {
+            const { done, value } = await reader.read();
             lastByteMs = clock.monotonicMs();
-            controller.enqueue(chunk);
-          },
-        }),
-      );
+            if (done) controller.close();
+            else controller.enqueue(value);
+          } catch (error) {
+            lost = error;
+            controller.close();
+          }
+        },
+        cancel: (reason) => reader.cancel(reason),
+      });
       return new Response(counted, {
         status: response.status,
         statusText: response.statusText,

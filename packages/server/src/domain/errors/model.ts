@@ -116,7 +116,7 @@ export const modelErrors = family({
   },
   MODEL_PRICE_UNKNOWN: {
     sentence: 'The price of this model is not known, so its cost cannot be limited.',
-    next: 'Set its price in the configuration, or `flat` for a model that costs nothing per token.',
+    next: 'Set BERTH_MODEL_PRICE to `flat`, or to `INPUT,OUTPUT` in US dollars per million tokens.',
     retryable: false,
     http: 422,
     exit: 2,

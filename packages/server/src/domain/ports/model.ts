@@ -74,6 +74,8 @@ export interface ModelAnswer {
   readonly parts: readonly AssistantPart[];
   readonly finish: FinishReason;
   readonly usage: ModelUsage;
+  /** Set when a fallback answered: whose answer this is, and what its tokens cost. */
+  readonly answeredBy?: { readonly id: string; readonly price: ModelPrice | 'flat' | null };
 }
 
 export type ModelFrame = {
