@@ -5,6 +5,6 @@ export * from './messages.ts';
 export * from './mux.ts';
 export { MuxStream } from './mux-stream.ts';
 export * from './records.ts';
-export { integer, list, literal, object, parseJson, ShapeError, text } from './shape.ts';
+export { flag, integer, list, literal, object, parseJson, ShapeError, text } from './shape.ts';
 export type { Shape, Shaped } from './shape.ts';
 export * from './time.ts';
