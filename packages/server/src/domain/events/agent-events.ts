@@ -22,6 +22,7 @@ const assistantPart = z.discriminatedUnion('type', [
     name: z.string(),
     input: z.unknown(),
     malformed: z.string().optional(),
+    providerData: z.record(z.string(), z.unknown()).optional(),
   }),
 ]);
 
@@ -46,6 +47,8 @@ export const agentEvents = {
       kind: z.enum(['limit', 'nudge', 'loss', 'message', 'rules', 'repair']),
       text: z.string(),
       messageId: z.string().optional(),
+      /** Set on the last note of a step: the limit whose end is near. One more model call follows, no second. */
+      lastTurn: z.string().optional(),
     }),
     (data) => `told: ${brief(data.text)}`,
   ),

@@ -1,0 +1,40 @@
+import type { ExecRequest, ExecResult } from '../domain/ports/sandbox.ts';
+import { cleanOutput } from './clean-text.ts';
+import { OutputExtract } from './output-extract.ts';
+import type { ToolContext } from './tool.ts';
+
+export interface ExecOutcome {
+  readonly result: ExecResult;
+  readonly text: string;
+  readonly full: string | null;
+  readonly bytes: number;
+}
+
+/** Runs or attaches to an exec, shows its output live, and keeps head, tail and the whole of it. */
+export async function execWithOutput(request: ExecRequest, context: ToolContext): Promise<ExecOutcome> {
+  const extract = new OutputExtract(async (chunks) => await context.blobs.put(chunks));
+  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  let missing = 0;
+  try {
+    const result = await context.sandbox.exec(request, {
+      signal: context.signal,
+      onOutput: async (chunk) => {
+        if (extract.bytes === 0) missing = chunk.offset;
+        const text = decoders[chunk.stream].decode(chunk.data, { stream: true });
+        context.events.live({
+          kind: 'output',
+          callId: request.id,
+          stream: chunk.stream,
+          text: cleanOutput(text),
+        });
+        await extract.add(chunk.data);
+      },
+    });
+    const { text, full } = await extract.end(`read on with output {"call": "${request.id}", "offset": 0}`);
+    const note = missing === 0 ? '' : '[the beginning of the output was lost in an interruption]\n';
+    return { result, text: note + text, full, bytes: extract.bytes };
+  } catch (error) {
+    extract.abandon(error);
+    throw error;
+  }
+}
