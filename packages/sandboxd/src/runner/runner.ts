@@ -19,6 +19,7 @@ import { RunningCall } from './call.ts';
 import { findProgram, startCommand, terminalProgram } from './command.ts';
 import { openEgressDoor, proxyEnvironment } from './egress-door.ts';
 import { listDirectory, readFile, removePath, statFile, writeFile } from './files.ts';
+import { PipeMaker } from './pipes.ts';
 import { resolvePath } from './places.ts';
 import { killTree, processesOf } from './process-tree.ts';
 import { UsageMeter } from './stats.ts';
@@ -52,6 +53,7 @@ export class Runner {
   readonly #mux: Mux;
   readonly #calls = new Map<string, RunningCall>();
   readonly #usage: UsageMeter;
+  readonly #pipes = new PipeMaker();
   /** The variables of the egress door, once it is open. */
   readonly #proxy: Promise<Record<string, string>>;
 
@@ -159,15 +161,15 @@ export class Runner {
       tellNotFound(program, stream);
       return;
     }
-    const { child, cleanUp } = await startCommand(spec, cwd, env);
+    const command = await startCommand(spec, cwd, env, this.#pipes);
     stream.reply({ ok: true, value: {} });
-    const call = new RunningCall(child, stream, `${markName}=${mark}`);
+    const call = new RunningCall(command, stream, `${markName}=${mark}`);
     this.#calls.set(id, call);
     try {
       await call.run(spec);
     } finally {
       this.#calls.delete(id);
-      cleanUp();
+      command.cleanUp();
     }
   }
 
