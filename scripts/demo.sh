@@ -22,7 +22,7 @@ if [ -n "${ANTHROPIC_API_KEY:-}" ] || [ -n "${OPENAI_API_KEY:-}" ] || { [ -n "${
 else
   echo 'No model key is set (ANTHROPIC_API_KEY, OPENAI_API_KEY, or BERTH_MODEL with BERTH_BASE_URL), so a cassette'
   echo 'of scripted answers stands in for the model. All else is real: sandbox, commands, checks, git, pull request.'
-  set -- "$@" --cassette "$PWD/examples/demo/cassette.json"
+  set -- "$@" --cassette "$PWD/examples/demo/cassette.jsonl"
 fi
 echo "Repository: $repository (written for this demo; its test suite fails because of a true bug in two files)"
 echo

@@ -44,7 +44,10 @@ export async function reconcileOnce(db: Database, driver: SandboxDriver): Promis
   return removed;
 }
 
-async function isOwned(db: Database, sandbox: { id: string; runId: string; createdMs: number }): Promise<boolean> {
+async function isOwned(
+  db: Database,
+  sandbox: { id: string; runId: string; createdMs: number },
+): Promise<boolean> {
   const run = await readRun(db, sandbox.runId).catch((error: unknown) => {
     if (asBerthError(error).code === 'NOT_FOUND') return null;
     throw error;
