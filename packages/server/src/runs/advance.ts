@@ -12,6 +12,7 @@ export interface AdvanceParts {
   /** Pins the base, chooses the blueprint and the models; appends `run.planned`. */
   plan(context: RunContext): Promise<void>;
   decide(state: ReturnType<RunContext['log']['state']>): Decision;
+  /** Enters one step and records its beginning and end; safe to call again after a crash. */
   perform(context: RunContext, visit: Visit): Promise<StepOutcome>;
 }
 
@@ -53,36 +54,28 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
   }
 }
 
+/** A step whose sandbox was lost is entered again; any other error is how the step ended. */
 async function visitStep(visit: Visit, parts: AdvanceParts, losses: Map<string, number>): Promise<void> {
   const { context } = parts;
-  const { key, step, round } = visit;
-  const begun = context.log.state().steps.find((record) => record.key === key && record.state === 'running');
-  if (begun === undefined) {
-    await context.events.append({ type: 'step.started', data: { key, kind: step.step, round } });
-  }
-  const outcome = await performOnce(visit, parts, losses);
-  if (outcome === null) return;
-  const startedAt = context.log.state().steps.find((record) => record.key === key)?.startedAt;
-  const durationMs = startedAt === undefined ? 0 : Math.max(0, context.clock.nowMs() - Date.parse(startedAt));
-  await context.events.append({ type: 'step.ended', data: { key, kind: step.step, ...outcome, durationMs } });
-}
-
-/** The step's outcome; null when its sandbox was lost and it is to be entered again. */
-async function performOnce(
-  visit: Visit,
-  parts: AdvanceParts,
-  losses: Map<string, number>,
-): Promise<StepOutcome | null> {
+  const { key, step } = visit;
   try {
-    return await parts.perform(parts.context, visit);
+    await parts.perform(context, visit);
   } catch (error) {
-    parts.context.signal.throwIfAborted();
+    context.signal.throwIfAborted();
     const known = asBerthError(error);
-    if (known.code === 'OWNERSHIP_LOST') throw known;
-    const lost = (losses.get(visit.key) ?? 0) + 1;
-    losses.set(visit.key, lost);
-    if (known.code === 'SANDBOX_LOST' && lost <= maxLossesPerStep) return null;
-    return { outcome: 'failed', code: known.code, sentence: known.message };
+    if (known.code === 'OWNERSHIP_LOST' || known.code === 'DATABASE_UNAVAILABLE') throw known;
+    const lost = (losses.get(key) ?? 0) + 1;
+    losses.set(key, lost);
+    if (known.code === 'SANDBOX_LOST' && lost <= maxLossesPerStep) return;
+    const data = {
+      key,
+      kind: step.step,
+      outcome: 'failed' as const,
+      code: known.code,
+      sentence: known.message,
+      durationMs: 0,
+    };
+    await context.events.append({ type: 'step.ended', data });
   }
 }
 

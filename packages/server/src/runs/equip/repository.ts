@@ -1,0 +1,50 @@
+import { BerthError } from '../../domain/errors/index.ts';
+import { listFilesAt, type ListedFile, readFileAt } from '../../git/read-files.ts';
+import { type Mirror, openProject } from '../../git/mirror.ts';
+
+/** Text files that Berth itself reads from a repository (blueprint, manifests, rules) are small. */
+const maxTextBytes = 512 * 1024;
+
+/** A run's repository on this machine: opened once, at the first use. */
+export interface RunRepository {
+  mirror(): Promise<Mirror>;
+  /** Files of a commit; the first 50,000. */
+  files(commit: string): Promise<readonly ListedFile[]>;
+  /** A text file of a commit; null when there is none, or it is large, binary or a link. */
+  text(commit: string, path: string): Promise<string | null>;
+}
+
+/** @param signal aborts what is under way when the run stops */
+export function runRepository(home: string, repository: string, signal: AbortSignal): RunRepository {
+  let opened: Promise<Mirror> | null = null;
+  const listed = new Map<string, Promise<readonly ListedFile[]>>();
+
+  const mirror = (): Promise<Mirror> => {
+    opened ??= openProject({ home, repository, signal }).catch((error: unknown) => {
+      opened = null;
+      throw error;
+    });
+    return opened;
+  };
+
+  return {
+    mirror,
+    files(commit) {
+      const known = listed.get(commit);
+      if (known !== undefined) return known;
+      const list = mirror().then(async (from) => (await listFilesAt(from, commit, { signal })).files);
+      listed.set(commit, list);
+      list.catch(() => listed.delete(commit));
+      return list;
+    },
+    async text(commit, path) {
+      const bytes = await readFileAt(await mirror(), commit, path, { signal, maxBytes: maxTextBytes }).catch(
+        (error: unknown) => {
+          if (error instanceof BerthError && !signal.aborted) return null;
+          throw error;
+        },
+      );
+      return bytes === null || bytes.includes(0) ? null : bytes.toString('utf8');
+    },
+  };
+}
