@@ -1,6 +1,7 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { defaultRunLimits, type RunLimits } from '../domain/limits.ts';
+import { connectPool } from '../store/connect.ts';
 import { testDatabase } from '../testing/database.ts';
 import { makeRun } from '../testing/project-run.ts';
 import { createLimitsGate } from './create-limits-gate.ts';
@@ -124,8 +125,10 @@ test('nothing is reserved without limits, without a bound, or without a database
   expect(await outcomeOf(bounded.gate.reserve({ callId: 'a', costUsd: Number.NaN, tokens: 1 }))).toBe(
     'INTERNAL',
   );
-  const away = await store.open();
-  await away.close();
+  const nowhere = { kind: 'socket', directory: '/nonexistent', database: 'x', user: 'x' } as const;
+  const away = { ...store.db, sql: connectPool(nowhere, () => undefined) };
   const closed = createLimitsGate(away, bounded.runId, () => ({ minutes: 0, rounds: 0 }));
-  await expect(closed.reserve({ callId: 'a', costUsd: 0, tokens: 1 })).rejects.toThrow();
+  expect(await outcomeOf(closed.reserve({ callId: 'a', costUsd: 0, tokens: 1 }))).toBe(
+    'DATABASE_UNAVAILABLE',
+  );
 });

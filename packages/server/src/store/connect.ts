@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
-import pg from 'pg';
+import { Pool, type ClientConfig } from 'pg';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Tables } from './tables.ts';
 import { databaseError } from './unavailable.ts';
@@ -13,8 +13,8 @@ export type Address =
 export const statementTimeoutMs = 10_000;
 export const connectTimeoutMs = 5_000;
 
-export function clientConfig(address: Address): pg.ClientConfig {
-  const base: pg.ClientConfig = {
+export function clientConfig(address: Address): ClientConfig {
+  const base: ClientConfig = {
     application_name: 'berth',
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
@@ -31,7 +31,7 @@ export function clientConfig(address: Address): pg.ClientConfig {
 export type OnUnavailable = (error: BerthError) => void;
 
 export function connectPool(address: Address, onUnavailable: OnUnavailable, max = 10): Kysely<Tables> {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     ...clientConfig(address),
     max,
     idleTimeoutMillis: 30_000,
@@ -44,7 +44,7 @@ export function connectPool(address: Address, onUnavailable: OnUnavailable, max 
 }
 
 /** Gives errors their codes, and never puts a connection back whose last answer did not arrive. */
-function guarded(pool: pg.Pool, onUnavailable: OnUnavailable): PostgresPool {
+function guarded(pool: Pool, onUnavailable: OnUnavailable): PostgresPool {
   const told = (error: unknown): unknown => {
     const known = databaseError(error);
     if (known instanceof BerthError && known.code === 'DATABASE_UNAVAILABLE') onUnavailable(known);
@@ -71,5 +71,5 @@ function guarded(pool: pg.Pool, onUnavailable: OnUnavailable): PostgresPool {
       } as unknown as PostgresPoolClient;
     },
     end: () => pool.end(),
-  } as PostgresPool;
+  };
 }

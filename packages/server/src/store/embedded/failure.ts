@@ -11,7 +11,7 @@ export function programFailure(what: string, output: string, cause?: unknown): B
   if (/database files are incompatible with server/i.test(output)) {
     return new BerthError('DATABASE_VERSION', undefined, { cause, details });
   }
-  if (/Permission denied|invalid permissions|wrong ownership/i.test(output)) {
+  if (/Permission denied|EACCES|EPERM|invalid permissions|wrong ownership/i.test(output)) {
     return new BerthError('DATABASE_PERMISSION', undefined, { cause, details });
   }
   return new BerthError('DATABASE_START_FAILED', `${what}: ${lastLine(tail)}`, { cause, details });

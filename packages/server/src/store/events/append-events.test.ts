@@ -2,14 +2,13 @@ import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { emptyRunState, foldAll } from '../../domain/run-state.ts';
 import { testDatabase } from '../../testing/database.ts';
-import { makeRun, note, testProjection } from '../../testing/project-run.ts';
-import { claimRun, type Ownership } from '../runs/claim-run.ts';
+import { makeOwnedRun, writerOf } from '../../testing/owned-run.ts';
+import { note, testProjection } from '../../testing/project-run.ts';
+import { claimRun } from '../runs/claim-run.ts';
 import { postInbox } from '../runs/post-inbox.ts';
 import { readInbox } from '../runs/read-inbox.ts';
 import { readRun } from '../runs/read-run.ts';
-import { openRunWriter, type RunWriter } from '../runs/run-writer.ts';
-import type { Database } from '../database.ts';
-import { registerWorker } from '../workers/register-worker.ts';
+import { openRunWriter } from '../../testing/run-writer.ts';
 import { appendEvents } from './append-events.ts';
 import { prepareAppend } from './prepare-append.ts';
 import { readEvents } from './read-events.ts';
@@ -17,37 +16,9 @@ import { verifyChain } from './verify-chain.ts';
 
 const store = testDatabase();
 const keep = (value: unknown): unknown => value;
-let workers = 0;
-
-async function worker(db: Database): Promise<string> {
-  workers += 1;
-  const id = `w-${workers}`;
-  await registerWorker(db, { id, address: null, ttlMs: 60_000 });
-  return id;
-}
-
-async function ownedRun(): Promise<Ownership> {
-  const { runId } = await makeRun(store.db);
-  const ownership = await claimRun(store.db, runId, await worker(store.db));
-  expect(ownership).not.toBeNull();
-  return ownership!;
-}
-
-async function writerOf(db: Database, ownership: Ownership): Promise<RunWriter> {
-  const { head } = await readRun(db, ownership.runId);
-  const state = foldAll(ownership.runId, await readEvents(db, ownership.runId));
-  return openRunWriter(db, {
-    ownership,
-    head,
-    state,
-    projection: testProjection,
-    redact: keep,
-    signal: new AbortController().signal,
-  });
-}
 
 test('what is appended is read back the same, in order, without gaps, and folds to the projection', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const writer = await writerOf(store.db, ownership);
   const returned = (
     await Promise.all(
@@ -64,7 +35,7 @@ test('what is appended is read back the same, in order, without gaps, and folds 
 });
 
 test('of two owners only the later one appends, whatever the timing', async () => {
-  const first = await ownedRun();
+  const first = await makeOwnedRun(store.db);
   const other = await store.open();
   const old = await writerOf(store.db, first);
   const racing = Array.from({ length: 30 }, (_, index) =>
@@ -90,7 +61,7 @@ test('of two owners only the later one appends, whatever the timing', async () =
 });
 
 test('many appenders with one head: one wins, the others are told', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const { head } = await readRun(store.db, ownership.runId);
   const attempts = await Promise.allSettled(
     Array.from({ length: 12 }, async (_, index) => {
@@ -122,7 +93,7 @@ test('many appenders with one head: one wins, the others are told', async () => 
 });
 
 test('an append repeated because its outcome was unknown is stored once', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const { head } = await readRun(store.db, ownership.runId);
   const prepared = await prepareAppend({
     runId: ownership.runId,
@@ -139,7 +110,7 @@ test('an append repeated because its outcome was unknown is stored once', async 
 });
 
 test('inbox entries are taken in once, with the append or not at all', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const { runId } = ownership;
   const request = { kind: 'message', text: 'also the docs', mode: 'now' } as const;
   expect(await postInbox(store.db, { id: 'm-1', runId, by: 'ada', request })).toBe(true);
@@ -162,7 +133,7 @@ test('inbox entries are taken in once, with the append or not at all', async () 
 });
 
 test('posting while the owner appends loses no entry', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const { runId } = ownership;
   const writer = await writerOf(store.db, ownership);
   const posting = Array.from({ length: 25 }, (_, index) =>
@@ -173,19 +144,19 @@ test('posting while the owner appends loses no entry', async () => {
       request: { kind: 'message', text: `${index}`, mode: 'now' },
     }),
   );
-  let taken = 0;
-  const takeAll = async (): Promise<void> => {
+  const takeAll = async (): Promise<number> => {
     const entries = await readInbox(store.db, runId);
-    if (entries.length === 0) return;
+    if (entries.length === 0) return 0;
     await writer.append(
       entries.map((entry) => note(entry.id)),
       { inboxIds: entries.map((entry) => entry.id) },
     );
-    taken += entries.length;
+    return entries.length;
   };
-  while (taken < 20) await takeAll();
+  let taken = 0;
+  while (taken < 20) taken += await takeAll();
   await Promise.all(posting);
-  await takeAll();
+  taken += await takeAll();
   expect(taken).toBe(25);
   expect((await readRun(store.db, runId)).inboxCount).toBe(0);
   const noted = (await readEvents(store.db, runId, { types: ['agent.told'] })).map((event) =>
@@ -195,7 +166,7 @@ test('posting while the owner appends loses no entry', async () => {
 });
 
 test('payloads over 8 KiB are kept outside of the table and read back whole', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const writer = await writerOf(store.db, ownership);
   const long = 'é'.repeat(6_000);
   const [stored] = await writer.append([note(long), note('short')]);
@@ -208,7 +179,7 @@ test('payloads over 8 KiB are kept outside of the table and read back whole', as
 });
 
 test('text that jsonb cannot hold is stored with visible stand-ins', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const writer = await writerOf(store.db, ownership);
   let deep: unknown = 'x';
   for (let level = 0; level < 5_000; level += 1) deep = [deep];
@@ -225,7 +196,7 @@ test('text that jsonb cannot hold is stored with visible stand-ins', async () =>
 });
 
 test('an event without the shape of its type is refused and nothing is stored', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const writer = await writerOf(store.db, ownership);
   const wrong = { type: 'agent.told', data: { step: 1 } } as unknown as ReturnType<typeof note>;
   await expect(writer.append([note('fine'), wrong])).rejects.toMatchObject({ code: 'EVENT_INVALID' });
@@ -234,7 +205,7 @@ test('an event without the shape of its type is refused and nothing is stored', 
 });
 
 test('secrets are taken out before anything is stored', async () => {
-  const ownership = await ownedRun();
+  const ownership = await makeOwnedRun(store.db);
   const { head } = await readRun(store.db, ownership.runId);
   const writer = openRunWriter(store.db, {
     ownership,

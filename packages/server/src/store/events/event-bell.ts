@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely';
-import pg from 'pg';
+import { Client } from 'pg';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { clientConfig, type Address } from '../connect.ts';
 import type { Tables } from '../tables.ts';
@@ -85,7 +85,7 @@ export class EventBell {
   }
 
   async #listenOnce(): Promise<void> {
-    const client = new pg.Client(clientConfig(this.#address));
+    const client = new Client(clientConfig(this.#address));
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     client.on('error', () => end());
     client.on('end', () => end());

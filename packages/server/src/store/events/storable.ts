@@ -24,7 +24,10 @@ export function toStorable(value: unknown, depth = 0): unknown {
           .map(([key, entry]) => [storableText(key), toStorable(entry, depth + 1) ?? null]),
       );
     }
-    default:
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+    case 'undefined':
       return null;
   }
 }

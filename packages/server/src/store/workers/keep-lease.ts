@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type pg from 'pg';
+import type { ClientConfig } from 'pg';
 import { systemClock } from '../../domain/clock.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import { clientConfig } from '../connect.ts';
@@ -9,7 +9,7 @@ import { defaultLeaseTerms, leaseLeftMs, type LeaseTerms } from './lease.ts';
 import { registerWorker } from './register-worker.ts';
 
 export interface LeaseThreadData {
-  readonly config: pg.ClientConfig;
+  readonly config: ClientConfig;
   readonly workerId: string;
   readonly terms: LeaseTerms;
   /** One number, shared: monotonic time at which the last successful renewal was sent. */
@@ -70,14 +70,10 @@ export async function keepLease(
     }
   };
   watch();
-  const ended = new Promise<void>((resolve) => {
-    thread.once('exit', () => resolve());
-  });
-  thread.on('message', (message: 'renewed' | 'lost') => {
-    if (message === 'lost') lose();
-  });
-  // A thread that died renews nothing; the watch ends the lease in time.
-  thread.on('error', () => undefined);
+  // The thread ends when the database says that the lease has run out.
+  thread.once('exit', lose);
+  // A thread that failed renews nothing more.
+  thread.once('error', lose);
 
   return {
     workerId: worker.id,
@@ -89,8 +85,7 @@ export async function keepLease(
     async close() {
       if (timer !== null) clearTimeout(timer);
       lose();
-      thread.postMessage('stop');
-      await ended;
+      await thread.terminate();
       await endWorker(db, worker.id).catch(() => undefined);
     },
   };

@@ -1,5 +1,5 @@
-import { parentPort, workerData } from 'node:worker_threads';
-import pg from 'pg';
+import { workerData } from 'node:worker_threads';
+import { Client } from 'pg';
 import { systemClock } from '../../domain/clock.ts';
 import { renewLeaseSql } from './renew-lease-sql.ts';
 import type { LeaseThreadData } from './keep-lease.ts';
@@ -7,14 +7,12 @@ import type { LeaseThreadData } from './keep-lease.ts';
 // The thread that renews one worker's lease, on a connection of its own, so that no traffic can delay it.
 const { config, workerId, terms, renewedMs } = workerData as LeaseThreadData;
 const renewed = new Float64Array(renewedMs);
-const stopped = new AbortController();
-parentPort?.on('message', () => stopped.abort());
 
-const held: { client: pg.Client | null } = { client: null };
+const held: { client: Client | null } = { client: null };
 
-async function connected(): Promise<pg.Client> {
+async function connected(): Promise<Client> {
   if (held.client !== null) return held.client;
-  const fresh = new pg.Client({
+  const fresh = new Client({
     ...config,
     query_timeout: terms.everyMs,
     connectionTimeoutMillis: terms.everyMs,
@@ -37,20 +35,16 @@ async function renew(): Promise<boolean> {
   return true;
 }
 
-while (!stopped.signal.aborted) {
+// Ended from outside, or here when the lease is lost: the end of this thread is the end of the lease.
+for (;;) {
   try {
-    if (!(await renew())) {
-      parentPort?.postMessage('lost');
-      break;
-    }
-    parentPort?.postMessage('renewed');
-    await systemClock.sleep(terms.everyMs, stopped.signal).catch(() => undefined);
+    if (!(await renew())) break;
+    await systemClock.sleep(terms.everyMs);
   } catch {
     const broken = held.client;
     held.client = null;
     broken?.end().catch(() => undefined);
-    await systemClock.sleep(Math.min(500, terms.everyMs), stopped.signal).catch(() => undefined);
+    await systemClock.sleep(Math.min(500, terms.everyMs));
   }
 }
-await held.client?.end().catch(() => undefined);
-parentPort?.close();
+process.exit(0);

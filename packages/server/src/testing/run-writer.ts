@@ -1,12 +1,12 @@
-import { fold, type RunState } from '../../domain/run-state.ts';
-import type { NewEvent, StoredEvent } from '../../domain/events/index.ts';
-import type { Database } from '../database.ts';
-import { appendEvents } from '../events/append-events.ts';
-import type { LogHead } from '../events/chain.ts';
-import { prepareAppend, type Redact } from '../events/prepare-append.ts';
-import { withRetry } from '../with-retry.ts';
-import type { Ownership } from './claim-run.ts';
-import type { Project } from './projection.ts';
+import { fold, type RunState } from '../domain/run-state.ts';
+import type { NewEvent, StoredEvent } from '../domain/events/index.ts';
+import type { Database } from '../store/database.ts';
+import { appendEvents } from '../store/events/append-events.ts';
+import type { LogHead } from '../store/events/chain.ts';
+import { prepareAppend, type Redact } from '../store/events/prepare-append.ts';
+import { withRetry } from '../store/with-retry.ts';
+import type { Ownership } from '../store/runs/claim-run.ts';
+import type { Project } from '../store/runs/projection.ts';
 
 export interface RunWriter {
   /** The fold of everything appended so far. */
