@@ -135,7 +135,19 @@ function networkCode(failure: ProviderFailure, said: Said): Classified['code'] {
   return 'MODEL_UNREACHABLE';
 }
 
+/** No provider says more than this; patterns are not run over whole bodies of whoever answers. */
+const mostSaid = 4000;
+
 function readBody(failure: ProviderFailure): Said {
+  const said = readWholeBody(failure);
+  return {
+    ...said,
+    message: said.message.slice(0, mostSaid),
+    words: said.words.map((word) => word.slice(0, 100)),
+  };
+}
+
+function readWholeBody(failure: ProviderFailure): Said {
   const body = failure.body?.trim() ?? '';
   let json: unknown = null;
   try {

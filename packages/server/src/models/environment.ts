@@ -27,6 +27,9 @@ const pricedHosts: Readonly<Record<string, string>> = {
   'api.z.ai': 'zai',
 };
 
+/** Those that refuse fields they do not know, `reasoning_content` among them. */
+const strictServers = new Set(['groq', 'mistral', 'cerebras']);
+
 /**
  * The models that the environment asks for.
  *
@@ -81,7 +84,9 @@ function ownServer(env: Environment, asked: string | undefined, baseUrl: string)
   const provider = wire === 'openai-compatible' ? (known ?? wire) : wire;
   const id = `${provider}/${modelName ?? asked}`;
   return {
-    providers: { [provider]: { wire, baseUrl, key: constant(key) } },
+    providers: {
+      [provider]: { wire, baseUrl, key: constant(key), returnReasoning: !strictServers.has(provider) },
+    },
     slots: { primary: [id] },
     facts: factsFromEnvironment(env, id),
   };

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Model } from '../domain/ports/model.ts';
@@ -155,6 +156,50 @@ describe.each(wires)('%s', (wire) => {
     const failure = await call;
     expect(failure.code).toBe('MODEL_TIMEOUT');
     expect(failure.message).toContain('30 s');
+  });
+
+  test('ends a call whose server only keeps the connection alive', async () => {
+    const clock = new ManualClock();
+    const asked = Promise.withResolvers<ServerResponse>();
+    await using server = await rawServer((_request, response) => {
+      sendEvents(response, [': ping\n\n']);
+      asked.resolve(response);
+    });
+    const call = failureOf(fakeModel(wire, server.url, { idleTimeoutMs: 5_000_000 }, clock));
+    await asked.promise;
+    await clock.advance(3_600_000);
+    expect(await call).toMatchObject({
+      code: 'MODEL_TIMEOUT',
+      message: expect.stringContaining('60 min') as string,
+    });
+  });
+
+  test('is cancelled within 200 ms while the server is silent', async () => {
+    const asked = Promise.withResolvers<void>();
+    await using server = await rawServer(() => asked.resolve());
+    const abort = new AbortController();
+    const reason = new Error('cancelled');
+    const call = fakeModel(wire, server.url).call(request, { signal: abort.signal });
+    await asked.promise;
+    const abortedAtMs = performance.now();
+    abort.abort(reason);
+    await expect(call).rejects.toBe(reason);
+    expect(performance.now() - abortedAtMs).toBeLessThan(200);
+  });
+
+  test('reads only the beginning of an endless error, and shows no control characters of it', async () => {
+    await using server = await rawServer((_request, response) => {
+      response.writeHead(400, { 'content-type': 'text/plain' });
+      const more = (): void => {
+        while (response.writable && response.write(`${String.fromCodePoint(27)}[31mno${'!'.repeat(5000)}`));
+      };
+      response.on('drain', more);
+      more();
+    });
+    const failure = await failureOf(fakeModel(wire, server.url));
+    expect(failure.code).toBe('MODEL_REQUEST_REJECTED');
+    expect(failure.message).not.toMatch(/\p{Cc}/u);
+    expect(failure.message.length).toBeLessThan(700);
   });
 
   test('says that nobody is there', async () => {

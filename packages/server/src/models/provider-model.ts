@@ -4,6 +4,7 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Model, ModelAnswer, ModelFrame, ModelPrice, ModelRequest } from '../domain/ports/model.ts';
 import { AnswerCollector } from './collect.ts';
+import { estimateTokens, textTokens } from './estimate.ts';
 import { modelError } from './failure.ts';
 import { defaultRetryPolicy, withRetries } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -32,6 +33,11 @@ export interface ProviderModelConfig {
   readonly retry?: RetryPolicy;
   /** Longest silence within a call; 180 s unless set: reasoning models do think that long between two events. */
   readonly idleTimeoutMs?: number;
+  /**
+   * Compatible servers only: whether reasoning goes back as `reasoning_content`, which DeepSeek and Kimi want within
+   * a chain of tool calls and Groq and Mistral refuse. True unless set.
+   */
+  readonly returnReasoning?: boolean;
 }
 
 const defaultBaseUrls: Readonly<Record<Wire, string>> = {
@@ -41,6 +47,10 @@ const defaultBaseUrls: Readonly<Record<Wire, string>> = {
 };
 
 const defaultIdleTimeoutMs = 180_000;
+/** The longest answers (128,000 tokens at 50 a second) take three quarters of an hour. */
+const longestCallMs = 3_600_000;
+/** An event of one token has 150 to 300 bytes, and OpenAI repeats the whole text at its end. */
+const bytesPerToken = 1024;
 
 /**
  * A model behind a provider's API, through the AI SDK's provider packages: one streaming request per attempt,
@@ -76,16 +86,20 @@ async function callOnce(
   const key = await config.key(options.signal);
   const idleMs = config.idleTimeoutMs ?? defaultIdleTimeoutMs;
   const connection = watchConnection({
-    fetch: ports.fetch,
-    clock: ports.clock,
+    ...ports,
     idleMs,
+    longestMs: longestCallMs,
+    mostBytes: 8 * 1024 * 1024 + bytesPerToken * request.maxOutputTokens,
     signal: options.signal,
   });
   const collector = new AnswerCollector(request.maxOutputTokens, options.onFrame);
   let reader: ReadableStreamDefaultReader<SdkPart> | null = null;
   try {
     const model = sdkModel(config, key, connection.fetch);
-    const call = { ...toSdkCall(request, config.wire), abortSignal: connection.signal };
+    const call = {
+      ...toSdkCall(request, config.wire, config.returnReasoning ?? true),
+      abortSignal: connection.signal,
+    };
     const { stream } = await untilAborted(model.doStream(call), connection.signal);
     reader = stream.getReader();
     for (;;) {
@@ -95,7 +109,7 @@ async function callOnce(
     }
     const lost = connection.lost();
     if (lost !== null) throw lost;
-    return collector.answer();
+    return withEstimatedUsage(request, collector.answer());
   } catch (error) {
     options.signal.throwIfAborted();
     // Silence aborts with its own error; whatever the SDK made of that abort says less.
@@ -111,6 +125,20 @@ async function callOnce(
     // Its body has ended now; what is left in the pipes is read and dropped.
     if (reader !== null) drain(reader).catch(() => undefined);
   }
+}
+
+/**
+ * Some compatible servers report no usage. Taken for nothing, it would let a run pass its limits, so it is then
+ * estimated, rather too high.
+ */
+function withEstimatedUsage(request: ModelRequest, answer: ModelAnswer): ModelAnswer {
+  const { usage, parts } = answer;
+  const inputTokens = usage.inputTokens > 0 ? usage.inputTokens : estimateTokens(request);
+  const outputTokens =
+    usage.outputTokens > 0 || parts.length === 0
+      ? usage.outputTokens
+      : Math.ceil(textTokens(JSON.stringify(parts)));
+  return { ...answer, usage: { ...usage, inputTokens, outputTokens } };
 }
 
 async function drain(reader: ReadableStreamDefaultReader<SdkPart>): Promise<void> {

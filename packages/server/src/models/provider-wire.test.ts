@@ -350,3 +350,32 @@ test('sends OpenAI its encrypted reasoning back', async () => {
   expect(server.bodies[0]).toMatch(/"type":"reasoning"[^}]*"encrypted_content":"[^"]+"/);
   expect(server.bodies[0]).toContain('"store":false');
 });
+
+test('sends plain reasoning back to compatible servers, except to those that refuse it', async () => {
+  const parts: AssistantPart[] = [
+    { type: 'reasoning', text: 'plain thought' },
+    { type: 'reasoning', text: 'signed thought', providerData: { anthropic: { signature: 's' } } },
+    { type: 'text', text: 'Hm.' },
+  ];
+  const request = contractRequest([userMessage('x'), { role: 'assistant', parts }, userMessage('y')]);
+  for (const returnReasoning of [true, false]) {
+    await using server = await recorder(callEvents('openai-compatible', '{}'));
+    await fakeModel('openai-compatible', server.url, { returnReasoning }).call(request, { signal: open });
+    expect(server.bodies[0]!.includes('"reasoning_content":"plain thought"')).toBe(returnReasoning);
+    expect(server.bodies[0]).not.toContain('signed thought');
+  }
+  await using server = await recorder(callEvents('anthropic', '{}'));
+  await fakeModel('anthropic', server.url).call(request, { signal: open });
+  expect(server.bodies[0]).toContain('signed thought');
+  expect(server.bodies[0]).not.toContain('plain thought');
+});
+
+test('usage that a server does not report is estimated, never taken for nothing', async () => {
+  await using server = await recorder(chatCall('{"path":"a.ts"}').slice(0, 3));
+  const { usage: told } = await fakeModel('openai-compatible', server.url).call(
+    contractRequest([userMessage('x')]),
+    { signal: open },
+  );
+  expect(told.inputTokens).toBeGreaterThan(30);
+  expect(told.outputTokens).toBeGreaterThan(5);
+});

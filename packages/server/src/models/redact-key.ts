@@ -16,7 +16,8 @@ export function withoutKeys(text: string, secrets: readonly string[], maxLength 
     .replaceAll(/\b[\w-]*\*{3,}[\w*-]*/g, '[key]')
     .replaceAll(/\b(?:sk|pk|xai|gsk|key|or|AIza|hf|nvapi|glpat|ghp)[-_][\w-]{8,}/g, '[key]')
     .replaceAll(/\b(bearer)\s+[\w.~+/=-]{8,}/gi, '$1 [key]')
-    .replaceAll(/\s+/g, ' ')
+    // No control characters either: a provider's words are shown in terminals.
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
     .trim();
   return clean.length > maxLength ? `${clean.slice(0, maxLength - 1)}…` : clean;
 }

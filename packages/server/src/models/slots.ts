@@ -27,6 +27,8 @@ export interface ProviderConfig {
   readonly key: KeySource;
   readonly retry?: RetryPolicy;
   readonly idleTimeoutMs?: number;
+  /** See `ProviderModelConfig`. */
+  readonly returnReasoning?: boolean;
 }
 
 export interface ModelsConfig {
@@ -101,6 +103,7 @@ function buildModel(id: string, config: ModelsConfig, ports: ModelPorts, isLast:
       ...(provider.baseUrl === undefined ? {} : { baseUrl: provider.baseUrl }),
       ...(retry === undefined ? {} : { retry }),
       ...(provider.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: provider.idleTimeoutMs }),
+      ...(provider.returnReasoning === undefined ? {} : { returnReasoning: provider.returnReasoning }),
     },
     ports,
   );

@@ -16,7 +16,7 @@ const cacheMark: SdkProviderOptions = { anthropic: { cacheControl: { type: 'ephe
  * A request in the AI SDK's form. Pure: the same conversation gives the same bytes, whatever the call's id, and
  * a conversation that goes on gives a longer message list with the same beginning.
  */
-export function toSdkCall(request: ModelRequest, wire: Wire): SdkCall {
+export function toSdkCall(request: ModelRequest, wire: Wire, returnReasoning = true): SdkCall {
   const marks = wire === 'anthropic';
   const tools: SdkTool[] = request.tools.map((tool, place) => ({
     type: 'function',
@@ -27,11 +27,19 @@ export function toSdkCall(request: ModelRequest, wire: Wire): SdkCall {
   }));
   const providerOptions = callOptions(request, wire);
   return {
-    prompt: toPrompt(request, marks),
+    prompt: toPrompt(request, marks, reasoningFor(wire, returnReasoning)),
     maxOutputTokens: request.maxOutputTokens,
     ...(tools.length === 0 ? {} : { tools, toolChoice: { type: 'auto' } }),
     ...(providerOptions === undefined ? {} : { providerOptions }),
   };
+}
+
+/** Which reasoning goes back: Anthropic and OpenAI take what they signed, compatible servers what nobody did. */
+type SentReasoning = 'signed' | 'plain' | 'none';
+
+function reasoningFor(wire: Wire, returnReasoning: boolean): SentReasoning {
+  if (wire !== 'openai-compatible') return 'signed';
+  return returnReasoning ? 'plain' : 'none';
 }
 
 function callOptions(request: ModelRequest, wire: Wire): SdkProviderOptions | undefined {
@@ -42,8 +50,8 @@ function callOptions(request: ModelRequest, wire: Wire): SdkProviderOptions | un
   return { openai: { store: false, promptCacheKey: prefix.digest('hex').slice(0, 32) } };
 }
 
-function toPrompt(request: ModelRequest, marks: boolean): SdkPrompt {
-  const messages = request.messages.flatMap((message) => toMessage(message));
+function toPrompt(request: ModelRequest, marks: boolean, sent: SentReasoning): SdkPrompt {
+  const messages = request.messages.flatMap((message) => toMessage(message, sent));
   if (marks) markLastInputs(messages);
   if (request.system === '') return messages;
   const system: SdkMessage = { role: 'system', content: request.system };
@@ -61,7 +69,7 @@ function markLastInputs(messages: SdkMessage[]): void {
 }
 
 /** Providers refuse empty text blocks and empty messages, so both are left out. */
-function toMessage(message: Message): SdkMessage[] {
+function toMessage(message: Message, sent: SentReasoning): SdkMessage[] {
   switch (message.role) {
     case 'user': {
       const content = message.parts
@@ -70,7 +78,7 @@ function toMessage(message: Message): SdkMessage[] {
       return content.length === 0 ? [] : [{ role: 'user', content }];
     }
     case 'assistant': {
-      const content = message.parts.flatMap((part) => toAssistantPart(part));
+      const content = message.parts.flatMap((part) => toAssistantPart(part, sent));
       return content.length === 0 ? [] : [{ role: 'assistant', content }];
     }
     case 'tool': {
@@ -90,14 +98,16 @@ function toMessage(message: Message): SdkMessage[] {
 
 type SdkAssistantPart = Extract<SdkMessage, { role: 'assistant' }>['content'][number];
 
-function toAssistantPart(part: AssistantPart): SdkAssistantPart[] {
+function toAssistantPart(part: AssistantPart, sent: SentReasoning): SdkAssistantPart[] {
   switch (part.type) {
     case 'text':
       return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text }];
     case 'reasoning': {
-      // Without the provider's signature no provider takes its reasoning back.
-      if (part.providerData === undefined) return [];
-      return [{ type: 'reasoning', text: part.text, ...providerOptionsOf(part.providerData) }];
+      const isSigned = part.providerData !== undefined;
+      if (sent === 'none' || isSigned !== (sent === 'signed')) return [];
+      return [
+        { type: 'reasoning', text: part.text, ...(isSigned ? providerOptionsOf(part.providerData) : {}) },
+      ];
     }
     case 'tool-call':
       return [

@@ -25,7 +25,11 @@ export function recordingModel(model: Model, options: RecordOptions): Model {
     maxOutputTokens: model.maxOutputTokens,
   });
   return {
-    ...model,
+    id: model.id,
+    contextTokens: model.contextTokens,
+    maxOutputTokens: model.maxOutputTokens,
+    price: model.price,
+    simulated: model.simulated,
     call: async (request, callOptions) => {
       const answer = await model.call(request, callOptions);
       file.add(entryOf(request, answer, options.redact ?? ((text) => text)));
