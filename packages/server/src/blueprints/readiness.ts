@@ -42,13 +42,14 @@ function objectionTo(state: RunState): Objection | null {
   const verify = lastStep(state, 'verify');
   const unfinished = unfinishedWork(state);
   if (unfinished !== null) return unfinished;
-  if (plan === null || proposal === null || verify === undefined) return notVerified('It was not verified');
   const worked = state.steps.findLast((step) => step.kind === 'agent' || step.kind === 'check');
-  if (worked !== undefined && state.steps.indexOf(worked) > state.steps.indexOf(verify)) {
+  const verifiedAt = verify === undefined ? -1 : state.steps.indexOf(verify);
+  if (worked !== undefined && state.steps.indexOf(worked) > verifiedAt) {
     return worked.kind === 'check' && worked.state === 'failed'
       ? { code: codeOf(worked, 'CHECKS_FAILED'), sentence: worked.sentence }
-      : notVerified('Work went on after the last verification');
+      : notVerified(verify === undefined ? 'It was not verified' : 'Work went on after the last verification');
   }
+  if (plan === null || proposal === null || verify === undefined) return notVerified('It was not verified');
   if (verify.state !== 'passed') {
     return verify.state === 'failed'
       ? { code: codeOf(verify, 'VERIFY_FAILED'), sentence: verify.sentence }
