@@ -1,6 +1,6 @@
-import { titleOf } from '../domain/task.ts';
 import type { EventData } from '../domain/events/index.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
+import { titleText } from './pull-request/markdown.ts';
 import { planned, type StepDeps } from './steps/step.ts';
 
 export type Proposal = EventData<'proposal.made'>;
@@ -48,7 +48,7 @@ async function currentProposal(ctx: RunContext): Promise<Proposal | null> {
   return last?.type === 'proposal.made' ? last.data : null;
 }
 
-/** The commit's message: the task's title, and which run made it. Titles are data; they hold no line breaks. */
+/** The commit's message: the task's title as data (it closes no issue when it is merged), and which run made it. */
 export function commitMessage(title: string, taskId: string, runId: string): string {
-  return `${titleOf(title)}\n\nBerth-Task: ${taskId}\nBerth-Run: ${runId}\n`;
+  return `${titleText(title, 72)}\n\nBerth-Task: ${taskId}\nBerth-Run: ${runId}\n`;
 }

@@ -68,6 +68,8 @@ export interface ProposalStore {
     readonly pathspecs?: readonly string[];
     readonly signal: AbortSignal;
   }): Promise<readonly ChangedFile[]>;
+  /** A text file of a commit; null when there is none. */
+  readFileAt(commit: string, path: string, signal: AbortSignal): Promise<string | null>;
   /**
    * Pushes the commit to the task's branch as compare-and-swap.
    * @param request.expected commit the branch has to point at now; null: the branch must not exist. A branch that
