@@ -1,0 +1,182 @@
+import type { CheckVerdict, RunState } from '../../domain/run-state.ts';
+import type { Objection } from '../readiness.ts';
+import { latestByName, verifyVerdicts } from '../readiness.ts';
+import type { ChangedFile, Created, Plan } from '../steps/step.ts';
+import { codeCell, durationText, fenced, neutralised, titleText } from './markdown.ts';
+import { runStrip } from './run-strip.ts';
+
+/** Forges refuse bodies over 65,536 characters; this leaves room for what they add. */
+const maxBodyCharacters = 60_000;
+const maxListedFiles = 40;
+const maxTaskCharacters = 4_000;
+
+export interface BodyFacts {
+  readonly state: RunState;
+  readonly plan: Plan;
+  readonly created: Created;
+  readonly files: readonly ChangedFile[];
+  /** Everything that speaks against merging as it is; empty for a ready pull request. */
+  readonly objections: readonly Objection[];
+}
+
+/** Title of the pull request: the task's, as data. */
+export function pullRequestTitle(created: Created): string {
+  return titleText(created.title);
+}
+
+/**
+ * The body of the pull request, for a reviewer. It holds what Berth measured and what was asked, quoted; no word
+ * of the agent stands in it as a fact. Pure.
+ */
+export function pullRequestBody(facts: BodyFacts): string {
+  const sections = [
+    verdictOf(facts),
+    `### What was asked\n\n${fenced(cut(facts.created.text, maxTaskCharacters))}`,
+    changesOf(facts),
+    evidenceOf(facts),
+    failuresOf(facts),
+    runOf(facts),
+    reproduceOf(facts),
+    `<sub>Opened by Berth, run ${neutralised(facts.state.runId)}. Everything above was measured by Berth; the task and file names are quoted as data.</sub>`,
+  ];
+  return cut(sections.filter((section) => section !== '').join('\n\n'), maxBodyCharacters);
+}
+
+function verdictOf({ state, plan, objections }: BodyFacts): string {
+  const verdicts = verifyVerdicts(state);
+  const simulated = plan.simulated
+    ? '\n\n**Simulated run**: the model’s answers come from a cassette; no model was called.'
+    : '';
+  if (objections.length > 0) {
+    const list = objections.map(({ code, sentence }) => `- ${codeCell(code)} ${oneLine(sentence)}`).join('\n');
+    return `**Draft: a person has to look at this.**\n\n${list}${simulated}`;
+  }
+  const old = verdicts.filter((check) => check.verdict === 'preexisting').length;
+  const note =
+    old === 0
+      ? ''
+      : ` ${old} of them ${old === 1 ? 'fails' : 'fail'} the same way on the base commit and ${old === 1 ? 'is' : 'are'} not held against this change.`;
+  const count = `${verdicts.length} ${verdicts.length === 1 ? 'check' : 'checks'}`;
+  return `**Verified**: ${count} ran in a fresh sandbox on exactly this tree, in which no agent has acted.${note}${simulated}`;
+}
+
+function changesOf({ state, files }: BodyFacts): string {
+  const { proposal } = state;
+  const rows = files
+    .slice(0, maxListedFiles)
+    .map(
+      (file) =>
+        `| ${codeCell(file.path, 160)} | ${file.added === null ? 'binary' : `+${file.added}`} | ${file.removed === null ? '' : `-${file.removed}`} |`,
+    );
+  const rest = files.length > maxListedFiles ? `\n\nand ${files.length - maxListedFiles} more files` : '';
+  const total =
+    proposal === null
+      ? ''
+      : `${proposal.files} ${proposal.files === 1 ? 'file' : 'files'}, +${proposal.added} -${proposal.removed}, on base ${codeCell(proposal.base.slice(0, 12))}, tree ${codeCell(proposal.tree.slice(0, 12))}`;
+  return `### What changed\n\n${total}\n\n| file | added | removed |\n|---|---|---|\n${rows.join('\n')}${rest}`;
+}
+
+function evidenceOf({ state, plan }: BodyFacts): string {
+  if (plan.blueprint.checks.length === 0) {
+    return '### Evidence\n\nNo checks known: nothing about this change was verified but that its setup runs.';
+  }
+  const { verdicts, verified } = shown(state);
+  if (verdicts.length === 0) return '### Evidence\n\nNo check ran on this change.';
+  const rows = verdicts.map(
+    (check) =>
+      `| ${codeCell(check.name)} | ${codeCell(check.command)} | ${check.exitCode ?? 'none'} | ${durationText(check.durationMs)} | ${codeCell(check.tree.slice(0, 12))} | ${words(check)} |`,
+  );
+  const where = verified
+    ? 'Run by Berth in a fresh sandbox.'
+    : 'These ran in the sandbox in which the agent worked. They are **no verification**.';
+  return `### Evidence\n\n${where}\n\n| check | command | exit code | duration | tree | verdict |\n|---|---|---|---|---|---|\n${rows.join('\n')}`;
+}
+
+function failuresOf({ state }: BodyFacts): string {
+  const parts = shown(state)
+    .verdicts.filter((check) => check.failure !== null)
+    .slice(0, 6)
+    .map(
+      (check) =>
+        `<details><summary>${check.verdict === 'failed' ? 'Failing' : 'Failing before, too'}: <code>${check.name}</code></summary>\n\n${fenced(check.failure ?? '')}\n\n</details>`,
+    );
+  return parts.join('\n\n');
+}
+
+function runOf({ state, plan, created }: BodyFacts): string {
+  const models = Object.entries(plan.models)
+    .filter(([, names]) => names.length > 0)
+    .map(([slot, names]) => `${slot} ${codeCell(names[0] ?? '')}`)
+    .join(', ');
+  const model =
+    models === '' ? 'none' : plan.simulated ? `${models} (**cassette**, nothing was spent on a model)` : models;
+  const rows = [
+    ['duration', durationText(state.use.activeMs)],
+    ['cost', `$${state.use.costUsd.toFixed(2)}`],
+    ['tokens', `${state.use.inputTokens} in, ${state.use.outputTokens} out`],
+    ['model', model],
+    ['blueprint', `${codeCell(plan.blueprint.name)}, ${sourceWords(plan)}`],
+    ['base', `${codeCell(plan.base.ref)} at ${codeCell(plan.base.commit.slice(0, 12))}`],
+    ['attempt', String(created.attempt)],
+  ];
+  const table = rows.map(([name, value]) => `| ${name} | ${value} |`).join('\n');
+  return `### The run\n\n${fenced(runStrip(state.steps))}\n\n| | |\n|---|---|\n${table}`;
+}
+
+function reproduceOf({ state, plan, created }: BodyFacts): string {
+  if (state.proposal === null) return '';
+  const commands = [
+    `git fetch origin ${created.branch}`,
+    `git checkout ${state.proposal.commit}`,
+    ...plan.blueprint.setup.map((command) => script(command.run, command.cwd)),
+    ...plan.blueprint.checks.map((check) => script(check.run, check.cwd)),
+  ];
+  return `### How to reproduce\n\n${fenced(commands.join('\n'), 'sh')}`;
+}
+
+function shown(state: RunState): { readonly verdicts: readonly CheckVerdict[]; readonly verified: boolean } {
+  const verify = state.steps.findLast((step) => step.kind === 'verify');
+  const check = state.steps.findLast((step) => step.kind === 'check');
+  const verified =
+    verify !== undefined &&
+    verifyVerdicts(state).length > 0 &&
+    (check === undefined || state.steps.indexOf(verify) > state.steps.indexOf(check));
+  if (verified) return { verdicts: verifyVerdicts(state), verified };
+  const last = state.checks.filter((one) => one.step === check?.key);
+  return { verdicts: latestByName(last), verified };
+}
+
+function words({ verdict }: CheckVerdict): string {
+  switch (verdict) {
+    case 'passed':
+      return 'passed';
+    case 'failed':
+      return '**failed**';
+    case 'preexisting':
+      return 'failed before, too';
+  }
+}
+
+function sourceWords({ source }: Plan): string {
+  switch (source.kind) {
+    case 'file':
+      return `given as ${codeCell(source.path)}`;
+    case 'repository':
+      return `from ${codeCell(source.path)} at ${codeCell(source.commit.slice(0, 12))}`;
+    case 'detected':
+      return `detected (${source.ecosystems.join(', ') || 'nothing known'})`;
+  }
+}
+
+function script(run: string, cwd: string): string {
+  return cwd === '.' ? run : `(cd '${cwd.replaceAll("'", String.raw`'\''`)}' && ${run})`;
+}
+
+/** Sentences may quote output: first line only, as text. */
+function oneLine(sentence: string): string {
+  return titleText(sentence.split('\n')[0] ?? '', 300).replaceAll(/[<>[\]*_`|\\]/g, String.raw`\$&`);
+}
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most)}\n… cut`;
+}

@@ -1,0 +1,83 @@
+import type { RunContext } from '../../domain/ports/run-context.ts';
+import { policyOf } from '../policy.ts';
+import { ensureProposal, type Proposal } from '../proposal.ts';
+import { pullRequestBody, pullRequestTitle } from '../pull-request/body.ts';
+import { readinessOf, type Objection } from '../readiness.ts';
+import { failed, passed, planned, skipped, type StepDeps, type StepFunction, type StepOutcome } from './step.ts';
+
+/**
+ * Offers the change: policy, push as compare-and-swap, and the task's one pull request: ready only when it was
+ * verified and policy is silent, otherwise a draft that says why. Both writes can be repeated after a crash.
+ */
+export const proposeStep: StepFunction = async (ctx, deps, visit) => {
+  void visit;
+  const proposal = await ensureProposal(ctx, deps);
+  await ctx.workbench.release('baseline');
+  if (proposal === null) return skipped('nothing was changed', 'NOTHING_CHANGED');
+  const { plan, created } = planned(ctx);
+  const policy = await policyOf(ctx, deps, plan, proposal);
+  if (!created.options.propose || deps.forge === null || !policy.mayPush) {
+    await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
+    return refusal(policy.objections) ?? passed(`kept as branch ${proposal.branch}, not pushed`);
+  }
+  const { draft, number } = await offer(ctx, deps, proposal, policy.objections);
+  return refusal(policy.objections) ?? passed(`${draft ? 'draft pull request' : 'pull request'} #${number}`);
+};
+
+async function offer(
+  ctx: RunContext,
+  deps: StepDeps,
+  proposal: Proposal,
+  refused: readonly Objection[],
+): Promise<{ readonly draft: boolean; readonly number: number }> {
+  const { plan, created, state } = planned(ctx);
+  const readiness = readinessOf(state);
+  const objections = readiness.ready ? refused : [readiness, ...refused];
+  const draft = objections.length > 0;
+  if (state.pushed?.commit !== proposal.commit) {
+    await deps.proposals.push({
+      commit: proposal.commit,
+      branch: proposal.branch,
+      expected: await lastPushed(ctx),
+      signal: ctx.signal,
+    });
+    await ctx.events.append({
+      type: 'proposal.pushed',
+      data: { branch: proposal.branch, commit: proposal.commit },
+    });
+  }
+  const files = await deps.proposals.changedFiles({
+    base: plan.base.commit,
+    commit: proposal.commit,
+    signal: ctx.signal,
+  });
+  if (deps.forge === null) throw new Error('a proposal is only offered where there is a forge');
+  const pull = await deps.forge.openPullRequest({
+    key: created.taskId,
+    title: pullRequestTitle(created),
+    body: pullRequestBody({ state: ctx.log.state(), plan, created, files, objections }),
+    branch: proposal.branch,
+    base: plan.base.ref,
+    draft,
+  });
+  const known = ctx.log.state().pullRequest;
+  if (known?.number !== pull.number || known.head !== proposal.commit || known.draft !== draft) {
+    await ctx.events.append({
+      type: 'proposal.opened',
+      data: { number: pull.number, url: pull.url, draft, head: proposal.commit },
+    });
+  }
+  return { draft, number: pull.number };
+}
+
+/** Where this run left the branch; null when it never pushed. */
+async function lastPushed(ctx: RunContext): Promise<string | null> {
+  const last = (await ctx.log.events({ types: ['proposal.pushed'] })).at(-1);
+  return last?.type === 'proposal.pushed' ? last.data.commit : null;
+}
+
+/** A refusal of policy is the step's failure, whatever became of the draft. */
+function refusal(objections: readonly Objection[]): StepOutcome | null {
+  const worst = objections.find((one) => one.code === 'SECRET_IN_PROPOSAL') ?? objections[0];
+  return worst === undefined ? null : failed(worst.code, worst.sentence);
+}

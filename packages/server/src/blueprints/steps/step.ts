@@ -1,0 +1,193 @@
+import type { Check } from '../../domain/blueprint.ts';
+import type { ErrorCode } from '../../domain/errors/index.ts';
+import { BerthError } from '../../domain/errors/index.ts';
+import type { EventData } from '../../domain/events/index.ts';
+import type { Forge } from '../../domain/ports/forge.ts';
+import type { RunContext } from '../../domain/ports/run-context.ts';
+import type { RunState } from '../../domain/run-state.ts';
+import type { Visit } from '../walker.ts';
+
+/** What a step came to, for its `step.ended`. */
+export interface StepOutcome {
+  readonly outcome: 'passed' | 'failed' | 'skipped';
+  readonly code: ErrorCode | null;
+  readonly sentence: string;
+}
+
+/**
+ * One kind of step. It may be entered again after a crash at any line: what it did is found in the log (durable
+ * commands by their ids, proposals and verdicts by their events), and is not done twice.
+ */
+export type StepFunction = (ctx: RunContext, deps: StepDeps, visit: Visit) => Promise<StepOutcome>;
+
+/** One changed file of a proposal. */
+export interface ChangedFile {
+  readonly path: string;
+  /** Null for binary files. */
+  readonly added: number | null;
+  readonly removed: number | null;
+}
+
+export interface MadeProposal {
+  readonly commit: string;
+  readonly tree: string;
+  readonly files: number;
+  readonly added: number;
+  readonly removed: number;
+}
+
+/** What steps need from git, outside of every sandbox. */
+export interface ProposalStore {
+  /** The tree of a commit of the project. */
+  treeOf(commit: string, signal: AbortSignal): Promise<string>;
+  /**
+   * Takes a checkpoint out of the sandbox's pack and makes the proposal's commit from it, pinned to `base`. The
+   * same request makes the same commit.
+   * @throws BerthError with a code of `git/` when the pack is not acceptable
+   */
+  importProposal(request: {
+    readonly base: string;
+    /** Blob of the checkpoint's pack. */
+    readonly blob: string;
+    readonly tree: string;
+    readonly branch: string;
+    readonly message: string;
+    readonly signal: AbortSignal;
+  }): Promise<MadeProposal>;
+  /** The difference as text, cut at `maxBytes`. */
+  diff(request: {
+    readonly base: string;
+    readonly commit: string;
+    readonly maxBytes: number;
+    readonly signal: AbortSignal;
+  }): Promise<{ readonly text: string; readonly truncated: boolean }>;
+  /** The changed files, optionally only those that match one of git's pathspecs. */
+  changedFiles(request: {
+    readonly base: string;
+    readonly commit: string;
+    readonly pathspecs?: readonly string[];
+    readonly signal: AbortSignal;
+  }): Promise<readonly ChangedFile[]>;
+  /** A text file of a commit; null when there is none. */
+  readFileAt(commit: string, path: string, signal: AbortSignal): Promise<string | null>;
+  /**
+   * Pushes the commit to the task's branch as compare-and-swap.
+   * @param request.expected commit the branch has to point at now; null: the branch must not exist. A branch that
+   *   already points at `commit` is fine.
+   */
+  push(request: {
+    readonly commit: string;
+    readonly branch: string;
+    readonly expected: string | null;
+    readonly signal: AbortSignal;
+  }): Promise<void>;
+  /** Keeps the commit under the branch's name in Berth's own copy, where `berth diff` finds it. */
+  keep(request: { readonly commit: string; readonly branch: string; readonly signal: AbortSignal }): Promise<void>;
+}
+
+/** A failed check as the repair round sees it. */
+export interface Failure {
+  readonly name: string;
+  readonly kind: Check['kind'];
+  readonly command: string;
+  readonly exitCode: number | null;
+  /** The failing part of the output; hostile text. */
+  readonly text: string;
+}
+
+/** What an agent step needs from the engine that drives it. */
+export interface AgentRunner {
+  /**
+   * Works until the agent finishes or is ended. Safe to call again after a crash: it goes on where the log ends.
+   */
+  run(
+    ctx: RunContext,
+    request: {
+      /** Key of the step's visit. */
+      readonly step: string;
+      readonly round: number;
+      /** The blueprint's own words for this step, from the base commit. */
+      readonly instructions: string | null;
+      /** Empty in the first round. */
+      readonly failures: readonly Failure[];
+    },
+  ): Promise<EventData<'agent.finished'>>;
+}
+
+/** One question to the `judge` slot, answered with text. Reserves and records its own call. */
+export interface JudgeModel {
+  ask(
+    ctx: RunContext,
+    request: {
+      readonly callId: string;
+      readonly step: string;
+      readonly system: string;
+      readonly text: string;
+      readonly maxOutputTokens: number;
+    },
+  ): Promise<string>;
+}
+
+/** Finds credentials in text; the room `secrets` knows how. */
+export interface SecretScanner {
+  /** Where something looks like a credential, without its value: `src/a.ts: private key`. */
+  scan(text: string): readonly string[];
+}
+
+export type PrefetchItem = EventData<'context.prefetched'>['items'][number];
+
+export interface PrefetchSource {
+  gather(ctx: RunContext): Promise<readonly PrefetchItem[]>;
+}
+
+/** What the steps need from other rooms; `main.ts` puts it together. */
+export interface StepDeps {
+  readonly proposals: ProposalStore;
+  readonly prefetch: PrefetchSource;
+  /** Null when the blueprint needs none. */
+  readonly agent: AgentRunner | null;
+  readonly judge: JudgeModel | null;
+  readonly forge: Forge | null;
+  readonly secrets: SecretScanner | null;
+}
+
+export type Plan = NonNullable<RunState['plan']>;
+export type Created = NonNullable<RunState['created']>;
+
+/** The plan and the creation of a run that is being walked: both always exist then. */
+export function planned(ctx: RunContext): { readonly state: RunState; readonly plan: Plan; readonly created: Created } {
+  const state = ctx.log.state();
+  if (state.plan === null || state.created === null) {
+    throw new BerthError('INTERNAL', 'A step was entered before the run was planned');
+  }
+  return { state, plan: state.plan, created: state.created };
+}
+
+export const passed = (sentence: string, code: ErrorCode | null = null): StepOutcome => ({
+  outcome: 'passed',
+  code,
+  sentence,
+});
+export const failed = (code: ErrorCode, sentence: string): StepOutcome => ({ outcome: 'failed', code, sentence });
+export const skipped = (sentence: string, code: ErrorCode | null = null): StepOutcome => ({
+  outcome: 'skipped',
+  code,
+  sentence,
+});
+
+/**
+ * How often a step's visit was already settled as failed. A run that is resumed after its end enters the same
+ * visit again, and then its commands have to run anew instead of answering from the log.
+ */
+export async function attemptOf(ctx: RunContext, visit: Visit): Promise<number> {
+  const ends = await ctx.log.events({ types: ['step.ended'] });
+  return ends.filter(
+    (entry) =>
+      entry.type === 'step.ended' && entry.data.key === visit.key && entry.data.outcome === 'failed',
+  ).length;
+}
+
+/** `key`, with the attempt when it is not the first: part of command ids. */
+export function attemptKey(visit: Visit, attempt: number): string {
+  return attempt === 0 ? visit.key : `${visit.key}@${attempt + 1}`;
+}
