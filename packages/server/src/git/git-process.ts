@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs';
+import { execa } from 'execa';
+import { BerthError } from '../domain/errors/index.ts';
+import { gitEnvironment, hardeningArguments } from './git-environment.ts';
+import type { Transport } from './git-environment.ts';
+
+/** Hard limits of one process, held by the kernel where the `prlimit` program exists. */
+export interface ProcessLimits {
+  readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  readonly fileBytes: number;
+}
+
+export interface GitCommand {
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly input?: Uint8Array | string;
+  /** Read as standard input instead of `input`. */
+  readonly inputFile?: string;
+  /** Standard output goes to this new file instead of memory. */
+  readonly outputFile?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Default 60 s. */
+  readonly timeoutMs?: number;
+  /** Default 16 MiB; more ends the process with `GIT_OUTPUT_TOO_LARGE`. */
+  readonly maxOutputBytes?: number;
+  /** The one transport this process may use; default none. */
+  readonly transport?: Transport;
+  readonly trustUserConfig?: boolean;
+  readonly limits?: ProcessLimits;
+  /** Exit codes that are answers, not failures; default only 0. */
+  readonly okCodes?: readonly number[];
+}
+
+export interface GitAnswer {
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Git ended with a code that is not an answer. Callers turn it into a code of the registry. */
+export class GitFailure extends Error {
+  readonly exitCode: number | null;
+  readonly stderr: string;
+  /** The git sub-command, without its arguments (they may hold an address with credentials). */
+  readonly command: string;
+
+  constructor(command: string, exitCode: number | null, stderr: string, cause?: unknown) {
+    super(
+      `git ${command} failed (${exitCode ?? 'killed'}): ${stderr.slice(0, 500)}`,
+      cause === undefined ? undefined : { cause },
+    );
+    this.name = 'GitFailure';
+    this.command = command;
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+  }
+}
+
+const prlimit = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path)) ?? null;
+
+function limitArguments(limits: ProcessLimits | undefined): readonly string[] {
+  if (limits === undefined || prlimit === null) return [];
+  return [
+    prlimit,
+    `--as=${limits.memoryBytes}`,
+    `--cpu=${limits.cpuSeconds}`,
+    `--fsize=${limits.fileBytes}`,
+    '--core=0',
+    '--',
+  ];
+}
+
+/** Settings that keep git's own appetite below an address space limit. */
+const frugal = ['core.packedGitWindowSize=16m', 'core.packedGitLimit=256m', 'core.bigFileThreshold=16m'];
+
+/**
+ * Runs git once with a clean environment, without hooks, helpers or prompts, and bounded in time and output.
+ *
+ * @throws GitFailure when git answers with an unexpected code; BerthError `GIT_TIMEOUT`, `GIT_MISSING`,
+ *   `GIT_OUTPUT_TOO_LARGE`; the signal's reason when aborted.
+ */
+export async function git(command: GitCommand): Promise<GitAnswer> {
+  command.signal.throwIfAborted();
+  const remote = command.transport !== undefined && command.transport !== 'file';
+  const trust = command.trustUserConfig === true;
+  const [program, ...argv] = [
+    ...limitArguments(command.limits),
+    'git',
+    ...hardeningArguments(command.transport ?? null, { keepCredentials: trust }),
+    ...(command.limits === undefined ? [] : frugal.flatMap((setting) => ['-c', setting])),
+    ...command.args,
+  ] as [string, ...string[]];
+  const result = await execa(program, argv, {
+    cwd: command.cwd ?? '/',
+    env: { ...gitEnvironment(process.env, { remote, trustUserConfig: trust }), ...command.env },
+    extendEnv: false,
+    ...(command.inputFile === undefined
+      ? { input: command.input ?? '' }
+      : { stdin: { file: command.inputFile } as const }),
+    ...(command.outputFile === undefined ? {} : { stdout: { file: command.outputFile } as const }),
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    reject: false,
+    timeout: command.timeoutMs ?? 60_000,
+    cancelSignal: command.signal,
+    forceKillAfterDelay: 1_000,
+    maxBuffer: { stdout: command.maxOutputBytes ?? 16 * 1024 * 1024, stderr: 256 * 1024 },
+    buffer: { stdout: command.outputFile === undefined, stderr: true },
+  });
+  const name = command.args[0] ?? '';
+  const stderr = Buffer.from(result.stderr ?? []).toString('utf8');
+  if (result.isCanceled) throw command.signal.reason;
+  if (result.timedOut) {
+    throw new BerthError(
+      'GIT_TIMEOUT',
+      `git ${name} did not finish within ${(command.timeoutMs ?? 60_000) / 1000} s.`,
+    );
+  }
+  if (result.code === 'ENOENT') throw new BerthError('GIT_MISSING', undefined, { cause: result.cause });
+  if (result.isMaxBuffer) throw new BerthError('GIT_OUTPUT_TOO_LARGE');
+  const exitCode = result.exitCode ?? null;
+  if (exitCode === null || !(command.okCodes ?? [0]).includes(exitCode)) {
+    throw new GitFailure(name, exitCode, stderr, result.cause);
+  }
+  return { exitCode, stdout: Buffer.from(result.stdout ?? []), stderr };
+}
+
+/** Runs git and answers its output as text without the last line end. */
+export async function gitText(command: GitCommand): Promise<string> {
+  return (await git(command)).stdout.toString('utf8').replace(/\n$/, '');
+}

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BerthError } from '../domain/errors/index.ts';
+import { withFileLock } from './file-lock.ts';
+import { localUploadPack } from './git-environment.ts';
+import { asGitError } from './git-failure.ts';
+import { git, gitText } from './git-process.ts';
+import type { GitCommand } from './git-process.ts';
+import { inspectLocalSource } from './local-source.ts';
+import type { UncommittedChanges } from './local-source.ts';
+import { parseAddress } from './repository-address.ts';
+import type { RepositoryAddress } from './repository-address.ts';
+
+/** Berth's own bare copy of a project's repository; everything on the host works on it alone. */
+export interface Mirror {
+  readonly directory: string;
+  /** The source, as people see it (without credentials). */
+  readonly source: string;
+  /** Where HEAD of the source points; null branch when detached. */
+  readonly head: { readonly branch: string | null; readonly commit: string | null };
+  /** Set for a local working copy: what is not committed and so not part of any base. */
+  readonly uncommitted: UncommittedChanges | null;
+  /** The source itself has only part of its history. */
+  readonly shallow: boolean;
+}
+
+export interface OpenProject {
+  /** `$BERTH_HOME`. */
+  readonly home: string;
+  readonly repository: string;
+  /** Where relative paths start; default the process's own. */
+  readonly cwd?: string;
+  readonly signal: AbortSignal;
+  /** Use the operator's git configuration for fetching (credential helpers); default false. */
+  readonly trustUserConfig?: boolean;
+  /** For the fetch; default 15 minutes. */
+  readonly timeoutMs?: number;
+}
+
+interface Source {
+  readonly url: string;
+  readonly identity: string;
+  readonly shown: string;
+  readonly uncommitted: UncommittedChanges | null;
+  readonly command: Pick<GitCommand, 'transport' | 'trustUserConfig'>;
+  readonly far: readonly string[];
+  readonly refspecs: readonly string[];
+}
+
+const refspecs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
+
+async function locate(address: RepositoryAddress, options: OpenProject): Promise<Source> {
+  if (address.kind === 'remote') {
+    return {
+      url: address.url,
+      identity: address.shown,
+      shown: address.shown,
+      uncommitted: null,
+      command: {
+        transport: address.transport,
+        ...(options.trustUserConfig === undefined ? {} : { trustUserConfig: options.trustUserConfig }),
+      },
+      far: [],
+      refspecs,
+    };
+  }
+  const local = await inspectLocalSource(address.path, options.signal);
+  return {
+    url: local.path,
+    identity: local.commonDirectory,
+    shown: local.path,
+    uncommitted: local.uncommitted,
+    command: { transport: 'file' },
+    far: [`--upload-pack=${localUploadPack}`],
+    refspecs: [...refspecs, '+refs/remotes/*:refs/remotes/*'],
+  };
+}
+
+/** Directory of the mirror of a source: readable name and a hash that keeps apart what looks alike. */
+function mirrorDirectory(home: string, identity: string): string {
+  const name = identity
+    .replace(/\/?\.git\/?$/, '')
+    .split(/[/:]/)
+    .at(-1)!;
+  const slug = name.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 40);
+  const hash = createHash('sha256').update(identity).digest('hex').slice(0, 16);
+  return join(home, 'mirrors', `${slug === '' ? 'repository' : slug}-${hash}.git`);
+}
+
+async function createBare(directory: string, objectFormat: string, signal: AbortSignal): Promise<void> {
+  if (existsSync(join(directory, 'HEAD'))) return;
+  const fresh = `${directory}.new`;
+  await rm(fresh, { recursive: true, force: true });
+  await git({
+    args: ['init', '--quiet', '--bare', '--template=', `--object-format=${objectFormat}`, fresh],
+    signal,
+  });
+  await rename(fresh, directory);
+}
+
+interface Advertised {
+  readonly branch: string | null;
+  readonly head: string | null;
+  readonly any: boolean;
+  readonly idLength: number;
+}
+
+/** What the source offers, asked before anything is fetched. */
+async function advertised(source: Source, signal: AbortSignal): Promise<Advertised> {
+  const text = await gitText({
+    args: ['ls-remote', '--symref', ...source.far, '--', source.url],
+    ...source.command,
+    signal,
+    timeoutMs: 120_000,
+    maxOutputBytes: 256 * 1024 * 1024,
+  });
+  const lines = text.split('\n').filter((line) => line !== '');
+  const symref = lines.find((line) => line.startsWith('ref: ') && line.endsWith('\tHEAD'));
+  const target = symref?.slice('ref: '.length, -'\tHEAD'.length) ?? null;
+  const head = lines.find((line) => /^[0-9a-f]+\tHEAD$/.test(line))?.split('\t')[0] ?? null;
+  const first = lines.find((line) => /^[0-9a-f]{40,64}\t/.test(line));
+  return {
+    branch: target?.startsWith('refs/heads/') === true ? target.slice('refs/heads/'.length) : null,
+    head,
+    any: first !== undefined,
+    idLength: first?.split('\t')[0]!.length ?? 40,
+  };
+}
+
+/**
+ * Opens the mirror of a repository and brings it up to date. A local working copy is only read. Two processes
+ * may do this at once.
+ *
+ * @throws BerthError `REPO_NOT_FOUND`, `REPO_NOT_A_REPOSITORY`, `REPO_EMPTY`, `REPO_PERMISSION_DENIED`,
+ *   `REPO_AUTH_FAILED`, `REPO_UNREACHABLE`, `REPO_DAMAGED`, `REPO_ADDRESS_INVALID`, `GIT_TIMEOUT`, `GIT_FAILED`
+ */
+export async function openProject(options: OpenProject): Promise<Mirror> {
+  const { signal } = options;
+  const source = await locate(parseAddress(options.repository, options.cwd ?? process.cwd()), options);
+  const directory = mirrorDirectory(options.home, source.identity);
+  await mkdir(join(options.home, 'mirrors'), { recursive: true, mode: 0o700 });
+  try {
+    const offer = await advertised(source, signal);
+    if (!offer.any) throw new BerthError('REPO_EMPTY', `${source.shown} has no commits.`);
+    await withFileLock(`${directory}.lock`, { timeoutMs: 20 * 60_000, signal }, async () => {
+      await createBare(directory, offer.idLength === 64 ? 'sha256' : 'sha1', signal);
+      await fetchInto(directory, source, offer, options);
+    });
+    const shallow = (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true';
+    return {
+      directory,
+      source: source.shown,
+      head: { branch: offer.branch, commit: offer.head },
+      uncommitted: source.uncommitted,
+      shallow,
+    };
+  } catch (error) {
+    throw asGitError(error, source.shown);
+  }
+}
+
+async function fetchInto(
+  directory: string,
+  source: Source,
+  offer: Advertised,
+  options: OpenProject,
+): Promise<void> {
+  const detached =
+    offer.branch === null && offer.head !== null ? [`+HEAD:refs/berth/detached/${offer.head}`] : [];
+  await git({
+      args: [
+        'fetch',
+        '--quiet',
+        '--force',
+        '--prune',
+        '--no-tags',
+        '--no-auto-maintenance',
+        '--no-write-fetch-head',
+        '--no-recurse-submodules',
+        '--update-shallow',
+        ...source.far,
+        '--',
+        source.url,
+        ...source.refspecs,
+        ...detached,
+      ],
+      cwd: directory,
+      ...source.command,
+      signal: options.signal,
+      timeoutMs: options.timeoutMs ?? 15 * 60_000,
+    });
+}
+
+/**
+ * The mirror as it was last fetched, without asking the source: what a recovered run uses.
+ *
+ * @returns null when this machine has no mirror of it.
+ */
+export async function reopenMirror(directory: string, signal: AbortSignal): Promise<Mirror | null> {
+  if (!existsSync(join(directory, 'HEAD'))) return null;
+  const shallow = (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true';
+  return { directory, source: directory, head: { branch: null, commit: null }, uncommitted: null, shallow };
+}
