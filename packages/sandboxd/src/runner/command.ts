@@ -83,17 +83,22 @@ function terminalArgv(
   };
 }
 
-/** Starts the command in a session of its own. @throws RefusedError when it cannot start */
+/**
+ * Starts the command in a session of its own.
+ * @param io where its pipes come from, and the descriptor of the input that was given, which is closed here
+ * @throws RefusedError when it cannot start
+ */
 export async function startCommand(
   spec: ExecSpec,
   cwd: string,
   env: Readonly<Record<string, string>>,
-  pipes: PipeMaker,
+  io: { readonly pipes: PipeMaker; readonly given: number | null },
 ): Promise<StartedCommand> {
+  const { pipes, given } = io;
   const plain = plainArgv(spec);
   const extra: { argv: readonly string[]; env: Record<string, string> } =
     spec.pty === undefined ? { argv: plain.argv, env: {} } : terminalArgv(plain.argv, spec.pty);
-  const withInput = spec.stdin !== 'none' || spec.pty !== undefined;
+  const withInput = spec.stdin === 'open' || spec.pty !== undefined;
   const made = [withInput ? pipes.input() : null, pipes.output(), pipes.output()] as const;
   const [input, output, errors] = made;
   try {
@@ -101,7 +106,7 @@ export async function startCommand(
       cwd,
       env: { ...env, ...extra.env },
       stdio: [
-        input?.childFd ?? (withInput ? 'pipe' : 'ignore'),
+        input?.childFd ?? (withInput ? 'pipe' : (given ?? 'ignore')),
         output?.childFd ?? 'pipe',
         errors?.childFd ?? 'pipe',
       ],
@@ -124,6 +129,7 @@ export async function startCommand(
     throw error;
   } finally {
     for (const pipe of made) if (pipe !== null) closeSync(pipe.childFd);
+    if (given !== null) closeSync(given);
   }
 }
 

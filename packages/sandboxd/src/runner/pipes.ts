@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -94,5 +95,25 @@ function remove(name: string): void {
     rmdirSync(dirname(name));
   } catch {
     // Others of the batch are still there, or somebody inside removed it first.
+  }
+}
+
+/**
+ * Collects input that came whole into a file without a name and returns its descriptor. A file, because a named pipe
+ * whose writer is done blocks a program that opens `/dev/stdin` for ever.
+ */
+export async function inputFile(stream: AsyncIterable<Buffer>): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), '.berth-input-'));
+  const name = join(directory, 'stdin');
+  try {
+    const file = await open(name, 'wx', 0o600);
+    try {
+      for await (const chunk of stream) await file.writeFile(chunk);
+    } finally {
+      await file.close();
+    }
+    return openSync(name, constants.O_RDONLY);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
   }
 }
