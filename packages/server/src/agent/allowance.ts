@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../domain/errors/index.ts';
 import type { LimitName, RunLimits, RunUse } from '../domain/limits.ts';
 import type { Model } from '../domain/ports/model.ts';
-import { clampOutput, upperBoundUsd } from '../models/prices.ts';
+import { clampOutput, upperBoundUsd } from '../models/index.ts';
 
 /** What `LimitsGate.remaining` answers. */
 export interface Standing {

@@ -1,7 +1,7 @@
 import { BerthError, asBerthError } from '../domain/errors/index.ts';
 import type { ErrorCode } from '../domain/errors/index.ts';
 import type { AssistantPart, Model, ModelAnswer, ModelRequest, ModelSlot } from '../domain/ports/model.ts';
-import { costUsd, upperBoundUsd } from '../models/prices.ts';
+import { costUsd, upperBoundUsd } from '../models/index.ts';
 import { orAborted } from './or-aborted.ts';
 import type { Session } from './session.ts';
 
@@ -100,11 +100,12 @@ export async function askModel(session: Session, ask: Ask): Promise<ModelAnswer>
   }
   const { usage, finish } = answer;
   const parts = ask.named(answer.parts);
-  const cost = costUsd(usage, model.price) ?? reservedUsd;
+  const answering = answer.answeredBy ?? model;
+  const cost = costUsd(usage, answering.price) ?? reservedUsd;
   const durationMs = Math.round(ctx.clock.monotonicMs() - startedMs);
   await session.append({
     type: 'model.answered',
-    data: { callId, step, model: model.id, parts, finish, usage, costUsd: cost, durationMs },
+    data: { callId, step, model: answering.id, parts, finish, usage, costUsd: cost, durationMs },
   });
   await ctx.limits.settle({ callId, costUsd: cost, tokens: usage.inputTokens + usage.outputTokens });
   return { ...answer, parts };

@@ -1,5 +1,5 @@
 import type { Model } from '../domain/ports/model.ts';
-import { textTokens } from '../models/estimate.ts';
+import { textTokens } from '../models/index.ts';
 import type { Conversation, Turn } from './conversation.ts';
 import { survives } from './fold.ts';
 import { textOf } from './messages.ts';

@@ -1,5 +1,5 @@
 import { asBerthError } from '../domain/errors/index.ts';
-import { estimateTokens } from '../models/estimate.ts';
+import { estimateTokens } from '../models/index.ts';
 import { askModel } from './call-model.ts';
 import { condenseSystem, cutOf, plainAccount, recordOf, summaryText } from './compaction.ts';
 import type { Cut } from './compaction.ts';

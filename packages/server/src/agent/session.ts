@@ -1,7 +1,7 @@
 import type { NewEvent, StoredEvent } from '../domain/events/index.ts';
 import type { Model, ModelRequest, ToolSpec } from '../domain/ports/model.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
-import { estimateTokens } from '../models/estimate.ts';
+import { estimateTokens } from '../models/index.ts';
 import { builtinTools } from '../tools/index.ts';
 import type { Tool } from '../tools/tool.ts';
 import type { RulesReader } from './context/rules.ts';

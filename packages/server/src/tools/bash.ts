@@ -61,7 +61,7 @@ function describe(
   id: string,
 ): ToolResult {
   const { result, text, full } = outcome;
-  const shown = text.trim() === '' ? '(no output)' : text;
+  const shown = text.trim() === '' ? '(no output)' : text.trimEnd();
   const line = `$ ${oneLine(command)}`;
   const kept = { ...(full === null ? {} : { full }), forget: [id] };
   if (result.kind === 'lost') {
