@@ -90,7 +90,11 @@ async function runCheck(round: Round, check: Check): Promise<Judged | SetupFaile
   if (!succeeded(ran.outcome.result)) {
     // The narrow form is trusted when its output names what failed; otherwise the full command has to say it.
     if (ran.command === check.affected && !(await isRecognised(ctx, ran.outcome))) {
-      const full = await run(round, check, { id: `${prefix}/${check.name}.full`, script: check.run, args: [] });
+      const full = await run(round, check, {
+        id: `${prefix}/${check.name}.full`,
+        script: check.run,
+        args: [],
+      });
       if ('setup' in full) return full;
       ran = full;
     }

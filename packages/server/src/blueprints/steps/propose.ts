@@ -3,7 +3,15 @@ import { policyOf } from '../policy.ts';
 import { ensureProposal, type Proposal } from '../proposal.ts';
 import { pullRequestBody, pullRequestTitle } from '../pull-request/body.ts';
 import { readinessOf, type Objection } from '../readiness.ts';
-import { failed, passed, planned, skipped, type StepDeps, type StepFunction, type StepOutcome } from './step.ts';
+import {
+  failed,
+  passed,
+  planned,
+  skipped,
+  type StepDeps,
+  type StepFunction,
+  type StepOutcome,
+} from './step.ts';
 
 /**
  * Offers the change: policy, push as compare-and-swap, and the task's one pull request: ready only when it was

@@ -57,7 +57,9 @@ async function verify(ctx: RunContext, visit: Visit, proposal: Proposal): Promis
   if (bad.length > 0) return failed('VERIFY_FAILED', bad.slice(0, 3).join('; '));
   if (checks.length === 0) return passed('no checks are known; only the setup was tried', 'NO_CHECKS');
   const note = old === 0 ? '' : `, ${old} failed the same way before`;
-  return passed(`${checks.length - old} of ${checks.length} checks pass on ${proposal.tree.slice(0, 10)}${note}`);
+  return passed(
+    `${checks.length - old} of ${checks.length} checks pass on ${proposal.tree.slice(0, 10)}${note}`,
+  );
 }
 
 /** How often a check is run anew because the sandbox whose tree was confirmed was lost before it ran. */
@@ -110,7 +112,12 @@ async function record(
     await judge(ctx, { ...base, verdict: 'passed', failure: null });
     return 'passed';
   }
-  const { verdict, failure } = await judgeFailure(ctx, plan, { step: visit.key, check, outcome, compare: true });
+  const { verdict, failure } = await judgeFailure(ctx, plan, {
+    step: visit.key,
+    check,
+    outcome,
+    compare: true,
+  });
   const text = describeFailure(check, { outcome, command: check.run }, failure.text);
   await judge(ctx, { ...base, verdict, failure: text });
   return verdict;

@@ -1,0 +1,17 @@
+/** The room's public face: everything other rooms use of it. */
+export { resolveBlueprint } from './resolve.ts';
+export type {
+  AgentRunner,
+  ChangedFile,
+  Failure,
+  JudgeModel,
+  MadeProposal,
+  PrefetchItem,
+  PrefetchSource,
+  ProposalStore,
+  SecretScanner,
+  StepDeps,
+  StepOutcome,
+} from './steps/step.ts';
+export { enterStep } from './walk.ts';
+export { decide, type Decision, type RunEnd, type Visit } from './walker.ts';

@@ -1,0 +1,89 @@
+import { decide, enterStep, type StepDeps } from '../../blueprints/index.ts';
+import { needsModel } from '../../domain/blueprint.ts';
+import { BerthError } from '../../domain/errors/index.ts';
+import { newId } from '../../domain/ids.ts';
+import type { Forge } from '../../domain/ports/forge.ts';
+import type { RunContext } from '../../domain/ports/run-context.ts';
+import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
+import type { RunOptions } from '../../domain/task.ts';
+import { createLimitsGate } from '../../limits/create-limits-gate.ts';
+import { setRunCaps } from '../../limits/set-run-caps.ts';
+import type { ModelSlots } from '../../models/index.ts';
+import { createWorkbench } from '../../sandboxes/workbench.ts';
+import type { Database } from '../../store/database.ts';
+import type { OwnRunParts, RunEquipment } from '../own-run.ts';
+import { agentRunner } from './agent-runner.ts';
+import { repositoryDelivery } from './delivery.ts';
+import { judgeModel } from './judge.ts';
+import { planRun } from './plan.ts';
+import { prefetchSource } from './prefetch.ts';
+import { proposalStore } from './proposals.ts';
+import { runRepository } from './repository.ts';
+
+/** What the installation offers to every run. */
+export interface Installation {
+  readonly home: string;
+  readonly db: Database;
+  readonly driver: SandboxDriver;
+  readonly sandboxLimits: SandboxLimits;
+  readonly knownSecrets: readonly string[];
+  /** The models a run asked for. @throws BerthError `MODEL_NOT_CONFIGURED`, `CASSETTE_*` */
+  modelsFor(options: RunOptions): ModelSlots;
+  forgeOf(projectId: string, repository: string): Promise<Forge>;
+}
+
+/** Puts together what one run needs, from what the installation offers. */
+export function equipRun(installation: Installation): OwnRunParts['equip'] {
+  return async (base): Promise<RunEquipment> => {
+    const { home, db, driver, sandboxLimits, knownSecrets } = installation;
+    const { created } = base.log.state();
+    if (created === null) throw new BerthError('INTERNAL', 'A run without its first entry.');
+    const repository = runRepository(home, created.repository, base.signal);
+    const forge = await installation.forgeOf(created.projectId, created.repository);
+    const workbench = createWorkbench({
+      ...base,
+      driver,
+      limits: sandboxLimits,
+      repository: repositoryDelivery(repository, db.blobs),
+      newSandboxId: () => newId('s', db.clock.nowMs()),
+    });
+    const limits = createLimitsGate(db, base.runId, () => usedOutsideDatabase(base.log));
+    const proposals = proposalStore({
+      repository,
+      blobs: db.blobs,
+      forge,
+      knownSecrets,
+      state: () => base.log.state(),
+    });
+    const common = { proposals, prefetch: prefetchSource(repository), forge, secrets: null };
+    let deps: StepDeps | null = null;
+    /** Once the run is planned: only then is it known whether a model is needed, and what may be spent. */
+    const prepared = async (ctx: RunContext): Promise<StepDeps> => {
+      if (deps !== null) return deps;
+      const { plan } = ctx.log.state();
+      if (plan === null) throw new BerthError('INTERNAL', 'A step was entered before the run was planned.');
+      await setRunCaps(db, base.runId, plan.limits);
+      const models = needsModel(plan.blueprint) ? installation.modelsFor(created.options) : null;
+      deps = {
+        ...common,
+        agent: models === null ? null : agentRunner(models, repository),
+        judge: models === null ? null : judgeModel(models),
+      };
+      return deps;
+    };
+    return {
+      workbench,
+      limits,
+      advance: {
+        plan: (ctx) => planRun(ctx, repository, (options) => installation.modelsFor(options)),
+        decide,
+        perform: async (ctx, visit) => enterStep(ctx, await prepared(ctx), visit),
+      },
+    };
+  };
+}
+
+function usedOutsideDatabase(log: RunContext['log']): { minutes: number; rounds: number } {
+  const { use, steps } = log.state();
+  return { minutes: use.activeMs / 60_000, rounds: Math.max(0, ...steps.map((step) => step.round)) };
+}

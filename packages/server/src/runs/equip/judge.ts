@@ -1,0 +1,63 @@
+import type { JudgeModel } from '../../blueprints/index.ts';
+import { BerthError } from '../../domain/errors/index.ts';
+import type { ModelRequest } from '../../domain/ports/model.ts';
+import { costUsd, estimateTokens, type ModelSlots, upperBoundUsd } from '../../models/index.ts';
+
+/** One question to the `judge` slot: reserved, recorded and settled like every model call, and asked once. */
+export function judgeModel(models: ModelSlots): JudgeModel {
+  return {
+    async ask(ctx, { callId, step, system, text, maxOutputTokens }) {
+      const answered = (await ctx.log.events({ types: ['model.answered'] })).find(
+        (entry) => entry.type === 'model.answered' && entry.data.callId === callId,
+      );
+      if (answered?.type === 'model.answered') return textOf(answered.data.parts);
+      const repeated = ctx.log.state().open.some((call) => call.id === callId);
+      if (repeated) await ctx.limits.forfeit(callId);
+      const model = models.model('judge');
+      const request: ModelRequest = {
+        callId,
+        purpose: 'judge',
+        system,
+        messages: [{ role: 'user', parts: [{ type: 'text', text }] }],
+        tools: [],
+        maxOutputTokens,
+      };
+      const inputTokens = estimateTokens(request);
+      const reservedUsd = upperBoundUsd({
+        estimatedInputTokens: inputTokens,
+        maxOutputTokens,
+        price: model.price,
+      });
+      if (reservedUsd === null) throw new BerthError('MODEL_PRICE_UNKNOWN');
+      const reservedTokens = inputTokens + maxOutputTokens;
+      const reservation = repeated ? `${callId}+` : callId;
+      await ctx.limits.reserve({ callId: reservation, costUsd: reservedUsd, tokens: reservedTokens });
+      await ctx.events.append({
+        type: 'model.requested',
+        data: { callId, step, slot: 'judge', model: model.id, reservedUsd, reservedTokens, repeated },
+      });
+      const startedMs = ctx.clock.monotonicMs();
+      const answer = await model.call(request, {
+        signal: ctx.signal,
+        onFrame: (frame) => ctx.events.live({ kind: 'text', callId, text: frame.text }),
+      });
+      const cost = costUsd(answer.usage, answer.answeredBy?.price ?? model.price) ?? reservedUsd;
+      const durationMs = Math.round(ctx.clock.monotonicMs() - startedMs);
+      const { parts, finish, usage } = answer;
+      await ctx.events.append({
+        type: 'model.answered',
+        data: { callId, step, model: model.id, parts: [...parts], finish, usage, costUsd: cost, durationMs },
+      });
+      await ctx.limits.settle({
+        callId: reservation,
+        costUsd: cost,
+        tokens: usage.inputTokens + usage.outputTokens,
+      });
+      return textOf(answer.parts);
+    },
+  };
+}
+
+function textOf(parts: readonly { readonly type: string; readonly text?: string }[]): string {
+  return parts.map((part) => (part.type === 'text' ? (part.text ?? '') : '')).join('');
+}
