@@ -46,7 +46,8 @@ export interface ExecRequest {
   /** Absolute, or relative to `/workspace`. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly stdin?: Uint8Array;
+  /** Bytes: typed, then closed. `open`: typed by `writeStdin` until `null`. Absent: empty (open with a `pty`). */
+  readonly stdin?: Uint8Array | 'open';
   readonly pty?: { readonly columns: number; readonly rows: number };
   readonly timeoutMs: number;
   /** After this many bytes output is cut (`truncated`) or, with `block`, the command waits for its reader. */

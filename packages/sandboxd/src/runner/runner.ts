@@ -1,0 +1,224 @@
+import { execFile } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import type { Socket } from 'node:net';
+import {
+  encodeRecordHeader,
+  execSpecShape,
+  helloShape,
+  Mux,
+  parseJson,
+  protocolVersion,
+  runnerRequestShape,
+} from '@berth/protocol';
+import type { ExecSpec, MuxStream, RunnerRequest } from '@berth/protocol';
+import { answer, parseRequest, readExactly, refuse, RefusedError } from '../refusal.ts';
+import { oneWay } from '../splice.ts';
+import { RunningCall } from './call.ts';
+import { findProgram, startCommand, terminalProgram } from './command.ts';
+import { openEgressDoor, proxyEnvironment } from './egress-door.ts';
+import { listDirectory, readFile, removePath, statFile, writeFile } from './files.ts';
+import { resolvePath } from './places.ts';
+import { killTree, processesOf } from './process-tree.ts';
+import { UsageMeter } from './stats.ts';
+
+export interface RunnerOptions {
+  readonly sandbox: string;
+  readonly generation: number;
+  readonly workspace: string;
+  /** Null: no door. 0: a free port. */
+  readonly egressPort: number | null;
+  readonly diskRoots: readonly string[];
+  /** What every command's environment starts from. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const markName = 'BERTH_CALL';
+
+/** How the environment entry of every command of this sandbox begins. */
+function sandboxMark(sandbox: string): string {
+  return `${markName}=${sandbox}/`;
+}
+
+/** Kills every command of this sandbox, also those of finished calls and of earlier runners. */
+export async function killAllCommands(sandbox: string): Promise<void> {
+  await killTree({ mark: sandboxMark(sandbox), prefix: true });
+}
+
+/** Executes commands and file operations for sandboxd. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #mux: Mux;
+  readonly #calls = new Map<string, RunningCall>();
+  readonly #usage: UsageMeter;
+  /** The variables of the egress door, once it is open. */
+  readonly #proxy: Promise<Record<string, string>>;
+
+  constructor(socket: Socket, options: RunnerOptions) {
+    this.#options = options;
+    this.#usage = new UsageMeter(options.diskRoots, this.#markPrefix);
+    this.#mux = new Mux(socket, {
+      side: 'even',
+      hello: {
+        role: 'runner',
+        protocol: protocolVersion,
+        generation: options.generation,
+        pty: terminalProgram !== null,
+      },
+      onHello: (payload) => {
+        const hello = parseJson(payload, helloShape, 'hello');
+        if (hello.role !== 'sandboxd') throw new Error('not a sandboxd');
+      },
+      onOpen: (stream, payload) => {
+        this.#serve(stream, payload).catch((error: unknown) => refuse(stream, error));
+      },
+    });
+    this.#proxy = this.#openDoor();
+  }
+
+  /** Resolves when sandboxd is gone. */
+  async run(): Promise<void> {
+    await this.#mux.closed;
+  }
+
+  /** A port that somebody inside already took is no reason to have no commands: they then have no network. */
+  async #openDoor(): Promise<Record<string, string>> {
+    const { egressPort } = this.#options;
+    if (egressPort === null) return {};
+    try {
+      return proxyEnvironment(await openEgressDoor(egressPort, this.#mux));
+    } catch (error) {
+      process.stderr.write(`runner: the egress door stays closed: ${String(error)}\n`);
+      return {};
+    }
+  }
+
+  get #markPrefix(): string {
+    return sandboxMark(this.#options.sandbox);
+  }
+
+  async #serve(stream: MuxStream, payload: Buffer): Promise<void> {
+    const message: RunnerRequest = parseRequest(payload, runnerRequestShape);
+    const { workspace } = this.#options;
+    switch (message.m) {
+      case 'run':
+        await this.#run(
+          message.id,
+          parseRequest(await readExactly(stream, message.requestBytes), execSpecShape),
+          stream,
+        );
+        return;
+      case 'signal':
+        await this.#signal(message.id, message.signal);
+        answer(stream);
+        return;
+      case 'resize':
+        this.#resize(message.id, message.columns, message.rows);
+        answer(stream);
+        return;
+      case 'read':
+        await readFile(message, workspace, stream);
+        return;
+      case 'write':
+        await writeFile(message, workspace, stream);
+        return;
+      case 'stat':
+        await statFile(message, workspace, stream);
+        return;
+      case 'list':
+        await listDirectory(message, workspace, stream);
+        return;
+      case 'remove':
+        await removePath(message, workspace, stream);
+        return;
+      case 'stats':
+        answer(stream, await this.#usage.measure());
+        return;
+      case 'connect':
+        await this.#connect(message.port, stream);
+        return;
+    }
+  }
+
+  async #run(id: string, spec: ExecSpec, stream: MuxStream): Promise<void> {
+    const { workspace, environment } = this.#options;
+    const cwd = resolvePath(spec.cwd, workspace);
+    const place = await stat(cwd).catch(() => null);
+    if (place?.isDirectory() !== true)
+      throw new RefusedError('not-found', `There is no directory ${spec.cwd}.`);
+    const mark = `${this.#options.sandbox}/${id}`;
+    const env: Record<string, string> = {
+      ...environment,
+      ...(await this.#proxy),
+      ...spec.env,
+      [markName]: mark,
+    };
+    const program = spec.argv?.[0];
+    if (program !== undefined && findProgram(program, cwd, env['PATH'] ?? '') === null) {
+      tellNotFound(program, stream);
+      return;
+    }
+    const { child, cleanUp } = await startCommand(spec, cwd, env);
+    stream.reply({ ok: true, value: {} });
+    const call = new RunningCall(child, stream, `${markName}=${mark}`);
+    this.#calls.set(id, call);
+    try {
+      await call.run(spec);
+    } finally {
+      this.#calls.delete(id);
+      cleanUp();
+    }
+  }
+
+  async #signal(id: string, signal: NodeJS.Signals): Promise<void> {
+    const call = this.#calls.get(id);
+    if (call !== undefined) {
+      await call.signal(signal);
+      return;
+    }
+    // The call is over; what it left in the background is still its own.
+    const tree = { mark: `${this.#markPrefix}${id}` };
+    if (signal === 'SIGKILL') await killTree(tree);
+    else for (const pid of processesOf(tree)) process.kill(pid, signal);
+  }
+
+  #resize(id: string, columns: number, rows: number): void {
+    const pid = this.#calls.get(id)?.pid;
+    if (pid === undefined) throw new RefusedError('unknown-call', 'This call does not run.');
+    for (const member of processesOf({ mark: `${this.#markPrefix}${id}`, leader: pid })) {
+      try {
+        const terminal = readlinkSync(`/proc/${member}/fd/0`);
+        if (!terminal.startsWith('/dev/pts/')) continue;
+        execFile('stty', ['-F', terminal, 'rows', String(rows), 'cols', String(columns)], () => {});
+        return;
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+  }
+
+  async #connect(port: number, stream: MuxStream): Promise<void> {
+    const socket = createConnection({ host: '127.0.0.1', port, allowHalfOpen: true });
+    socket.on('error', () => {});
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    }).catch(() => {
+      throw new RefusedError('not-found', `Nothing listens on port ${port}.`);
+    });
+    stream.reply({ ok: true, value: {} });
+    oneWay(stream, socket);
+    oneWay(socket, stream);
+  }
+}
+
+/** As a shell would: a message and exit code 127, so that people and models read what they know. */
+function tellNotFound(program: string, stream: MuxStream): void {
+  stream.reply({ ok: true, value: {} });
+  stream.resume();
+  const message = Buffer.from(`berth: ${program}: command not found\n`);
+  const exit = Buffer.from(JSON.stringify({ exitCode: 127, signal: null, timedOut: false }));
+  stream.write(Buffer.concat([encodeRecordHeader('stderr', message.length), message]));
+  stream.end(Buffer.concat([encodeRecordHeader('exit', exit.length), exit]));
+}

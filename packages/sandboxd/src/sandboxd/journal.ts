@@ -1,0 +1,120 @@
+import { execSpecShape } from '@berth/protocol';
+import type { MuxStream, WorkerRequest } from '@berth/protocol';
+import { parseRequest, readExactly, RefusedError } from '../refusal.ts';
+import { Call, drained } from './call.ts';
+import type { RunnerLink } from './runner-link.ts';
+import type { Spool } from './spool.ts';
+
+/** Calls that are remembered. Forgetting is the worker's act: dropping one in silence would let it run twice. */
+const maxCalls = 4096;
+
+type ExecMessage = Extract<WorkerRequest, { m: 'exec' }>;
+
+/** All calls of this sandbox since sandboxd started. The same id with the same hash joins, it never repeats. */
+export class Journal {
+  readonly #calls = new Map<string, Call>();
+  readonly #runner: RunnerLink;
+  readonly #spool: Spool;
+  readonly #oomKills: () => number;
+
+  constructor(runner: RunnerLink, spool: Spool, oomKills: () => number) {
+    this.#runner = runner;
+    this.#spool = spool;
+    this.#oomKills = oomKills;
+  }
+
+  /** Starts the call or joins it, and streams its output. @throws RefusedError */
+  async exec(message: ExecMessage, stream: MuxStream): Promise<void> {
+    const body = await readExactly(stream, message.requestBytes + message.stdinBytes);
+    const known = this.#calls.get(message.id);
+    if (known !== undefined) {
+      if (known.hash !== message.hash) {
+        throw new RefusedError('hash-mismatch', 'Another command already has this id.');
+      }
+      await this.#follow(known, message.offset, stream, true);
+      return;
+    }
+    if (this.#calls.size >= maxCalls)
+      throw new RefusedError('too-many-calls', `${maxCalls} calls are remembered.`);
+    const request = body.subarray(0, message.requestBytes);
+    const spec = parseRequest(request, execSpecShape);
+    if ((spec.argv === undefined) === (spec.script === undefined) || spec.argv?.length === 0) {
+      throw new RefusedError('bad-request', 'A command is either an argument list or a script.');
+    }
+    const call = new Call({
+      id: message.id,
+      hash: message.hash,
+      spec,
+      request,
+      stdin: body.subarray(message.requestBytes),
+      runner: this.#runner,
+      spool: this.#spool,
+      oomKills: this.#oomKills,
+    });
+    this.#calls.set(message.id, call);
+    await this.#follow(call, message.offset, stream, false);
+  }
+
+  async attach(id: string, offset: number, stream: MuxStream): Promise<void> {
+    await this.#follow(this.#known(id), offset, stream, true);
+  }
+
+  acknowledge(id: string, offset: number): void {
+    this.#known(id).log.acknowledge(offset);
+  }
+
+  async type(id: string, data: AsyncIterable<Buffer>, end: boolean): Promise<void> {
+    await this.#known(id).type(data, end);
+  }
+
+  /** True when the call was still waiting for a runner and was ended by this. */
+  cancelWaiting(id: string): boolean {
+    return this.#calls.get(id)?.cancelWaiting() ?? false;
+  }
+
+  list(): Array<{ id: string; running: boolean }> {
+    return [...this.#calls.values()].map((call) => ({ id: call.id, running: call.running }));
+  }
+
+  forget(id: string): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    if (call.running) throw new RefusedError('refused', 'The call still runs.');
+    this.#calls.delete(id);
+    call.drop();
+  }
+
+  #known(id: string): Call {
+    const call = this.#calls.get(id);
+    if (call === undefined) throw new RefusedError('unknown-call', 'This sandbox does not know the call.');
+    return call;
+  }
+
+  async #follow(call: Call, from: number, stream: MuxStream, attached: boolean): Promise<void> {
+    const { log } = call;
+    if (from < log.base) throw new RefusedError('gone', 'Output before this offset was given up.');
+    if (from > log.end) throw new RefusedError('bad-request', 'The offset is past the end of the output.');
+    stream.reply({ ok: true, value: { attached } });
+    stream.resume();
+    const reader = log.addReader(from);
+    const wake = (): void => log.wake();
+    stream.once('close', wake);
+    try {
+      while (!stream.destroyed) {
+        const chunk = log.read(reader.offset);
+        if (chunk !== null) {
+          const free = stream.write(chunk);
+          log.advance(reader, reader.offset + chunk.length);
+          if (!free) await drained(stream);
+        } else if (log.finished) {
+          stream.end();
+          return;
+        } else {
+          await log.change();
+        }
+      }
+    } finally {
+      log.removeReader(reader);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { createConnection } from 'node:net';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import {
+  emptyShape,
+  helloShape,
+  insideRequestShape,
+  Mux,
+  noticeShape,
+  parseJson,
+  protocolVersion,
+} from '@berth/protocol';
+import type { MuxStream, SandboxdHello, SandboxNotice } from '@berth/protocol';
+import { BerthError } from '../domain/errors/index.ts';
+import type { Clock } from '../domain/ports/clock.ts';
+import { Channel } from './channel.ts';
+import { openStream, replyOf } from './streams.ts';
+
+export interface ConnectOptions {
+  /** sandboxd's unix socket. */
+  readonly socketPath: string;
+  readonly sandboxId: string;
+  readonly epoch: number;
+  readonly clock: Clock;
+  /** Gives up connecting; an open channel is ended by `close`. */
+  readonly signal: AbortSignal;
+  /** A connection from inside: opaque bytes on which the sandbox speaks HTTP proxy or SOCKS. Without it all are refused. */
+  readonly onEgressStream?: (stream: Duplex) => void;
+  readonly onNotice?: (notice: SandboxNotice) => void;
+  /** Tests shorten it. */
+  readonly pingEveryMs?: number;
+}
+
+/**
+ * Connects to a sandboxd on a unix socket.
+ * @throws BerthError `SANDBOX_UNREACHABLE` when nobody answers, `SANDBOX_TAKEN_OVER` when a higher epoch owns it
+ */
+export async function connectChannel(options: ConnectOptions): Promise<Channel> {
+  options.signal.throwIfAborted();
+  const socket = await dial(options.socketPath, options.signal);
+  return await openChannel(socket, options);
+}
+
+/** Opens a channel over any byte stream to a sandboxd. */
+export async function openChannel(
+  transport: Duplex,
+  options: Omit<ConnectOptions, 'socketPath'>,
+): Promise<Channel> {
+  let hello: SandboxdHello | null = null;
+  const mux = new Mux(transport, {
+    side: 'odd',
+    time: options.clock,
+    ...(options.pingEveryMs === undefined ? {} : { pingEveryMs: options.pingEveryMs }),
+    hello: { role: 'worker', protocol: protocolVersion, sandbox: options.sandboxId, epoch: options.epoch },
+    onHello: (payload) => {
+      const said = parseJson(payload, helloShape, 'hello');
+      if (said.role !== 'sandboxd') throw new Error('not a sandboxd');
+      if (said.sandbox !== options.sandboxId) throw new Error('another sandbox answered');
+      hello = said;
+    },
+    onOpen: (stream, payload) => {
+      parseJson(payload, insideRequestShape, 'request');
+      if (options.onEgressStream === undefined) stream.reset('refused');
+      else options.onEgressStream(stream);
+    },
+  });
+  const stop = (): void => mux.close('the worker gave up');
+  options.signal.addEventListener('abort', stop, { once: true });
+  try {
+    const events = openStream(mux, { m: 'events' });
+    events.end();
+    await replyOf(events, emptyShape);
+    followNotices(events, options.onNotice);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    mux.close('no answer');
+    const { reason } = await mux.closed;
+    const code = reason.includes('owns this sandbox') ? 'SANDBOX_TAKEN_OVER' : 'SANDBOX_UNREACHABLE';
+    throw new BerthError(code, undefined, { cause: error, details: { reason } });
+  } finally {
+    options.signal.removeEventListener('abort', stop);
+  }
+  if (hello === null) throw new BerthError('SANDBOX_UNREACHABLE');
+  return new Channel(mux, hello);
+}
+
+function dial(socketPath: string, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(socketPath);
+    const stop = (): void => {
+      socket.destroy();
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    socket.once('error', (error) => {
+      signal.removeEventListener('abort', stop);
+      reject(new BerthError('SANDBOX_UNREACHABLE', undefined, { cause: error }));
+    });
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', stop);
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}
+
+/** Lines longer than this are no notices. */
+const longestNotice = 4096;
+
+function followNotices(stream: MuxStream, onNotice: ConnectOptions['onNotice']): void {
+  let pending = '';
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (pending + chunk.toString('utf8')).split('\n');
+    pending = lines.pop() ?? '';
+    try {
+      if (pending.length > longestNotice) throw new Error('a notice without end');
+      for (const line of lines) onNotice?.(noticeShape(JSON.parse(line), 'notice'));
+    } catch {
+      // Notices only inform; a sandbox that garbles them loses them.
+      stream.destroy();
+    }
+  });
+}
