@@ -61,6 +61,8 @@ export class BubblewrapDriver implements SandboxDriver {
   }
 
   async probe(signal?: AbortSignal): ReturnType<SandboxDriver['probe']> {
+    // Asking the tools takes a second (pip); whoever probes will soon want a sandbox.
+    void registryEnv(this.#ecosystems);
     return probeHost(
       await inspectHost(this.#options.stateDirectory, signal),
       this.#options.stateDirectory,
