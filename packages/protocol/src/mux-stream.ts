@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import { ByteQueue } from './byte-queue.ts';
-import { ChannelClosedError, ProtocolError, resetName, StreamResetError } from './errors.ts';
-import type { ResetCode } from './errors.ts';
+import { ProtocolError, resetName, StreamResetError } from './errors.ts';
+import type { ChannelClosedError, ResetCode } from './errors.ts';
 import { limits } from './limits.ts';
 
 /** What a stream asks of its mux. */

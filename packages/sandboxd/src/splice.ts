@@ -9,6 +9,12 @@ export function splice(a: Duplex, b: Duplex): void {
 /** Sends what comes out of one stream into another. */
 export function oneWay(from: Duplex, to: Duplex): void {
   from.on('error', () => {});
+  // One that is already over will not say so again.
+  if (from.destroyed || to.destroyed) {
+    from.destroy();
+    to.destroy();
+    return;
+  }
   from.pipe(to);
   from.on('close', () => {
     if (!from.readableEnded) to.destroy();

@@ -1,7 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { encodeRecordHeader } from '@berth/protocol';
 import type { ExecSpec, MuxStream, RunnerExit } from '@berth/protocol';
+import type { StartedCommand } from './command.ts';
 import { killTree, signalTree } from './process-tree.ts';
 import type { TreeQuery } from './process-tree.ts';
 
@@ -15,27 +15,27 @@ const graceMs = 500;
 
 /** A running command: its output as records on a stream, its end as the last one. */
 export class RunningCall {
-  readonly #child: ChildProcess;
+  readonly #command: StartedCommand;
   readonly #stream: MuxStream;
   readonly #mark: string;
   #timedOut = false;
   #exited = false;
   #paused = false;
 
-  constructor(child: ChildProcess, stream: MuxStream, mark: string) {
-    this.#child = child;
+  constructor(command: StartedCommand, stream: MuxStream, mark: string) {
+    this.#command = command;
     this.#stream = stream;
     this.#mark = mark;
   }
 
   /** Resolves when the command has ended and its end was told. */
   async run(spec: ExecSpec): Promise<void> {
-    const child = this.#child;
+    const { stdout, stderr } = this.#command;
     this.#feedStdin();
-    const outputs = [this.#carry(child.stdout!, 'stdout'), this.#carry(child.stderr!, 'stderr')];
+    const outputs = [this.#carry(stdout, 'stdout'), this.#carry(stderr, 'stderr')];
     const resume = (): void => {
       this.#paused = false;
-      for (const output of [child.stdout!, child.stderr!]) output.resume();
+      for (const output of [stdout, stderr]) output.resume();
     };
     this.#stream.on('drain', resume);
     // sandboxd gave the call up, or is gone: nobody would see what it does.
@@ -44,14 +44,12 @@ export class RunningCall {
       if (!this.#exited) void this.kill();
     });
     const timer = setTimeout(() => void this.#expire(), spec.timeoutMs);
-    const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
-      child.once('exit', (code, by) => resolve([code, by]));
-    });
+    const { exitCode, signal } = await this.#command.exited;
     this.#exited = true;
     clearTimeout(timer);
     await Promise.race([Promise.all(outputs), this.#drainTime()]);
     this.#stream.off('drain', resume);
-    for (const output of [child.stdout!, child.stderr!]) {
+    for (const output of [stdout, stderr]) {
       output.removeAllListeners('data');
       output.resume();
       unref(output);
@@ -69,14 +67,13 @@ export class RunningCall {
     await killTree(this.#tree);
   }
 
-  /** The process whose terminal a resize is meant for. */
-  get pid(): number | undefined {
-    return this.#child.pid;
+  /** The command's first process. */
+  get pid(): number {
+    return this.#command.pid;
   }
 
   get #tree(): TreeQuery {
-    const leader = this.#child.pid;
-    return this.#exited || leader === undefined ? { mark: this.#mark } : { mark: this.#mark, leader };
+    return this.#exited ? { mark: this.#mark } : { mark: this.#mark, leader: this.#command.pid };
   }
 
   async #expire(): Promise<void> {
@@ -87,14 +84,20 @@ export class RunningCall {
   }
 
   #feedStdin(): void {
-    const stdin = this.#child.stdin;
+    const { stdin } = this.#command;
+    const stream = this.#stream;
     if (stdin === null) {
-      this.#stream.resume();
+      stream.resume();
       return;
     }
-    // A command that closes its standard input early is no failure.
-    stdin.on('error', () => this.#stream.resume());
-    this.#stream.pipe(stdin);
+    // A command that closes its standard input early is no failure: the rest is dropped.
+    stdin.on('error', () => stream.unpipe(stdin).resume());
+    stream.pipe(stdin, { end: false });
+    // Closing is the only way to end a named pipe, so it waits until everything before it was taken.
+    stream.once('end', () => stdin.write(Buffer.alloc(0), () => stdin.destroy()));
+    stream.once('close', () => {
+      if (!stream.readableEnded) stdin.destroy();
+    });
   }
 
   #carry(from: Readable, kind: 'stdout' | 'stderr'): Promise<void> {
@@ -104,8 +107,8 @@ export class RunningCall {
       const free = this.#stream.write(Buffer.concat([encodeRecordHeader(kind, data.length), data]));
       if (free || this.#paused) return;
       this.#paused = true;
-      this.#child.stdout!.pause();
-      this.#child.stderr!.pause();
+      this.#command.stdout.pause();
+      this.#command.stderr.pause();
     });
     return new Promise((resolve) => from.once('close', resolve));
   }

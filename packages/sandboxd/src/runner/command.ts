@@ -1,16 +1,23 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import type { ExecSpec } from '@berth/protocol';
 import { RefusedError } from '../refusal.ts';
+import type { PipeMaker } from './pipes.ts';
 
 /** Scripts above this size do not fit into one argument (128 KiB in Linux) and run from a file. */
 const longestArgument = 120 * 1024;
 
 export interface StartedCommand {
-  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly exited: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>;
+  /** Null when the command's standard input is empty. */
+  readonly stdin: Writable | null;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
   /** Removes what the start left behind; called when the command has ended. */
   readonly cleanUp: () => void;
 }
@@ -76,40 +83,68 @@ function terminalArgv(
   };
 }
 
-/** Starts the command in a session of its own. @throws RefusedError when it cannot start */
+/**
+ * Starts the command in a session of its own.
+ * @param io where its pipes come from, and the descriptor of the input that was given, which is closed here
+ * @throws RefusedError when it cannot start
+ */
 export async function startCommand(
   spec: ExecSpec,
   cwd: string,
   env: Readonly<Record<string, string>>,
+  io: { readonly pipes: PipeMaker; readonly given: number | null },
 ): Promise<StartedCommand> {
+  const { pipes, given } = io;
   const plain = plainArgv(spec);
   const extra: { argv: readonly string[]; env: Record<string, string> } =
     spec.pty === undefined ? { argv: plain.argv, env: {} } : terminalArgv(plain.argv, spec.pty);
-  const [file, ...rest] = extra.argv;
+  const withInput = spec.stdin === 'open' || spec.pty !== undefined;
+  const made = [withInput ? pipes.input() : null, pipes.output(), pipes.output()] as const;
+  const [input, output, errors] = made;
   try {
-    const child = spawnFirstToDie(file!, rest, {
+    const child = spawnFirstToDie(extra.argv, {
       cwd,
       env: { ...env, ...extra.env },
-      stdio: [spec.stdin === 'none' && spec.pty === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [
+        input?.childFd ?? (withInput ? 'pipe' : (given ?? 'ignore')),
+        output?.childFd ?? 'pipe',
+        errors?.childFd ?? 'pipe',
+      ],
+    });
+    const exited = new Promise<Awaited<StartedCommand['exited']>>((resolve) => {
+      child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
     });
     await spawned(child);
-    return { child, cleanUp: plain.cleanUp };
+    return {
+      pid: child.pid!,
+      exited,
+      stdin: input?.ours ?? child.stdin,
+      stdout: output?.ours ?? child.stdout!,
+      stderr: errors?.ours ?? child.stderr!,
+      cleanUp: plain.cleanUp,
+    };
   } catch (error) {
     plain.cleanUp();
+    for (const pipe of made) pipe?.ours.destroy();
     throw error;
+  } finally {
+    for (const pipe of made) if (pipe !== null) closeSync(pipe.childFd);
+    if (given !== null) closeSync(given);
   }
 }
 
-type SpawnOptions = { cwd: string; env: Record<string, string>; stdio: ['ignore' | 'pipe', 'pipe', 'pipe'] };
+type Stdio = 'pipe' | 'ignore' | number;
+type SpawnOptions = { cwd: string; env: Record<string, string>; stdio: [Stdio, Stdio, Stdio] };
 
 /**
  * Children inherit the score by which the kernel chooses whom it ends when memory is short: raised around the fork, the
  * command dies before the runner does. Two writes of 10 µs instead of one more program per command.
  */
-function spawnFirstToDie(file: string, rest: string[], options: SpawnOptions): ChildProcess {
+function spawnFirstToDie(argv: readonly string[], options: SpawnOptions): ChildProcess {
+  const [file, ...rest] = argv;
   const raised = setOomScore('1000');
   try {
-    return spawn(file, rest, { ...options, detached: true, windowsHide: true });
+    return spawn(file!, rest, { ...options, detached: true });
   } finally {
     if (raised) setOomScore(ownOomScore);
   }

@@ -30,7 +30,7 @@ export async function readFile(
   const path = resolvePath(request.path, workspace);
   const stats = await stat(path);
   if (stats.isDirectory()) throw new RefusedError('is-directory', 'This is a directory.');
-  if (!stats.isFile()) throw new RefusedError('refused', 'This is not a regular file.');
+  if (!stats.isFile()) throw new RefusedError('denied', 'This is not a regular file.');
   const handle = await open(path, 'r');
   try {
     stream.reply({ ok: true, value: { bytes: stats.size } });

@@ -17,8 +17,10 @@ import { answer, parseRequest, readExactly, refuse, RefusedError } from '../refu
 import { oneWay } from '../splice.ts';
 import { RunningCall } from './call.ts';
 import { findProgram, startCommand, terminalProgram } from './command.ts';
+import type { StartedCommand } from './command.ts';
 import { openEgressDoor, proxyEnvironment } from './egress-door.ts';
 import { listDirectory, readFile, removePath, statFile, writeFile } from './files.ts';
+import { inputFile, PipeMaker } from './pipes.ts';
 import { resolvePath } from './places.ts';
 import { killTree, processesOf } from './process-tree.ts';
 import { UsageMeter } from './stats.ts';
@@ -51,7 +53,9 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #mux: Mux;
   readonly #calls = new Map<string, RunningCall>();
+  readonly #starting = new Map<string, Promise<void>>();
   readonly #usage: UsageMeter;
+  readonly #pipes = new PipeMaker();
   /** The variables of the egress door, once it is open. */
   readonly #proxy: Promise<Record<string, string>>;
 
@@ -103,11 +107,7 @@ export class Runner {
     const { workspace } = this.#options;
     switch (message.m) {
       case 'run':
-        await this.#run(
-          message.id,
-          parseRequest(await readExactly(stream, message.requestBytes), execSpecShape),
-          stream,
-        );
+        await this.#run(message.id, message.requestBytes, stream);
         return;
       case 'signal':
         await this.#signal(message.id, message.signal);
@@ -141,7 +141,32 @@ export class Runner {
     }
   }
 
-  async #run(id: string, spec: ExecSpec, stream: MuxStream): Promise<void> {
+  async #run(id: string, requestBytes: number, stream: MuxStream): Promise<void> {
+    const starting = this.#start(id, requestBytes, stream);
+    // A signal right behind the request waits until there is something to signal.
+    this.#starting.set(
+      id,
+      starting.then(
+        () => {},
+        () => {},
+      ),
+    );
+    const started = await starting.finally(() => this.#starting.delete(id));
+    if (started === null) return;
+    try {
+      await started.call.run(started.spec);
+    } finally {
+      this.#calls.delete(id);
+      started.command.cleanUp();
+    }
+  }
+
+  async #start(
+    id: string,
+    requestBytes: number,
+    stream: MuxStream,
+  ): Promise<{ call: RunningCall; spec: ExecSpec; command: StartedCommand } | null> {
+    const spec = parseRequest(await readExactly(stream, requestBytes), execSpecShape);
     const { workspace, environment } = this.#options;
     const cwd = resolvePath(spec.cwd, workspace);
     const place = await stat(cwd).catch(() => null);
@@ -157,21 +182,18 @@ export class Runner {
     const program = spec.argv?.[0];
     if (program !== undefined && findProgram(program, cwd, env['PATH'] ?? '') === null) {
       tellNotFound(program, stream);
-      return;
+      return null;
     }
-    const { child, cleanUp } = await startCommand(spec, cwd, env);
+    const given = spec.stdin === 'given' ? await inputFile(stream) : null;
+    const command = await startCommand(spec, cwd, env, { pipes: this.#pipes, given });
     stream.reply({ ok: true, value: {} });
-    const call = new RunningCall(child, stream, `${markName}=${mark}`);
+    const call = new RunningCall(command, stream, `${markName}=${mark}`);
     this.#calls.set(id, call);
-    try {
-      await call.run(spec);
-    } finally {
-      this.#calls.delete(id);
-      cleanUp();
-    }
+    return { call, spec, command };
   }
 
   async #signal(id: string, signal: NodeJS.Signals): Promise<void> {
+    await this.#starting.get(id);
     const call = this.#calls.get(id);
     if (call !== undefined) {
       await call.signal(signal);

@@ -37,6 +37,9 @@ export class Call {
   readonly #options: CallOptions;
   readonly #stop = new AbortController();
   #stream: MuxStream | null = null;
+  /** Resolves when the runner has the call, or never will. */
+  readonly #opened: Promise<void>;
+  #resolveOpened: () => void = () => {};
   #stdin: Promise<void> = Promise.resolve();
   #overdue: NodeJS.Timeout | null = null;
 
@@ -45,6 +48,9 @@ export class Call {
     this.hash = options.hash;
     this.log = new OutputLog(options.spool, options.spec);
     this.#options = options;
+    this.#opened = new Promise((resolve) => {
+      this.#resolveOpened = resolve;
+    });
     void this.#run();
   }
 
@@ -62,6 +68,7 @@ export class Call {
   /** Types into the command, in order with what was typed before; `end` closes its standard input. */
   async type(data: AsyncIterable<Buffer>, end: boolean): Promise<void> {
     const turn = this.#stdin.then(async () => {
+      await this.#opened;
       const stream = this.#stream;
       if (stream === null || stream.destroyed || stream.writableEnded) {
         throw new RefusedError('refused', 'The standard input of this call is closed.');
@@ -97,6 +104,7 @@ export class Call {
     } catch (error) {
       exit = this.#failure(error, performance.now() - startedMs);
     }
+    this.#resolveOpened();
     if (this.#overdue !== null) clearTimeout(this.#overdue);
     this.#stream?.destroy();
     this.log.finish(Buffer.from(JSON.stringify(exit)));
@@ -131,6 +139,7 @@ export class Call {
     stream.write(request);
     if (stdin.length > 0) stream.write(stdin);
     if (spec.stdin !== 'open' && spec.pty === undefined) stream.end();
+    this.#resolveOpened();
     const reply = parseJson(await stream.response, replyShape(emptyShape), 'reply');
     if (!reply.ok) throw new RefusedError(reply.code, reply.sentence);
     return await this.#collect(stream);

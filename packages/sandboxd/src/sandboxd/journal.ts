@@ -13,6 +13,8 @@ type ExecMessage = Extract<WorkerRequest, { m: 'exec' }>;
 /** All calls of this sandbox since sandboxd started. The same id with the same hash joins, it never repeats. */
 export class Journal {
   readonly #calls = new Map<string, Call>();
+  /** Requests that are still arriving, by call id. */
+  readonly #starting = new Map<string, Promise<void>>();
   readonly #runner: RunnerLink;
   readonly #spool: Spool;
   readonly #oomKills: () => number;
@@ -25,17 +27,30 @@ export class Journal {
 
   /** Starts the call or joins it, and streams its output. @throws RefusedError */
   async exec(message: ExecMessage, stream: MuxStream): Promise<void> {
+    const starting = this.#start(message, stream);
+    // What comes right behind the request (stdin, a signal) finds a call that is still being received.
+    const over = starting.then(
+      () => {},
+      () => {},
+    );
+    this.#starting.set(message.id, over);
+    void over.then(() => {
+      if (this.#starting.get(message.id) === over) this.#starting.delete(message.id);
+    });
+    const { call, attached } = await starting;
+    await this.#follow(call, message.offset, stream, attached);
+  }
+
+  async #start(message: ExecMessage, stream: MuxStream): Promise<{ call: Call; attached: boolean }> {
     const body = await readExactly(stream, message.requestBytes + message.stdinBytes);
     const known = this.#calls.get(message.id);
     if (known !== undefined) {
-      if (known.hash !== message.hash) {
-        throw new RefusedError('hash-mismatch', 'Another command already has this id.');
-      }
-      await this.#follow(known, message.offset, stream, true);
-      return;
+      if (known.hash === message.hash) return { call: known, attached: true };
+      throw new RefusedError('hash-mismatch', 'Another command already has this id.');
     }
-    if (this.#calls.size >= maxCalls)
+    if (this.#calls.size >= maxCalls) {
       throw new RefusedError('too-many-calls', `${maxCalls} calls are remembered.`);
+    }
     const request = body.subarray(0, message.requestBytes);
     const spec = parseRequest(request, execSpecShape);
     if ((spec.argv === undefined) === (spec.script === undefined) || spec.argv?.length === 0) {
@@ -52,23 +67,24 @@ export class Journal {
       oomKills: this.#oomKills,
     });
     this.#calls.set(message.id, call);
-    await this.#follow(call, message.offset, stream, false);
+    return { call, attached: false };
   }
 
   async attach(id: string, offset: number, stream: MuxStream): Promise<void> {
-    await this.#follow(this.#known(id), offset, stream, true);
+    await this.#follow(await this.#known(id), offset, stream, true);
   }
 
-  acknowledge(id: string, offset: number): void {
-    this.#known(id).log.acknowledge(offset);
+  async acknowledge(id: string, offset: number): Promise<void> {
+    (await this.#known(id)).log.acknowledge(offset);
   }
 
   async type(id: string, data: AsyncIterable<Buffer>, end: boolean): Promise<void> {
-    await this.#known(id).type(data, end);
+    await (await this.#known(id)).type(data, end);
   }
 
   /** True when the call was still waiting for a runner and was ended by this. */
-  cancelWaiting(id: string): boolean {
+  async cancelWaiting(id: string): Promise<boolean> {
+    await this.#starting.get(id);
     return this.#calls.get(id)?.cancelWaiting() ?? false;
   }
 
@@ -84,7 +100,8 @@ export class Journal {
     call.drop();
   }
 
-  #known(id: string): Call {
+  async #known(id: string): Promise<Call> {
+    await this.#starting.get(id);
     const call = this.#calls.get(id);
     if (call === undefined) throw new RefusedError('unknown-call', 'This sandbox does not know the call.');
     return call;

@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { Journal } from './journal.ts';
 import { oomKillCounter } from './oom-counter.ts';
@@ -8,8 +8,10 @@ import { RunnerLink } from './runner-link.ts';
 import { Spool } from './spool.ts';
 import { WorkerSession } from './worker-session.ts';
 
-/** Connections one owner may hold: one for control, one for bulk, and those it has not noticed the end of. */
-const maxSessions = 8;
+/** Connections of one owner: control, bulk, and those whose end nobody noticed yet. The oldest give way. */
+const maxSessions = 4;
+/** Connections that have yet to say HELLO; only the worker reaches the socket, so few are enough. */
+const maxGreeting = 16;
 
 export interface SandboxdOptions {
   readonly sandbox: string;
@@ -28,7 +30,8 @@ export class Sandboxd {
   readonly #journal: Journal;
   readonly #server: Server;
   #sessions: WorkerSession[] = [];
-  #connecting = 0;
+  /** Connections that have not said HELLO yet. */
+  readonly #greeting = new Set<WorkerSession>();
   #epoch = 0;
 
   constructor(options: SandboxdOptions) {
@@ -49,12 +52,8 @@ export class Sandboxd {
     const spool = new Spool(join(options.spoolDirectory, options.bootId));
     this.#journal = new Journal(this.#runner, spool, oomKillCounter(options.oomCounterFile));
     this.#server = createServer((socket) => {
-      if (this.#sessions.length + this.#connecting >= maxSessions) {
-        socket.destroy();
-        return;
-      }
-      this.#connecting += 1;
-      this.#session(socket);
+      if (this.#greeting.size >= maxGreeting) socket.destroy();
+      else this.#greeting.add(this.#session(socket));
     });
   }
 
@@ -86,29 +85,32 @@ export class Sandboxd {
     rmSync(join(this.#options.spoolDirectory, this.#options.bootId), { recursive: true, force: true });
   }
 
-  #session(socket: ConstructorParameters<typeof WorkerSession>[0]): void {
-    let joined = false;
-    new WorkerSession(socket, {
+  #session(socket: Socket): WorkerSession {
+    return new WorkerSession(socket, {
       sandbox: this.#options.sandbox,
       bootId: this.#options.bootId,
       highestEpoch: () => this.#epoch,
       journal: this.#journal,
       runner: this.#runner,
-      onHello: (greeted, hello) => {
-        if (hello.epoch < this.#epoch)
-          throw new Error(`epoch ${hello.epoch} is over, ${this.#epoch} owns this sandbox`);
-        this.#epoch = hello.epoch;
-        joined = true;
-        this.#connecting -= 1;
-        const old = this.#sessions.filter((one) => one.epoch < hello.epoch);
-        this.#sessions = [...this.#sessions.filter((one) => one.epoch === hello.epoch), greeted];
-        for (const one of old) one.close(`taken over by epoch ${hello.epoch}`);
-      },
-      onClosed: (closed) => {
-        if (!joined) this.#connecting -= 1;
-        this.#sessions = this.#sessions.filter((one) => one !== closed);
+      onHello: (session, hello) => this.#join(session, hello.epoch),
+      onClosed: (session) => {
+        this.#greeting.delete(session);
+        this.#sessions = this.#sessions.filter((one) => one !== session);
       },
       onShutdown: this.#options.onShutdown,
     });
+  }
+
+  /** The last owner wins, not the last caller: a higher epoch ends the sessions of the lower. */
+  #join(session: WorkerSession, epoch: number): void {
+    if (epoch < this.#epoch) throw new Error(`epoch ${epoch} is over, ${this.#epoch} owns this sandbox`);
+    this.#epoch = epoch;
+    this.#greeting.delete(session);
+    const older = this.#sessions.filter((one) => one.epoch < epoch);
+    const same = this.#sessions.filter((one) => one.epoch === epoch);
+    const crowd = same.splice(0, Math.max(0, same.length + 1 - maxSessions));
+    this.#sessions = [...same, session];
+    for (const one of older) one.close(`taken over by epoch ${epoch}`);
+    for (const one of crowd) one.close('too many connections of one owner');
   }
 }

@@ -99,7 +99,7 @@ export class WorkerSession {
         await journal.attach(message.id, message.offset, stream);
         return;
       case 'ack':
-        journal.acknowledge(message.id, message.offset);
+        await journal.acknowledge(message.id, message.offset);
         answer(stream);
         return;
       case 'stdin':
@@ -128,7 +128,7 @@ export class WorkerSession {
         this.#options.onShutdown();
         return;
       case 'signal':
-        if (journal.cancelWaiting(message.id)) answer(stream);
+        if (await journal.cancelWaiting(message.id)) answer(stream);
         else await this.#forward(message, stream, emptyReplyShape);
         return;
       case 'resize':

@@ -71,13 +71,9 @@ async function* chunksOf(stream: MuxStream): AsyncGenerator<Buffer> {
   }
 }
 
-function decodeAll(decoder: RecordDecoder, chunk: Buffer): ReturnType<RecordDecoder['push']> | never[] {
-  return guarded(decoder.push(chunk));
-}
-
-function* guarded(records: ReturnType<RecordDecoder['push']>): ReturnType<RecordDecoder['push']> {
+function* decodeAll(decoder: RecordDecoder, chunk: Buffer): ReturnType<RecordDecoder['push']> {
   try {
-    yield* records;
+    yield* decoder.push(chunk);
   } catch (error) {
     throw channelError(error);
   }
@@ -92,14 +88,8 @@ function parseExit(payload: Buffer): CallExit {
 }
 
 function resultOf(exit: CallExit): ExecResult {
-  switch (exit.kind) {
-    case 'exited':
-      return exit;
-    case 'lost':
-      return { kind: 'lost', what: exit.what };
-    case 'failed':
-      throw failure(exit);
-  }
+  if (exit.kind === 'failed') throw failure(exit);
+  return exit;
 }
 
 function failure(exit: Extract<CallExit, { kind: 'failed' }>): BerthError {
