@@ -33,6 +33,12 @@ export interface SandboxdLaunch {
   readonly spoolDirectory: string;
   /** `memory.events` (cgroup v2) or `memory.oom_control` (v1) of the sandbox, to tell a memory kill from another. */
   readonly oomCounterFile?: string;
+  /** JSON file with a `RunnerProcessSpec`: sandboxd then starts the runner itself and keeps it up. */
+  readonly runnerFile?: string;
+  /** It ends itself after this long without a worker. */
+  readonly idleMinutes?: number;
+  /** Directories whose size it watches, and the size at which it ends the sandbox. */
+  readonly disk?: { readonly paths: readonly string[]; readonly limitBytes: number };
 }
 
 /** The argument list that starts sandboxd. */
@@ -50,6 +56,11 @@ export function sandboxdArgv(launch: SandboxdLaunch): string[] {
     '--spool',
     launch.spoolDirectory,
     ...(launch.oomCounterFile === undefined ? [] : ['--oom-counter', launch.oomCounterFile]),
+    ...(launch.runnerFile === undefined ? [] : ['--runner', launch.runnerFile]),
+    ...(launch.idleMinutes === undefined ? [] : ['--idle-minutes', String(launch.idleMinutes)]),
+    ...(launch.disk === undefined
+      ? []
+      : ['--disk-paths', launch.disk.paths.join(':'), '--disk-limit', String(launch.disk.limitBytes)]),
   ];
 }
 
@@ -71,10 +82,11 @@ export interface RunnerLaunch {
 
 /**
  * The supervisor: a shell (about 1 MiB) that starts the runner, starts it again with the next generation when it dies,
- * waits longer each time up to 5 s, and reaps. It only stops when it is told to (SIGTERM: 143) or sandboxd is gone (75).
+ * waits longer each time up to 5 s, and reaps. `BERTH_GENERATION` is the last number that was used before it. It only stops when it is told to (SIGTERM: 143) or sandboxd is gone (75).
  */
 const supervisor = `
-generation=0
+generation=\${BERTH_GENERATION:-0}
+unset BERTH_GENERATION
 delay=0.05
 pid=
 stop() { trap '' TERM INT; [ -n "$pid" ] && kill -TERM "$pid" 2>/dev/null; [ -n "$pid" ] && wait "$pid"; exit 143; }

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readArguments, required } from '../arguments.ts';
+import { watchDisk } from './disk-watch.ts';
+import { closeInheritedDescriptors } from './inherited.ts';
+import { RunnerProcess } from './runner-process.ts';
 import { Sandboxd } from './sandboxd.ts';
+
+closeInheritedDescriptors();
 
 const option = readArguments(process.argv.slice(2), [
   'sandbox',
@@ -8,6 +13,10 @@ const option = readArguments(process.argv.slice(2), [
   'runner-socket',
   'spool',
   'oom-counter',
+  'runner',
+  'idle-minutes',
+  'disk-paths',
+  'disk-limit',
 ]);
 
 const bootId = randomUUID();
@@ -21,8 +30,11 @@ const sandboxd = new Sandboxd({
   onShutdown: () => setTimeout(() => end(0), 50),
 });
 
-function end(code: number): void {
-  sandboxd.close();
+let runner: RunnerProcess | null = null;
+
+function end(code: number, reason?: string): void {
+  runner?.stop();
+  sandboxd.close(reason);
   // GOAWAY and the last answers need a moment to leave; nothing else keeps this process.
   setTimeout(() => process.exit(code), 100);
 }
@@ -41,3 +53,28 @@ process.on('unhandledRejection', (reason) => {
 
 await sandboxd.listen();
 process.stdout.write(`${JSON.stringify({ ready: true, bootId })}\n`);
+
+const runnerFile = option('runner');
+if (runnerFile !== undefined) {
+  runner = new RunnerProcess({
+    specFile: runnerFile,
+    generation: () => sandboxd.generation,
+    onSaid: (text) => process.stderr.write(text),
+  });
+}
+
+const diskPaths = option('disk-paths');
+if (diskPaths !== undefined) {
+  watchDisk(diskPaths.split(':'), Number(required(option('disk-limit'), 'disk-limit')), () =>
+    end(1, 'the disk of the sandbox is full'),
+  );
+}
+
+const idleMinutes = option('idle-minutes');
+if (idleMinutes !== undefined) {
+  let idle = 0;
+  setInterval(() => {
+    idle = sandboxd.hasWorker ? 0 : idle + 1;
+    if (idle >= Number(idleMinutes)) end(0);
+  }, 60_000);
+}

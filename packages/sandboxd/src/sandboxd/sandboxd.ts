@@ -67,10 +67,20 @@ export class Sandboxd {
     chmodSync(this.#options.workerSocket, 0o600);
   }
 
+  /** Whether a worker is connected. */
+  get hasWorker(): boolean {
+    return this.#sessions.length > 0;
+  }
+
+  /** The number of the last runner that was seen. */
+  get generation(): number {
+    return this.#runner.generation;
+  }
+
   /** Ends all connections; the runner then ends all its work. */
-  close(): void {
+  close(reason = 'sandboxd ends'): void {
     this.#server.close();
-    for (const session of this.#sessions) session.close('sandboxd ends');
+    for (const session of this.#sessions) session.close(reason);
     this.#runner.close();
     rmSync(join(this.#options.spoolDirectory, this.#options.bootId), { recursive: true, force: true });
   }

@@ -144,5 +144,8 @@ function lossOf(reason: string): { code: ErrorCode; sentence: string } {
   if (reason.includes('taken over by epoch')) {
     return { code: 'SANDBOX_TAKEN_OVER', sentence: 'Another worker owns this sandbox now.' };
   }
+  if (reason.includes('disk of the sandbox is full')) {
+    return { code: 'SANDBOX_DISK_FULL', sentence: 'The sandbox used more disk than it has, and was ended.' };
+  }
   return { code: 'SANDBOX_LOST', sentence: `The channel to the sandbox ended: ${reason}.` };
 }

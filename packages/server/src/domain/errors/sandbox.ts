@@ -93,4 +93,11 @@ export const sandboxErrors = family({
     http: 507,
     exit: 7,
   },
+  SANDBOX_UNAVAILABLE: {
+    sentence: 'No sandbox can be made on this machine.',
+    next: 'Run `berth doctor`: it names what is missing and the command that mends it.',
+    retryable: false,
+    http: 503,
+    exit: 3,
+  },
 });

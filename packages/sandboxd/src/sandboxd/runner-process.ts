@@ -1,0 +1,83 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+
+/** How a driver wants the runner's isolation started; a JSON file of the sandbox's own directory. */
+export interface RunnerProcessSpec {
+  /** `{generation}` in an argument stands for the number of the last runner that was seen. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Opened for reading as descriptors 3, 4, … */
+  readonly files: readonly string[];
+}
+
+export interface RunnerProcessOptions {
+  /** The JSON file; read at every start. */
+  readonly specFile: string;
+  readonly generation: () => number;
+  /** Its standard error, cut; for the log. */
+  readonly onSaid: (text: string) => void;
+}
+
+const firstDelayMs = 50;
+const longestDelayMs = 5_000;
+/** A start that lasted this long ends the back-off. */
+const settledMs = 30_000;
+/** What one start may write to the log: commands can reach this pipe too. */
+const saidBytes = 16 * 1024;
+
+/**
+ * Keeps the isolation around the runner alive: when the whole of it dies (the memory limit chose its first process,
+ * say), it is started again. sandboxd and its journal are not touched by that.
+ */
+export class RunnerProcess {
+  readonly #options: RunnerProcessOptions;
+  #child: ChildProcess | null = null;
+  #stopped = false;
+  #delayMs = firstDelayMs;
+
+  constructor(options: RunnerProcessOptions) {
+    this.#options = options;
+    this.#start();
+  }
+
+  /** Ends it for good, with everything inside. */
+  stop(): void {
+    this.#stopped = true;
+    this.#child?.kill('SIGKILL');
+  }
+
+  #start(): void {
+    if (this.#stopped) return;
+    const spec = JSON.parse(readFileSync(this.#options.specFile, 'utf8')) as RunnerProcessSpec;
+    const generation = String(this.#options.generation());
+    const [file, ...rest] = spec.argv.map((argument) => argument.replaceAll('{generation}', generation));
+    const descriptors = spec.files.map((path) => openSync(path, 'r'));
+    const startedMs = performance.now();
+    try {
+      const child = spawn(file!, rest, {
+        env: spec.env,
+        stdio: ['ignore', 'ignore', 'pipe', ...descriptors],
+      });
+      this.#child = child;
+      let said = 0;
+      child.stderr?.on('data', (chunk: Buffer) => {
+        if (said < saidBytes) this.#options.onSaid(chunk.toString('utf8').slice(0, saidBytes - said));
+        said += chunk.length;
+      });
+      child.once('error', (error) => this.#options.onSaid(`${error.message}\n`));
+      child.once('close', (code, signal) => {
+        this.#options.onSaid(`the sandbox's processes ended (${signal ?? code})\n`);
+        this.#again(performance.now() - startedMs);
+      });
+    } finally {
+      for (const descriptor of descriptors) closeSync(descriptor);
+    }
+  }
+
+  #again(lastedMs: number): void {
+    if (this.#stopped) return;
+    if (lastedMs > settledMs) this.#delayMs = firstDelayMs;
+    setTimeout(() => this.#start(), this.#delayMs);
+    this.#delayMs = Math.min(this.#delayMs * 3, longestDelayMs);
+  }
+}

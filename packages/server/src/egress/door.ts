@@ -1,0 +1,313 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { EgressDecision, EgressPolicy } from '../domain/egress.ts';
+import type { Clock } from '../domain/ports/clock.ts';
+import { answer, answerRaw, tlsRefusal } from './answers.ts';
+import { maxClientHelloBytes, readClientHello, refuseHello } from './client-hello.ts';
+import { createRecorder, join } from './connections.ts';
+import { decide, type Ecosystem, type EcosystemHosts, type Verdict } from './decide.ts';
+import type { EcosystemSource } from './ecosystems.ts';
+import { exchange, upgrade } from './exchange.ts';
+import { plainTarget, startUpstream } from './forward.ts';
+import { parseAuthority, type Target } from './hosts.ts';
+import { defaultEgressLimits, type EgressLimits } from './limits.ts';
+import { peek } from './peek.ts';
+import { readSocksRequest, socksAnswer, socksReply } from './socks.ts';
+import { defaultRefusedRanges } from './special-ranges.ts';
+import { createRouter, systemResolve, UpstreamError, type Resolve } from './upstream.ts';
+
+export interface EgressDoorOptions {
+  readonly policy: EgressPolicy;
+  readonly ecosystems: EcosystemSource;
+  readonly clock: Clock;
+  readonly onDecision: (decision: EgressDecision) => void;
+  /** Setting `egress.refusedRanges`. */
+  readonly refusedRanges?: readonly string[];
+  readonly limits?: Partial<EgressLimits>;
+  readonly resolve?: Resolve;
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
+}
+
+/** The way out of one sandbox. */
+export interface EgressDoor {
+  /** Serves one connection from inside the sandbox: HTTP proxy or SOCKS5, told apart by its first byte. */
+  accept(stream: Duplex): void;
+  /** Holds from now on; open connections that the new policy forbids are reset. */
+  setPolicy(policy: EgressPolicy): void;
+  /** Resets everything. */
+  close(): void;
+}
+
+interface Held {
+  readonly policy: EgressPolicy;
+  readonly hosts: Promise<EcosystemHosts>;
+}
+
+/** Makes the door of one sandbox. Everything that comes through it is hostile. */
+export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
+  const limits = { ...defaultEgressLimits, ...options.limits };
+  const recorder = createRecorder(options.clock, options.onDecision);
+  const router = createRouter({
+    refusedRanges: options.refusedRanges ?? defaultRefusedRanges,
+    connectTimeoutMs: limits.connectTimeoutMs,
+    resolve: options.resolve ?? systemResolve,
+    proxyEnv: options.proxyEnv ?? process.env,
+  });
+  const closing = new AbortController();
+  const inside = new Set<Duplex>();
+  /** Connections that carry data to a target, to be judged again when the policy changes. */
+  const live = new Map<object, { target: Target; reset: () => void }>();
+  /** Streams that speak plain HTTP inside a tunnel, and where to. */
+  const pinned = new WeakMap<Duplex, Target>();
+  /** Ends a connection that does not get its request head across in time (slow senders). */
+  const headTimers = new WeakMap<Duplex, NodeJS.Timeout>();
+  let held = hold(options.policy);
+
+  function hold(policy: EgressPolicy): Held {
+    const wanted = new Set<Ecosystem>();
+    for (const rule of policy.rules) if ('ecosystem' in rule) wanted.add(rule.ecosystem);
+    const facts = [...wanted].map(
+      async (ecosystem) => [ecosystem, (await options.ecosystems.facts(ecosystem)).hosts] as const,
+    );
+    return { policy, hosts: Promise.all(facts).then((entries) => new Map(entries)) };
+  }
+
+  async function judge(target: Target): Promise<Verdict> {
+    const { policy, hosts } = held;
+    return decide(policy, await hosts, target);
+  }
+
+  /** The verdict and the way, or the status and reason to answer; refusals are recorded. */
+  async function admit(target: Target) {
+    const verdict = await judge(target);
+    try {
+      if (!verdict.allowed) throw new UpstreamError('refused', verdict.reason);
+      return { ok: true as const, verdict, route: await router.route(target, verdict.named, closing.signal) };
+    } catch (error) {
+      return { ok: false as const, ...failure(target, error) };
+    }
+  }
+
+  function failure(target: Target, error: unknown): { status: 403 | 502; reason: string } {
+    const reason = error instanceof Error ? error.message : String(error);
+    const refused = error instanceof UpstreamError && error.kind === 'refused';
+    if (refused) recorder.refused(target, reason);
+    return { status: refused ? 403 : 502, reason };
+  }
+
+  /** Serves a tunnel; `granted` and `denied` speak the tongue it was asked for in. */
+  async function tunnel(
+    stream: Duplex,
+    target: Target,
+    granted: () => void,
+    denied: (status: 403 | 502, reason: string) => void,
+  ): Promise<void> {
+    const admitted = await admit(target);
+    if (!admitted.ok) return denied(admitted.status, admitted.reason);
+    const { verdict, route } = admitted;
+    let outside: Duplex | null = null;
+    try {
+      // On port 80 each request finds its own way once it was read.
+      if (target.port !== 80) outside = await router.open(route, target, closing.signal);
+    } catch (error) {
+      const { status, reason } = failure(target, error);
+      return denied(status, reason);
+    }
+    outside?.on('error', () => stream.destroy());
+    stream.once('close', () => outside?.destroy());
+    granted();
+    const first = await peek(stream, whole, limits.headerTimeoutMs);
+    const hello = readClientHello(first);
+    if (target.port === 80 && first.length > 0 && first[0] !== 0x16) {
+      pinned.set(stream, target);
+      return serveHttp(stream);
+    }
+    const objection =
+      hello.kind === 'hello'
+        ? refuseHello(hello, target.host)
+        : hello.kind === 'invalid' && first.length > 0
+          ? hello.reason
+          : 'its TLS hello did not arrive in time';
+    if (objection !== null) {
+      // A stream that ended without a byte asked for nothing.
+      if (first.length > 0)
+        recorder.refused(target, `${target.host}:${target.port} was refused: ${objection}`);
+      outside?.destroy();
+      return void stream.end(tlsRefusal, () => stream.destroy());
+    }
+    try {
+      outside ??= await router.open(route, target, closing.signal);
+    } catch {
+      return void stream.destroy();
+    }
+    const leave = enter(target, () => {
+      stream.destroy();
+      outside?.destroy();
+    });
+    const { up, down } = await join(stream, outside, limits.idleTimeoutMs);
+    leave();
+    recorder.closed(target, verdict.reason, up, down);
+  }
+
+  function enter(target: Target, reset: () => void): () => void {
+    const key = {};
+    live.set(key, { target, reset });
+    return () => void live.delete(key);
+  }
+
+  async function plain(
+    request: IncomingMessage,
+    response: ServerResponse | null,
+    stream: Duplex,
+    head: Buffer,
+  ) {
+    const refuse = (status: number, reason: string) =>
+      response === null ? answerRaw(stream, status, reason) : answer(response, status, reason);
+    const asked = plainTarget(request, pinned.get(stream) ?? null);
+    if (!asked.ok) {
+      if (asked.status === 403 && asked.target !== null) recorder.refused(asked.target, asked.reason);
+      return refuse(asked.status, asked.reason);
+    }
+    const { target, path } = asked;
+    const admitted = await admit(target);
+    if (!admitted.ok) return refuse(admitted.status, admitted.reason);
+    const { verdict, route } = admitted;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([closing.signal, ended.signal]);
+    const leave = enter(target, () => ended.abort());
+    const idle = setTimeout(() => ended.abort(), limits.idleTimeoutMs);
+    let counts = () => ({ up: 0, down: 0 });
+    try {
+      const upstream = await startUpstream({
+        request,
+        target,
+        path,
+        route,
+        router,
+        upgrade: response === null,
+        headerBytes: limits.headerBytes,
+        connectTimeoutMs: limits.connectTimeoutMs,
+        signal,
+      });
+      const socket = upstream.socket;
+      upstream.once('socket', (used) => {
+        counts = () => ({ up: used.bytesWritten, down: used.bytesRead });
+        used.on('data', () => idle.refresh());
+      });
+      if (socket !== null) counts = () => ({ up: socket.bytesWritten, down: socket.bytesRead });
+      request.on('data', () => idle.refresh());
+      if (response === null) await upgrade(upstream, stream, head, limits.idleTimeoutMs, refuse);
+      else await exchange(request, upstream, response, signal);
+    } catch (error) {
+      if (stream.destroyed) return;
+      const { status, reason } = failure(target, error);
+      refuse(status, reason);
+    } finally {
+      clearTimeout(idle);
+      leave();
+      const { up, down } = counts();
+      recorder.closed(target, verdict.reason, up, down);
+    }
+  }
+
+  const server = createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: 0 });
+  // Node's own time-outs only watch servers that listen; these hold for streams that were handed in.
+  server.on('request', (request, response) => {
+    const stream: Duplex = request.socket;
+    clearTimeout(headTimers.get(stream));
+    response.once('close', () => armHead(stream, limits.idleTimeoutMs));
+    response.on('error', () => stream.destroy());
+    void plain(request, response, stream, Buffer.alloc(0)).catch(() => stream.destroy());
+  });
+  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    clearTimeout(headTimers.get(stream));
+    void plain(request, null, stream, head).catch(() => stream.destroy());
+  });
+  server.on('connect', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    clearTimeout(headTimers.get(stream));
+    const target = pinned.has(stream) ? null : parseAuthority(request.url ?? '');
+    if (target === null) return answerRaw(stream, 400, 'CONNECT needs host:port');
+    if (head.length > 0) stream.unshift(head);
+    const granted = () => void stream.write('HTTP/1.1 200 Connection established\r\n\r\n');
+    void tunnel(stream, target, granted, (status, reason) => answerRaw(stream, status, reason)).catch(() =>
+      stream.destroy(),
+    );
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
+    const tooLong = error.code === 'HPE_HEADER_OVERFLOW';
+    answerRaw(
+      stream,
+      tooLong ? 431 : 400,
+      tooLong ? 'the request headers are too long' : 'the request is malformed',
+    );
+  });
+
+  function armHead(stream: Duplex, ms: number): void {
+    clearTimeout(headTimers.get(stream));
+    if (stream.destroyed) return;
+    headTimers.set(
+      stream,
+      setTimeout(() => stream.destroy(), ms),
+    );
+  }
+
+  function serveHttp(stream: Duplex): void {
+    armHead(stream, limits.headerTimeoutMs);
+    server.emit('connection', stream);
+  }
+
+  async function serveSocks(stream: Duplex): Promise<void> {
+    const asked = await readSocksRequest(stream, limits.headerTimeoutMs);
+    if (asked.kind === 'refused') {
+      if (asked.target !== null) recorder.refused(asked.target, asked.reason);
+      if (!stream.writableEnded) stream.destroy();
+      return;
+    }
+    const granted = () => void stream.write(socksAnswer(socksReply.granted));
+    await tunnel(stream, asked.target, granted, (status) => {
+      stream.end(socksAnswer(status === 403 ? socksReply.notAllowed : socksReply.hostUnreachable));
+    });
+  }
+
+  return {
+    accept(stream) {
+      if (closing.signal.aborted || inside.size >= limits.connections) {
+        stream.on('error', () => stream.destroy());
+        return answerRaw(stream, 503, `a sandbox may have ${limits.connections} connections at once`);
+      }
+      inside.add(stream);
+      stream.on('error', () => stream.destroy());
+      stream.once('close', () => {
+        inside.delete(stream);
+        clearTimeout(headTimers.get(stream));
+      });
+      void peek(stream, (bytes) => bytes.length > 0, limits.headerTimeoutMs)
+        .then((first) => {
+          if (first.length === 0) return void stream.destroy();
+          return first[0] === 5 ? serveSocks(stream) : serveHttp(stream);
+        })
+        .catch(() => stream.destroy());
+    },
+    setPolicy(policy) {
+      held = hold(policy);
+      for (const { target, reset } of live.values()) {
+        void judge(target).then(
+          (verdict) => {
+            if (!verdict.allowed) reset();
+          },
+          () => reset(),
+        );
+      }
+    },
+    close() {
+      closing.abort();
+      for (const stream of inside) stream.destroy();
+    },
+  };
+}
+
+function whole(bytes: Buffer): boolean {
+  return (
+    bytes[0] !== 0x16 || bytes.length > maxClientHelloBytes || readClientHello(bytes).kind !== 'incomplete'
+  );
+}

@@ -1,0 +1,215 @@
+import { execFile } from 'node:child_process';
+import { readFile, readdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Ecosystem } from './decide.ts';
+import { normalHost } from './hosts.ts';
+
+/** One place that an ecosystem's tool fetches from. */
+export interface EcosystemHost {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What the worker's own tools say about one ecosystem. */
+export interface EcosystemFacts {
+  readonly hosts: readonly EcosystemHost[];
+  /** Settings for the same tool inside a sandbox; credentials are stripped. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const nothing: EcosystemFacts = { hosts: [], env: {} };
+
+/** Runs a tool of the worker and returns what it prints, or null. Replaceable for tests. */
+export type AskTool = (file: string, args: readonly string[]) => Promise<string | null>;
+
+/** Fetches a document as text, or null. Replaceable for tests. */
+export type FetchText = (url: URL) => Promise<string | null>;
+
+export interface EcosystemSource {
+  /** Asked once per process and ecosystem, then remembered: an operator's registry does not move. */
+  facts(ecosystem: Ecosystem): Promise<EcosystemFacts>;
+}
+
+/**
+ * Finds the package registries by asking each tool's own configuration on the worker, so that mirrors and
+ * private registries of the operator are used, and no registry's name is written down in Berth.
+ */
+export function createEcosystems(options: {
+  readonly ask?: AskTool;
+  readonly fetchText: FetchText;
+  readonly env?: NodeJS.ProcessEnv;
+}): EcosystemSource {
+  const ask = options.ask ?? askTool;
+  const env = options.env ?? process.env;
+  const known = new Map<Ecosystem, Promise<EcosystemFacts>>();
+  const finders: Readonly<Record<Ecosystem, () => Promise<EcosystemFacts>>> = {
+    npm: () => npmFacts(ask),
+    pip: () => pipFacts(ask, options.fetchText, env),
+    go: () => goFacts(ask),
+    cargo: () => cargoFacts(options.fetchText, env),
+    apt: () => aptFacts(),
+  };
+  return {
+    facts(ecosystem) {
+      const cached = known.get(ecosystem) ?? finders[ecosystem]().catch(() => nothing);
+      known.set(ecosystem, cached);
+      return cached;
+    },
+  };
+}
+
+async function npmFacts(ask: AskTool): Promise<EcosystemFacts> {
+  const registry = urlOf(await ask('npm', ['config', 'get', 'registry']));
+  if (registry === null) return nothing;
+  const address = withoutCredentials(registry);
+  return {
+    hosts: [hostOf(registry)],
+    env: {
+      npm_config_registry: address,
+      COREPACK_NPM_REGISTRY: address.replace(/\/$/, ''),
+      YARN_NPM_REGISTRY_SERVER: address.replace(/\/$/, ''),
+      YARN_REGISTRY: address,
+    },
+  };
+}
+
+async function pipFacts(ask: AskTool, fetchText: FetchText, env: NodeJS.ProcessEnv): Promise<EcosystemFacts> {
+  const pip = (args: readonly string[]) => ask('python3', ['-m', 'pip', ...args]);
+  // Without a setting pip's built-in default counts, and its help text is where it tells it.
+  const index =
+    urlOf(env['PIP_INDEX_URL']) ??
+    urlOf(await pip(['config', 'get', 'global.index-url'])) ??
+    urlOf(/\(default\s+(https?:\/\/[^\s)]+)\)/.exec((await pip(['download', '--help'])) ?? '')?.[1]);
+  if (index === null) return nothing;
+  const extras = (
+    env['PIP_EXTRA_INDEX_URL'] ??
+    (await pip(['config', 'get', 'global.extra-index-url'])) ??
+    ''
+  )
+    .split(/\s+/)
+    .map(urlOf)
+    .filter((url) => url !== null);
+  const indexes = [index, ...extras];
+  const hosts = indexes.map(hostOf);
+  for (const each of indexes) hosts.push(...(await fileHosts(each, fetchText)));
+  const address = withoutCredentials(index);
+  const more = extras.map(withoutCredentials).join(' ');
+  return {
+    hosts: unique(hosts),
+    env: {
+      PIP_INDEX_URL: address,
+      UV_DEFAULT_INDEX: address,
+      ...(more === '' ? {} : { PIP_EXTRA_INDEX_URL: more, UV_INDEX: more }),
+    },
+  };
+}
+
+/** An index may keep its files on another host: it says so itself in every page, pip's own for example. */
+async function fileHosts(index: URL, fetchText: FetchText): Promise<EcosystemHost[]> {
+  const page = new URL(`${index.href.replace(/\/$/, '')}/pip/`);
+  const text = (await fetchText(page)) ?? '';
+  const hosts: EcosystemHost[] = [];
+  for (const [, link] of text.slice(0, 200_000).matchAll(/(?:href=|"url":\s*)"(https?:\/\/[^"]+)"/g)) {
+    const url = urlOf(link);
+    if (url !== null) hosts.push(hostOf(url));
+    if (hosts.length >= 50) break;
+  }
+  return hosts;
+}
+
+async function goFacts(ask: AskTool): Promise<EcosystemFacts> {
+  const [proxy = '', sumdb = ''] = ((await ask('go', ['env', 'GOPROXY', 'GOSUMDB'])) ?? '').split('\n');
+  const entries = proxy.trim().split(/([,|])/);
+  const urls = entries.map(urlOf).filter((url) => url !== null);
+  if (urls.length === 0) return nothing;
+  // `name+key [url]` or `name`; `off` is no host.
+  const [name = '', address] = sumdb.trim().split(/\s+/);
+  const sums = urlOf(address) ?? (name.includes('.') ? urlOf(`https://${name.split('+')[0]}`) : null);
+  const stripped = entries.map((entry) => {
+    const url = urlOf(entry);
+    return url === null ? entry : withoutCredentials(url).replace(/\/$/, '');
+  });
+  return {
+    hosts: unique([...urls, ...(sums === null ? [] : [sums])].map(hostOf)),
+    env: { GOPROXY: stripped.join(''), ...(sumdb.trim() === '' ? {} : { GOSUMDB: sumdb.trim() }) },
+  };
+}
+
+async function cargoFacts(fetchText: FetchText, env: NodeJS.ProcessEnv): Promise<EcosystemFacts> {
+  const home = env['CARGO_HOME'] ?? join(homedir(), '.cargo');
+  const text = (await readText(join(home, 'config.toml'))) ?? (await readText(join(home, 'config'))) ?? '';
+  const urls: URL[] = [];
+  for (const [, value] of text.matchAll(/^\s*(?:registry|index)\s*=\s*"(?:sparse\+)?(https?:\/\/[^"]+)"/gm)) {
+    const url = urlOf(value);
+    if (url !== null) urls.push(url);
+  }
+  // Without a setting, the directories that cargo keeps for each index carry its host: `<host>-<hash>`.
+  for (const name of await readdir(join(home, 'registry', 'index')).catch(() => [])) {
+    const host = /^([a-z0-9.-]+\.[a-z]+)-[0-9a-f]{16}$/.exec(name)?.[1];
+    const url = urlOf(host === undefined ? null : `https://${host}/`);
+    if (url !== null) urls.push(url);
+  }
+  const hosts = urls.map(hostOf);
+  for (const url of urls) {
+    const config = await fetchText(new URL('config.json', url.href.endsWith('/') ? url : `${url.href}/`));
+    const files = urlOf(/"dl"\s*:\s*"([^"{]+)/.exec(config ?? '')?.[1]);
+    if (files !== null) hosts.push(hostOf(files));
+  }
+  return { hosts: unique(hosts), env: {} };
+}
+
+async function aptFacts(): Promise<EcosystemFacts> {
+  const directory = '/etc/apt/sources.list.d';
+  const names = await readdir(directory).catch(() => []);
+  const files = ['/etc/apt/sources.list', ...names.map((name) => join(directory, name))];
+  const hosts: EcosystemHost[] = [];
+  for (const file of files) {
+    for (const [link] of ((await readText(file)) ?? '').matchAll(/^(?!\s*#).*$/gm)) {
+      for (const [found] of link.matchAll(/https?:\/\/[^\s]+/g)) {
+        const url = urlOf(found);
+        if (url !== null) hosts.push(hostOf(url));
+      }
+    }
+  }
+  return { hosts: unique(hosts), env: {} };
+}
+
+function urlOf(text: string | null | undefined): URL | null {
+  const url = URL.parse((text ?? '').trim());
+  return url !== null && /^https?:$/.test(url.protocol) && normalHost(url.hostname) !== null ? url : null;
+}
+
+function hostOf(url: URL): EcosystemHost {
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  return { host: normalHost(url.hostname)!, port };
+}
+
+/**
+ * The address without user, password, query and fragment. A token may also stand in the path
+ * (`/<token>/simple`): that one is the operator's to keep out, the path cannot be told from a token.
+ */
+function withoutCredentials(url: URL): string {
+  const clean = new URL(url);
+  clean.username = '';
+  clean.password = '';
+  clean.search = '';
+  clean.hash = '';
+  return clean.href;
+}
+
+function unique(hosts: readonly EcosystemHost[]): EcosystemHost[] {
+  return [...new Map(hosts.map((at) => [`${at.host}:${at.port}`, at])).values()];
+}
+
+async function readText(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch(() => null);
+}
+
+/** Runs outside any project, so that no repository's `.npmrc` or `pip.conf` answers in the operator's place. */
+const askTool: AskTool = (file, args) =>
+  new Promise((resolve) => {
+    execFile(file, [...args], { cwd: '/', timeout: 20_000, maxBuffer: 1 << 20 }, (error, stdout) => {
+      resolve(error === null ? stdout : null);
+    });
+  });

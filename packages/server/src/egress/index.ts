@@ -1,0 +1,6 @@
+export { createEgressDoor, type EgressDoor, type EgressDoorOptions } from './door.ts';
+export { createEcosystems, type EcosystemSource } from './ecosystems.ts';
+export { fetchText } from './fetch-text.ts';
+export { defaultEgressLimits, type EgressLimits } from './limits.ts';
+export { proxyEnv, registryEnv, type SandboxNetwork } from './sandbox-env.ts';
+export { defaultRefusedRanges } from './special-ranges.ts';

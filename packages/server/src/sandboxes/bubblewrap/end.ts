@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { processesIn, removeCgroups } from './cgroups.ts';
+import { releaseUid } from './identity.ts';
+import type { Place } from './place.ts';
+import { isAlive, signalProcess } from './processes.ts';
+
+const sweepMs = 5_000;
+
+/**
+ * Ends everything of a sandbox and removes what it left on this machine, from whatever state it is in. Idempotent;
+ * works from the directory alone, so also for a sandbox of a worker that is dead.
+ */
+export async function endSandbox(place: Place, stateDirectory: string): Promise<void> {
+  const record = place.read();
+  if (record !== null) {
+    const { sandboxd, uid, cgroups } = record;
+    // Nothing of it is kept, so it needs no time to close; with it goes everything inside (die-with-parent).
+    if (sandboxd !== null && signalProcess(sandboxd, 'SIGKILL')) {
+      await until(() => !isAlive(sandboxd), sweepMs);
+    }
+    // Each round kills what it sees; something that forks faster is caught by the limit on processes.
+    const left = (): number[] => [
+      ...new Set([...processesIn(cgroups), ...(uid === null ? [] : processesOf(uid))]),
+    ];
+    await until(() => {
+      const pids = left();
+      for (const pid of pids) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // Gone meanwhile.
+        }
+      }
+      return pids.length === 0;
+    }, sweepMs);
+    await until(() => removeCgroups(cgroups), sweepMs);
+  }
+  await place.remove();
+  if (record !== null && record.uid !== null) releaseUid(stateDirectory, record.uid);
+}
+
+/** Processes of a sandbox's own uid: nobody else has it. */
+function processesOf(uid: number): number[] {
+  const mine: number[] = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const status = readFileSync(`/proc/${name}/status`, 'latin1');
+      const [, real] = /^Uid:\s+(\d+)/m.exec(status) ?? [];
+      if (Number(real) === uid && !/^State:\s+[ZX]/m.test(status)) mine.push(Number(name));
+    } catch {
+      // Gone meanwhile.
+    }
+  }
+  return mine;
+}
+
+async function until(done: () => boolean, ms: number): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  while (!done()) {
+    if (performance.now() > deadline) return false;
+    await sleep(10);
+  }
+  return true;
+}

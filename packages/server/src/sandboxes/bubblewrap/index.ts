@@ -1,0 +1,1 @@
+export { BubblewrapDriver, defaultStateDirectory, type BubblewrapOptions } from './driver.ts';
