@@ -19,33 +19,42 @@ export function estimateTokens(request: Pick<ModelRequest, 'system' | 'messages'
       tokensPerTool;
   }
   if (request.tools.length > 0) tokens += tokensOfToolUse;
-  for (const message of request.messages) {
+  for (const message of request.messages) tokens += messageTokens(message);
+  return Math.ceil(tokens);
+}
+
+/** Messages do not change once they are in a conversation, and a long one is estimated before every call. */
+const estimated = new WeakMap<Message, number>();
+
+function messageTokens(message: Message): number {
+  const known = estimated.get(message);
+  if (known !== undefined) return known;
+  let tokens = tokensPerMessage;
+  for (const part of message.parts) {
     tokens += tokensPerMessage;
-    for (const part of message.parts) {
-      tokens += tokensPerMessage;
-      switch (part.type) {
-        case 'text':
-          tokens += textTokens(part.text);
-          break;
-        case 'reasoning':
-          tokens += Math.max(
-            textTokens(part.text),
-            part.providerData === undefined ? 0 : textTokens(JSON.stringify(part.providerData)),
-          );
-          break;
-        case 'tool-call':
-          tokens +=
-            textTokens(part.name) +
-            textTokens(part.id) +
-            textTokens(part.malformed ?? JSON.stringify(part.input ?? null));
-          break;
-        case 'tool-result':
-          tokens += textTokens(part.name) + textTokens(part.id) + textTokens(part.text);
-          break;
-      }
+    switch (part.type) {
+      case 'text':
+        tokens += textTokens(part.text);
+        break;
+      case 'reasoning':
+        tokens += Math.max(
+          textTokens(part.text),
+          part.providerData === undefined ? 0 : textTokens(JSON.stringify(part.providerData)),
+        );
+        break;
+      case 'tool-call':
+        tokens +=
+          textTokens(part.name) +
+          textTokens(part.id) +
+          textTokens(part.malformed ?? JSON.stringify(part.input ?? null));
+        break;
+      case 'tool-result':
+        tokens += textTokens(part.name) + textTokens(part.id) + textTokens(part.text);
+        break;
     }
   }
-  return Math.ceil(tokens);
+  estimated.set(message, tokens);
+  return tokens;
 }
 
 /**
@@ -82,19 +91,21 @@ const isDigit = (unit: number): boolean => unit >= 0x30 && unit <= 0x39;
  */
 export function textTokens(text: string): number {
   let tokens = 0;
-  for (let place = 0; place < text.length;) {
-    const unit = text.codePointAt(place)!;
+  let place = 0;
+  while (place < text.length) {
+    const unit = text.charCodeAt(place);
     if (isLower(unit) || isUpper(unit) || isDigit(unit)) {
       const end = runEnd(text, place);
       tokens += runTokens(text, place, end);
       place = end;
       continue;
     }
-    if (unit === 0x20) tokens += text.codePointAt(place + 1) === 0x20 ? 0.5 : 0;
+    // Each half of a surrogate pair counts 2: four bytes in all.
+    if (unit === 0x20) tokens += text.charCodeAt(place + 1) === 0x20 ? 0.5 : 0;
     else if (unit < 0x80) tokens += 1;
-    else if (unit < 0x800) tokens += 2;
-    else tokens += unit < 0x10000 ? 3 : 4;
-    place += unit < 0x10000 ? 1 : 2;
+    else if (unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff)) tokens += 2;
+    else tokens += 3;
+    place++;
   }
   return tokens;
 }

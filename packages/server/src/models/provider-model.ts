@@ -1,6 +1,3 @@
-import { createAnthropic } from '@ai-sdk/anthropic';
-import { createOpenAI } from '@ai-sdk/openai';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Model, ModelAnswer, ModelFrame, ModelPrice, ModelRequest } from '../domain/ports/model.ts';
 import { AnswerCollector } from './collect.ts';
@@ -8,7 +5,8 @@ import { estimateTokens, textTokens } from './estimate.ts';
 import { modelError } from './failure.ts';
 import { defaultRetryPolicy, withRetries } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
-import type { SdkModel, SdkPart } from './sdk.ts';
+import { loadSdk, sdkModel } from './sdk-model.ts';
+import type { SdkPart } from './sdk.ts';
 import { watchConnection } from './watched-fetch.ts';
 import type { Fetch } from './watched-fetch.ts';
 import { toSdkCall } from './wire.ts';
@@ -40,12 +38,6 @@ export interface ProviderModelConfig {
   readonly returnReasoning?: boolean;
 }
 
-const defaultBaseUrls: Readonly<Record<Wire, string>> = {
-  anthropic: 'https://api.anthropic.com/v1',
-  openai: 'https://api.openai.com/v1',
-  'openai-compatible': 'http://127.0.0.1:8080/v1',
-};
-
 const defaultIdleTimeoutMs = 180_000;
 /** The longest answers (128,000 tokens at 50 a second) take three quarters of an hour. */
 const longestCallMs = 3_600_000;
@@ -61,6 +53,8 @@ export function providerModel(
   ports: { readonly clock: Clock; readonly fetch?: Fetch },
 ): Model {
   const fetch = ports.fetch ?? globalThis.fetch;
+  // Begun now, so that the first call need not wait for it; a failure shows at that call.
+  loadSdk(config.wire).catch(() => undefined);
   return {
     id: config.id,
     contextTokens: config.contextTokens,
@@ -95,7 +89,7 @@ async function callOnce(
   const collector = new AnswerCollector(request.maxOutputTokens, options.onFrame);
   let reader: ReadableStreamDefaultReader<SdkPart> | null = null;
   try {
-    const model = sdkModel(config, key, connection.fetch);
+    const model = await untilAborted(sdkModel(config, key, connection.fetch), connection.signal);
     const call = {
       ...toSdkCall(request, config.wire, config.returnReasoning ?? true),
       abortSignal: connection.signal,
@@ -143,25 +137,6 @@ function withEstimatedUsage(request: ModelRequest, answer: ModelAnswer): ModelAn
 
 async function drain(reader: ReadableStreamDefaultReader<SdkPart>): Promise<void> {
   while (!(await reader.read()).done);
-}
-
-/** A provider of the SDK for this one call; every setting is given, so that it reads nothing from the environment. */
-function sdkModel(config: ProviderModelConfig, key: string | null, fetch: Fetch): SdkModel {
-  const baseURL = config.baseUrl ?? defaultBaseUrls[config.wire];
-  switch (config.wire) {
-    case 'anthropic':
-      return createAnthropic({ baseURL, apiKey: key ?? 'none', fetch }).languageModel(config.modelName);
-    case 'openai':
-      return createOpenAI({ baseURL, apiKey: key ?? 'none', fetch }).responses(config.modelName);
-    case 'openai-compatible':
-      return createOpenAICompatible({
-        name: 'compatible',
-        baseURL,
-        ...(key === null ? {} : { apiKey: key }),
-        includeUsage: true,
-        fetch,
-      }).chatModel(config.modelName);
-  }
 }
 
 /** `work`, or the signal's reason the moment it is aborted: a stuck connection must not hold up a cancel. */
