@@ -1,6 +1,6 @@
 import { family } from './entry.ts';
 
-/** Codes of the API, and the one for what nobody foresaw. */
+/** Codes of the API and of the `berth` command, and the one for what nobody foresaw. */
 export const apiErrors = family({
   INTERNAL: {
     sentence: 'Unexpected error.',
@@ -23,11 +23,95 @@ export const apiErrors = family({
     http: 404,
     exit: 8,
   },
+  AMBIGUOUS_ID: {
+    sentence: 'More than one object begins with that id.',
+    next: 'Give more of its characters; `berth runs` lists them whole.',
+    retryable: false,
+    http: 409,
+    exit: 2,
+  },
   CONFLICT: {
     sentence: 'That is not possible in the present state.',
     next: 'Look at the present state with `berth show`.',
     retryable: false,
     http: 409,
     exit: 9,
+  },
+  TASK_EMPTY: {
+    sentence: 'The task has no text.',
+    next: 'Say what is to be done: `berth run "fix the flaky date test"`.',
+    retryable: false,
+    http: 400,
+    exit: 2,
+  },
+  TASK_TOO_LONG: {
+    sentence: 'The task text is longer than 100,000 characters.',
+    next: 'Shorten it, and put what is long into a file of the repository.',
+    retryable: false,
+    http: 413,
+    exit: 2,
+  },
+  BODY_TOO_LARGE: {
+    sentence: 'The request body is larger than this route takes.',
+    next: 'Send less.',
+    retryable: false,
+    http: 413,
+    exit: 2,
+  },
+  BROWSER_REFUSED: {
+    sentence: 'Requests that come from a web page are refused.',
+    next: 'Use the `berth` command; a web interface has a door of its own.',
+    retryable: false,
+    http: 403,
+    exit: 4,
+  },
+  TOKEN_REFUSED: {
+    sentence: 'The bearer token is missing or wrong.',
+    next: 'Send the token of the token file as `Authorization: Bearer …`.',
+    retryable: false,
+    http: 401,
+    exit: 4,
+  },
+  OVERLOADED: {
+    sentence: 'The server has too many open streams.',
+    next: 'Try again in a moment.',
+    retryable: true,
+    http: 503,
+    exit: 10,
+  },
+  SERVER_RUNNING: {
+    sentence: 'Another server already listens for this data directory.',
+    next: 'Use it, or choose another data directory with BERTH_HOME.',
+    retryable: false,
+    http: 409,
+    exit: 9,
+  },
+  SOCKET_UNSAFE: {
+    sentence: 'The directory of the server socket belongs to somebody else or is open to others.',
+    next: 'Remove the directory named, or choose another data directory with BERTH_HOME.',
+    retryable: false,
+    http: 403,
+    exit: 4,
+  },
+  SERVER_UNREACHABLE: {
+    sentence: 'The server of the data directory does not answer.',
+    next: 'Repeat the command; it is safe.',
+    retryable: true,
+    http: 503,
+    exit: 10,
+  },
+  FILE_UNREADABLE: {
+    sentence: 'The file cannot be read.',
+    next: 'Check the path and its permissions.',
+    retryable: false,
+    http: 400,
+    exit: 2,
+  },
+  LIMIT_INVALID: {
+    sentence: 'The limit is not valid.',
+    next: 'Known limits: cost (dollars), tokens, steps, minutes (or time=30m), rounds (0 to 2).',
+    retryable: false,
+    http: 400,
+    exit: 2,
   },
 });

@@ -1,0 +1,104 @@
+import { followRun } from '@berth/client';
+import { runIdOf, type CommandContext, type CommonFlags } from '../command-context.ts';
+import { harmless } from '@berth/client';
+import { exitCodeOf, isEnded } from '../exit-codes.ts';
+import { timeoutOf } from '../follow.ts';
+import { Interrupt } from '../interrupt.ts';
+import { plainLine } from '../live/plain-view.ts';
+import type { Session } from '../session.ts';
+
+export interface LogsFlags extends CommonFlags {
+  readonly follow?: boolean;
+  readonly all?: boolean;
+  readonly output?: string;
+  readonly timeout?: string;
+}
+
+/** Events asked for at once. */
+const pageSize = 500;
+
+/** `berth logs`: the log as lines on stdout; with `-f` to the end of the run, whose exit code it takes then. */
+export async function logs(
+  context: CommandContext,
+  flags: LogsFlags,
+  id: string | undefined,
+): Promise<number> {
+  const timeoutMs = timeoutOf(flags.timeout);
+  return context.withSession(flags.follow === true ? ['api', 'worker'] : ['api'], async (session) => {
+    const run = await session.client.getRun(await runIdOf(session, id, context.io.cwd));
+    if (flags.output !== undefined) return output(context, session, run.id, flags.output);
+    return flags.follow === true && !isEnded(run.status.state)
+      ? followLog(context, flags, session, run.id, timeoutMs)
+      : wholeLog(context, flags, session, run.id);
+  });
+}
+
+async function wholeLog(
+  context: CommandContext,
+  flags: LogsFlags,
+  session: Session,
+  id: string,
+): Promise<number> {
+  const all: object[] = [];
+  for (let after = 0; ; ) {
+    const { events } = await session.client.listEvents(id, { after, limit: pageSize });
+    for (const event of events) {
+      after = event.seq;
+      if (context.format === 'json') all.push(event);
+      else print(context, flags, event);
+    }
+    if (events.length < pageSize) break;
+  }
+  if (context.format === 'json') context.printList(all);
+  return 0;
+}
+
+async function followLog(
+  context: CommandContext,
+  flags: LogsFlags,
+  session: Session,
+  id: string,
+  timeoutMs: number | null,
+): Promise<number> {
+  using interrupt = new Interrupt(timeoutMs);
+  const all: object[] = [];
+  const followed = followRun(session.client, id, {
+    signal: interrupt.signal,
+    reconnect: async () => session.connect(),
+  });
+  for await (const item of followed) {
+    if (!('event' in item)) continue;
+    if (context.format === 'json') all.push(item.event);
+    else print(context, flags, item.event);
+  }
+  if (context.format === 'json') context.printList(all);
+  if (interrupt.cause === null) return exitCodeOf((await session.client.getRun(id)).status);
+  if (session.isHost) await session.client.pause(id, 'Interrupted').catch(() => undefined);
+  context.note(
+    session.isHost
+      ? `Paused; nothing is lost. Go on: \`berth resume ${id}\``
+      : `The run goes on. \`berth logs -f ${id}\` · \`berth cancel ${id}\``,
+  );
+  return interrupt.exitCode;
+}
+
+function print(context: CommandContext, flags: LogsFlags, event: Parameters<typeof plainLine>[0]): void {
+  if (context.format === 'jsonl') context.printLine(event);
+  else if (context.format === 'quiet') context.out.write(`${event.seq}\n`);
+  else if (flags.all === true || event.importance !== 'low') context.out.write(`${plainLine(event)}\n`);
+}
+
+/** Bytes as they are into a pipe; made harmless where a terminal would obey them. */
+async function output(
+  context: CommandContext,
+  session: Session,
+  id: string,
+  callId: string,
+): Promise<number> {
+  const decoder = new TextDecoder();
+  for await (const bytes of await session.client.output(id, callId)) {
+    if (context.out.isTty) context.out.write(harmless(decoder.decode(bytes, { stream: true })));
+    else process.stdout.write(bytes);
+  }
+  return 0;
+}

@@ -1,0 +1,129 @@
+import { followRun, type BerthClient, type Run } from '@berth/client';
+import type { CommandContext } from './command-context.ts';
+import { durationMs } from './limits.ts';
+import { failure } from './failure.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { Interrupt } from './interrupt.ts';
+import { LiveView } from './live/live-view.ts';
+import { PlainView } from './live/plain-view.ts';
+import type { View } from './live/view.ts';
+import type { Session } from './session.ts';
+
+export interface FollowRequest {
+  readonly context: CommandContext;
+  readonly session: Session;
+  readonly run: Run;
+  /** Events up to this one are not shown. */
+  readonly afterSeq: number;
+  readonly interrupt: Interrupt;
+  /** No live view: one line per event, or nothing. */
+  readonly view: 'live' | 'plain' | 'none';
+}
+
+export interface FollowResult {
+  readonly run: Run;
+  readonly exitCode: number;
+  /** Whether the run reached an end, rather than the patience of whoever watches. */
+  readonly isEnded: boolean;
+}
+
+/** Least time between two looks at the run itself; its header is not more exact than that. */
+const refreshMs = 400;
+
+/** Follows a run to its end, or until interrupted; then pauses it where this process carries it. */
+export async function follow(request: FollowRequest): Promise<FollowResult> {
+  const { context, session, interrupt } = request;
+  const view = viewFor(request);
+  let run = request.run;
+  let refreshedAt = 0;
+  const refresh = async (client: BerthClient): Promise<void> => {
+    refreshedAt = performance.now();
+    run = await client.getRun(run.id);
+    view.run(run);
+  };
+  view.run(run);
+  try {
+    const followed = followRun(session.client, run.id, {
+      afterSeq: request.afterSeq,
+      signal: interrupt.signal,
+      reconnect: async () => session.connect(),
+    });
+    for await (const item of followed) {
+      if ('connection' in item) view.connection(item.connection, session.isHost);
+      else if ('frame' in item) view.frame(item.frame);
+      else {
+        if (context.format === 'jsonl') context.printLine(item.event);
+        view.event(item.event);
+        if (performance.now() - refreshedAt > refreshMs) await refresh(session.client).catch(() => undefined);
+      }
+    }
+    if (interrupt.cause === null) await refresh(session.client);
+  } finally {
+    view.end();
+  }
+  if (interrupt.cause === null) return { run, exitCode: exitCodeOf(run.status), isEnded: true };
+  run = await leave(request, run);
+  return { run, exitCode: interrupt.exitCode, isEnded: false };
+}
+
+/** Two seconds, whatever happens: a run that cannot be paused in them is taken over from its log later. */
+const pauseTimeoutMs = 2_000;
+
+async function leave({ context, session, interrupt }: FollowRequest, run: Run): Promise<Run> {
+  const why = interrupt.cause === 'timeout' ? 'The time is up.' : 'Interrupted.';
+  if (!session.isHost) {
+    context.note(`${why} The run goes on. \`berth logs -f ${run.id}\` · \`berth cancel ${run.id}\``);
+    return run;
+  }
+  const paused = await within(
+    pauseTimeoutMs,
+    session.client.pause(run.id, interrupt.cause === 'timeout' ? 'The time given has passed' : 'Interrupted'),
+  );
+  context.note(`${why} ${paused === null ? 'Stopped' : 'Paused'}; nothing is lost. Go on: \`berth resume ${run.id}\``);
+  return paused ?? run;
+}
+
+async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms);
+  });
+  try {
+    return await Promise.race([promise.catch(() => null), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function viewFor({ context, view, run }: FollowRequest): View {
+  if (view === 'none' || context.format !== 'text') return silent;
+  return view === 'live' && context.err.isMovable
+    ? new LiveView(context.io, context.err, context.paintErr, Date.now)
+    : new PlainView(context.err, run.id, Date.now);
+}
+
+const silent: View = {
+  run: () => undefined,
+  event: () => undefined,
+  frame: () => undefined,
+  connection: () => undefined,
+  end: () => undefined,
+};
+
+/** `--timeout` as milliseconds. */
+export function timeoutOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ms = durationMs(text);
+  if (ms === null) {
+    throw failure('USAGE', `--timeout ${JSON.stringify(text)} is not a duration.`, 'Give one like 90s, 20m or 2h.');
+  }
+  return ms;
+}
+
+/** What a command that followed a run prints as its result. */
+export function printOutcome(context: CommandContext, run: Run): void {
+  if (context.format === 'json') context.printDocument(run);
+  else if (context.format === 'jsonl') context.printLine(run);
+  else if (context.format === 'quiet') context.out.write(`${run.id}\n`);
+  else context.out.write(`${run.pullRequest?.url ?? run.id}\n`);
+}

@@ -1,0 +1,51 @@
+import { stripVTControlCharacters } from 'node:util';
+import { textWidth } from '../output/text-width.ts';
+import type { Surface } from '../output/surface.ts';
+
+const hideCursor = '\u001b[?25l';
+/** Shows the cursor again; also written when the process leaves at once. */
+export const showCursor = '\u001b[?25h';
+
+/**
+ * The last lines of a terminal, drawn anew in place, with settled text above them that stays in the scrollback.
+ * What it is given is harmless already.
+ */
+export class Screen {
+  readonly #surface: Surface;
+  #drawn: readonly string[] = [];
+
+  constructor(surface: Surface) {
+    this.#surface = surface;
+    surface.write(hideCursor);
+  }
+
+  /** Prints `settled` (whole lines) above the panel and draws the panel. */
+  draw(settled: readonly string[], panel: readonly string[]): void {
+    if (settled.length === 0 && same(panel, this.#drawn)) return;
+    // One write, so that the terminal shows no half-drawn state.
+    const text = this.#erased() + settled.map((line) => `${line}\n`).join('') + panel.join('\n');
+    this.#drawn = panel;
+    this.#surface.write(text);
+  }
+
+  /** Takes the panel away, or leaves it as the last lines, and frees the cursor. */
+  end(lastLines: readonly string[]): void {
+    this.#surface.write(`${this.#erased()}${lastLines.map((line) => `${line}\n`).join('')}${showCursor}`);
+    this.#drawn = [];
+  }
+
+  /** Moves to the first row of the panel and clears from there. A narrower terminal has wrapped what was drawn. */
+  #erased(): string {
+    if (this.#drawn.length === 0) return '';
+    const columns = this.#surface.columns();
+    const rows = this.#drawn.reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / columns)),
+      0,
+    );
+    return `\r${rows > 1 ? `\u001b[${rows - 1}A` : ''}\u001b[J`;
+  }
+}
+
+function same(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((line, place) => line === other[place]);
+}

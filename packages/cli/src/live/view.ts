@@ -1,0 +1,12 @@
+import type { Event, LiveFrame, Run } from '@berth/client';
+
+/** Where a followed run is shown. */
+export interface View {
+  /** The run as the server sees it; called now and then. */
+  run(run: Run): void;
+  event(event: Event): void;
+  frame(frame: LiveFrame): void;
+  connection(state: 'lost' | 'back', isHost: boolean): void;
+  /** Puts the terminal back as it was. */
+  end(): void;
+}

@@ -1,0 +1,201 @@
+import { Command, Option } from 'commander';
+import type { CommandContext, CommonFlags } from './command-context.ts';
+import type { Io } from './io.ts';
+import { version } from './version.ts';
+
+type Act<Flags> = (context: CommandContext, flags: Flags, id: string | undefined, text?: string) => Promise<number>;
+
+/**
+ * The command tree. Only commander is loaded to build it; each command's code is read when it runs, so that
+ * `berth --help` stays quick.
+ */
+export function createProgram(io: Io, setExitCode: (code: number) => void): Command {
+  const program = new Command('berth')
+    .description('Gives a task to a coding agent in a sandbox and ends with a verified pull request.')
+    .version(`berth ${version}`, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      // Failures are printed in one place and one form (`printFailure`).
+      writeErr: () => undefined,
+      outputError: () => undefined,
+      getOutHelpWidth: () => Math.min(io.stdout.columns ?? 80, 100),
+      getOutHasColors: () => false,
+    })
+    .addHelpText('after', mainHelp);
+
+  const act = <Flags>(load: () => Promise<Act<Flags & CommonFlags>>) =>
+    async (...given: unknown[]): Promise<void> => {
+      const command = given.at(-1) as Command;
+      const flags = command.opts<Flags & CommonFlags>();
+      const [id, text] = command.args;
+      const { commandContext } = await import('./command-context.ts');
+      setExitCode(await (await load())(commandContext(io, flags), flags, id, text));
+    };
+  const leaf: Leaf = (parent, name, what, place = {}) =>
+    common(parent.command(name, place).description(what));
+
+  leaf(program, 'run', 'create a task and follow its run')
+    .argument('[text]', 'what is to be done; - reads it from standard input')
+    .option('-f, --file <file>', 'read the task from a file')
+    .option('--repo <path|url>', 'the repository (default: the one around this directory)')
+    .option('--base <ref>', 'branch, tag or commit to start from')
+    .option('--model <model>', 'model of the primary slot')
+    .option('-b, --blueprint <file>', 'blueprint to use instead of the repository’s')
+    .option('--limit <name=value>', 'cost, tokens, steps, minutes, time, rounds; repeatable', collect, [])
+    .option('--no-propose', 'stop before the pull request')
+    .option('--record <cassette>', 'record the model’s answers')
+    .option('--cassette <file>', 'play recorded answers instead of asking a model')
+    .option('--detach', 'print the run’s id and leave it running')
+    .option('--wait', 'follow without a live view')
+    .option('--timeout <duration>', 'stop following after, say, 20m')
+    .addHelpText('after', runHelp)
+    .action(act(async () => (await import('./commands/run.ts')).run));
+  leaf(program, 'status', 'what needs you, or one run’s status sentence')
+    .argument('[id]')
+    .action(act(async () => (await import('./commands/status.ts')).status));
+
+  const runs = program.command('runs').description('runs: list, view, logs, diff, watch, steer, pause, resume, cancel');
+  listFlags(leaf(runs.helpCommand(false), 'list', 'runs, newest first', { isDefault: true }))
+    .addOption(new Option('--state <state>').choices(stateChoices))
+    .action(act(async () => (await import('./commands/runs.ts')).list));
+  runCommands(runs, leaf, act, true);
+  runCommands(program, leaf, act, false);
+
+  const proposals = program
+    .command('proposals')
+    .description('proposals: list, show, diff, merge, close')
+    .helpCommand(false);
+  listFlags(leaf(proposals, 'list', 'proposals, newest first', { isDefault: true })).action(
+    act(async () => (await import('./commands/proposals.ts')).list),
+  );
+  leaf(proposals, 'show', 'one proposal with its evidence')
+    .alias('view')
+    .argument('[id]')
+    .action(act(async () => (await import('./commands/proposals.ts')).show));
+  leaf(proposals, 'diff', 'its unified diff')
+    .argument('[id]')
+    .action(act(async () => (await import('./commands/proposals.ts')).diff));
+  for (const name of ['merge', 'close'] as const) {
+    leaf(proposals, name, name === 'merge' ? 'merge it on the local forge' : 'close it without merging')
+      .argument('[id]')
+      .option('--yes', 'do not ask')
+      .action(act(async () => (await import('./commands/proposals.ts'))[name]));
+  }
+  leaf(program, 'doctor', 'look whether everything Berth needs is there and works').action(
+    act(async () => (await import('./commands/doctor.ts')).doctor),
+  );
+  leaf(program, 'version', 'print the version').action(
+    act(async () => (await import('./commands/about.ts')).printVersion),
+  );
+  leaf(program, 'help', 'help for a command, or: exit-codes, environment')
+    .argument('[topic]')
+    .action(act(async () => (await import('./commands/about.ts')).helpFor(program)));
+  leaf(program, 'completion', 'completion script for bash, zsh or fish')
+    .argument('<shell>')
+    .action(act(async () => (await import('./commands/completion.ts')).completionFor(program)));
+  leaf(program, 'host', 'carry runs until none is active', { hidden: true }).action(
+    act(async () => (await import('./commands/host.ts')).host),
+  );
+  return program;
+}
+
+type Leaf = (
+  parent: Command,
+  name: string,
+  what: string,
+  place?: { readonly hidden?: boolean; readonly isDefault?: boolean },
+) => Command;
+type Acting = <Flags>(load: () => Promise<Act<Flags & CommonFlags>>) => (...given: unknown[]) => Promise<void>;
+
+/** What can be done with one run, as `berth runs view` and, shorter, as `berth show`. */
+function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean): void {
+  leaf(parent, isLong ? 'view' : 'show', 'one run')
+    .argument('[id]')
+    .action(act(async () => (await import('./commands/runs.ts')).show))
+    .aliases(isLong ? ['show'] : []);
+  leaf(parent, 'logs', 'its events')
+    .argument('[id]')
+    .option('-f, --follow', 'go on with what happens')
+    .option('-a, --all', 'also what folds away')
+    .option('--output <call>', 'the whole output of one command or tool call')
+    .option('--timeout <duration>', 'stop following after, say, 20m')
+    .action(act(async () => (await import('./commands/logs.ts')).logs));
+  leaf(parent, 'diff', 'its changes against the base')
+    .argument('[id]')
+    .action(act(async () => (await import('./commands/runs.ts')).diff));
+  leaf(parent, 'watch', 'follow it in a live view', { hidden: !isLong })
+    .argument('[id]')
+    .option('--timeout <duration>', 'stop following after, say, 20m')
+    .action(act(async () => (await import('./commands/watch.ts')).watch));
+  leaf(parent, 'cancel', 'end it; its work so far is kept')
+    .argument('[id]')
+    .action(act(async () => (await import('./commands/acts.ts')).cancel));
+  leaf(parent, 'pause', 'hold it until it is resumed')
+    .argument('[id]')
+    .option('--reason <text>', 'shown to whoever looks')
+    .action(act(async () => (await import('./commands/acts.ts')).pause));
+  leaf(parent, 'resume', 'go on after a pause, a crash, or an end by a limit')
+    .argument('[id]')
+    .option('--limit <name=value>', 'raise a limit; repeatable', collect, [])
+    .option('--detach', 'do not follow it')
+    .option('--wait', 'follow without a live view')
+    .option('--timeout <duration>', 'stop following after, say, 20m')
+    .action(act(async () => (await import('./commands/resume.ts')).resume));
+  leaf(parent, 'steer', 'say something to its agent')
+    .argument('<id-or-text>', 'the run, or the text for the latest run')
+    .argument('[text]')
+    .option('--after-step', 'deliver after the present step instead of now')
+    .action(act(async () => (await import('./commands/acts.ts')).steer));
+}
+
+const stateChoices = ['queued', 'running', 'paused', 'needs_human', 'succeeded', 'failed', 'cancelled'];
+
+function listFlags(command: Command): Command {
+  return command
+    .option('--project <name|repository>', 'only of this project')
+    .option('-n, --limit <count>', 'at most so many', '30')
+    .option('--cursor <cursor>', 'go on where the last list ended')
+    .option('--exit-zero', 'exit 0 also on a failure');
+}
+
+function common(command: Command): Command {
+  return command
+    .option('--json', 'one JSON document; --json=a,b only these fields')
+    .addOption(new Option('--json-fields <fields>').hideHelp())
+    .option('--jsonl', 'one JSON document per line')
+    .option('-q, --quiet', 'ids only')
+    .addOption(new Option('--color <when>', 'colour').choices(['auto', 'always', 'never']).default('auto'))
+    .option('--no-input', 'never ask')
+    .allowExcessArguments(false);
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+const mainHelp = `
+An id left out means the newest run of this repository; ids take unique beginnings.
+
+Examples:
+  berth run "fix the flaky date test"
+  berth run -f task.md --repo https://host/team/lib.git --limit cost=2,time=30m
+  berth logs -f
+  berth proposals show
+  berth proposals merge
+
+More: berth help exit-codes · berth help environment
+`;
+
+const runHelp = `
+Examples:
+  berth run "fix the flaky date test"
+  berth run -f task.md --base release-2 --limit cost=0.50 --limit minutes=10
+  git log -1 --format=%B | berth run - --json
+
+The working copy is never touched. Ctrl-C pauses the run where this process carries it; otherwise it only
+stops watching.
+`;

@@ -1,0 +1,118 @@
+import createFetchClient from 'openapi-fetch';
+import { ApiFailure, failureFrom, unreachable } from './api-failure.ts';
+import type { components, operations, paths } from './generated/api.ts';
+import { baseUrlOf, fetchOver, type ServerAddress } from './http-fetch.ts';
+
+export type Run = components['schemas']['Run'];
+export type Task = components['schemas']['Task'];
+export type Event = components['schemas']['Event'];
+export type LiveFrame = components['schemas']['LiveFrame'];
+export type Proposal = components['schemas']['Proposal'];
+export type ProposalWithBody = components['schemas']['ProposalWithBody'];
+export type Doctor = components['schemas']['Doctor'];
+export type Status = Run['status'];
+type Body<Name extends keyof operations> = operations[Name] extends {
+  requestBody: { content: { 'application/json': infer Type } };
+}
+  ? Type
+  : never;
+export type NewTask = Body<'createTask'>;
+export type RunOptions = NonNullable<NewTask['options']>;
+export type Limits = NonNullable<RunOptions['limits']>;
+export type RunState = Status['state'];
+
+/** Every route as a function. All throw `ApiFailure`; ids take unique prefixes and `latest`. */
+export type BerthClient = ReturnType<typeof createClient>;
+
+export function createClient(address: ServerAddress) {
+  const fetch = fetchOver(address);
+  const baseUrl = baseUrlOf(address);
+  const api = createFetchClient<paths>({ baseUrl, fetch });
+  const post = { body: {} } as const;
+  return {
+    createTask: async (task: NewTask, idempotencyKey: string) =>
+      answer(
+        api.POST('/api/v1/tasks', {
+          params: { header: { 'idempotency-key': idempotencyKey } },
+          body: task,
+        }),
+      ),
+    getTask: async (id: string): Promise<Task> =>
+      answer(api.GET('/api/v1/tasks/{id}', { params: { path: { id } } })),
+    getRun: async (id: string): Promise<Run> =>
+      answer(api.GET('/api/v1/runs/{id}', { params: { path: { id } } })),
+    listRuns: async (query: { state?: RunState; project?: string; cursor?: string; limit?: number }) =>
+      answer(api.GET('/api/v1/runs', { params: { query } })),
+    listEvents: async (id: string, query: { after?: number; limit?: number; types?: string }) =>
+      answer(api.GET('/api/v1/runs/{id}/events', { params: { path: { id }, query } })),
+    runDiff: async (id: string): Promise<string> =>
+      answer(api.GET('/api/v1/runs/{id}/diff', { params: { path: { id } }, parseAs: 'text' })),
+    cancel: async (id: string): Promise<Run> =>
+      answer(api.POST('/api/v1/runs/{id}/cancel', { params: { path: { id } }, ...post })),
+    pause: async (id: string, reason: string | null): Promise<Run> =>
+      answer(
+        api.POST('/api/v1/runs/{id}/pause', {
+          params: { path: { id } },
+          body: reason === null ? {} : { reason },
+        }),
+      ),
+    resume: async (id: string, limits: Limits): Promise<Run> =>
+      answer(api.POST('/api/v1/runs/{id}/resume', { params: { path: { id } }, body: { limits } })),
+    steer: async (id: string, text: string, mode: 'now' | 'after_step') =>
+      answer(api.POST('/api/v1/runs/{id}/messages', { params: { path: { id } }, body: { text, mode } })),
+    listProposals: async (query: { project?: string; limit?: number }) =>
+      answer(api.GET('/api/v1/proposals', { params: { query } })),
+    getProposal: async (id: string): Promise<ProposalWithBody> =>
+      answer(api.GET('/api/v1/proposals/{id}', { params: { path: { id } } })),
+    proposalDiff: async (id: string): Promise<string> =>
+      answer(api.GET('/api/v1/proposals/{id}/diff', { params: { path: { id } }, parseAs: 'text' })),
+    mergeProposal: async (id: string): Promise<Proposal> =>
+      answer(api.POST('/api/v1/proposals/{id}/merge', { params: { path: { id } }, ...post })),
+    closeProposal: async (id: string): Promise<Proposal> =>
+      answer(api.POST('/api/v1/proposals/{id}/close', { params: { path: { id } }, ...post })),
+    doctor: async (): Promise<Doctor> => answer(api.GET('/api/v1/doctor')),
+    /** The whole output of a command or tool call, as it arrives. */
+    output: async (id: string, callId: string): Promise<ReadableStream<Uint8Array>> =>
+      open(fetch, `${baseUrl}/api/v1/runs/${encodeURIComponent(id)}/outputs/${encodeURIComponent(callId)}`),
+    /** The raw event stream; `followRun` reads it. */
+    stream: async (id: string, after: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> =>
+      open(fetch, `${baseUrl}/api/v1/runs/${encodeURIComponent(id)}/stream?after=${after}`, signal),
+    /** Whether the server can serve. */
+    ready: async (signal?: AbortSignal): Promise<void> => {
+      const body = await open(fetch, `${baseUrl}/readyz`, signal);
+      await body.cancel();
+    },
+  };
+}
+
+async function answer<Data>(
+  request: Promise<{ data?: Data; error?: unknown; response: Response }>,
+): Promise<Data> {
+  let result: Awaited<typeof request>;
+  try {
+    result = await request;
+  } catch (error) {
+    // A body that ends too early is a server that went away.
+    if (error instanceof ApiFailure || isAbort(error)) throw error;
+    throw unreachable(error);
+  }
+  if (!result.response.ok || result.data === undefined) {
+    throw failureFrom(result.error, result.response.status);
+  }
+  return result.data;
+}
+
+async function open(
+  fetch: ReturnType<typeof fetchOver>,
+  url: string,
+  signal?: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const response = await fetch(new Request(url, signal === undefined ? {} : { signal }));
+  if (response.ok && response.body !== null) return response.body;
+  const body: unknown = await response.json().catch(() => null);
+  throw failureFrom(body, response.status);
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+}

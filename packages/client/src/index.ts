@@ -1,0 +1,21 @@
+export { ApiFailure, isUnreachable } from './api-failure.ts';
+export {
+  createClient,
+  type BerthClient,
+  type Doctor,
+  type Event,
+  type Limits,
+  type LiveFrame,
+  type NewTask,
+  type Proposal,
+  type ProposalWithBody,
+  type Run,
+  type RunOptions,
+  type RunState,
+  type Status,
+  type Task,
+} from './client.ts';
+export { followRun, type Followed, type FollowOptions } from './follow-run.ts';
+export { harmless, harmlessLine } from './harmless.ts';
+export type { ServerAddress } from './http-fetch.ts';
+export { socketPathOf } from './socket-path.ts';

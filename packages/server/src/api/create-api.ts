@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
+import fastifySwagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import { BerthError } from '../domain/errors/index.ts';
+import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import { refuseBrowsers } from './browser-guard.ts';
+import { withReferencedSchemas } from './openapi-schemas.ts';
+import { problemOf, problemType, toBerthError } from './problem.ts';
+import { doctorRoutes } from './routes/doctor.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes } from './routes/health.ts';
+import { proposalRoutes } from './routes/proposals.ts';
+import { runActRoutes } from './routes/run-acts.ts';
+import { runRoutes } from './routes/runs.ts';
+import { streamRoutes } from './routes/stream.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import type { ApiContext, ApiOptions } from './options.ts';
+import { hasToken } from './token.ts';
+
+/** Largest request body unless a route says otherwise. */
+const maxBodyBytes = 1_048_576;
+
+/**
+ * The HTTP interface over a control plane: `/api/v1` with its OpenAPI document, `/healthz` and `/readyz`. It holds
+ * no state of its own. Without `options.token` it may only be listened to on a unix socket: there the file's
+ * permissions are the authentication, only the owner of the socket can connect (`listenApi`).
+ */
+export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}): FastifyInstance {
+  const stopping = new AbortController();
+  const context: ApiContext = {
+    controlPlane,
+    principal: options.principal ?? defaultPrincipal(),
+    ready: options.ready ?? (async () => undefined),
+    heartbeatMs: options.heartbeatMs ?? 15_000,
+    stalledReaderMs: options.stalledReaderMs ?? 60_000,
+    maxStreams: options.maxStreams ?? 256,
+    stopping: stopping.signal,
+  };
+  const app = fastify({
+    bodyLimit: maxBodyBytes,
+    forceCloseConnections: true,
+    genReqId: () => `req_${randomUUID()}`,
+    requestTimeout: 60_000,
+    routerOptions: { maxParamLength: 512 },
+    logger: false,
+  });
+  app.decorate('berthToken', options.token ?? null);
+  // Only JSON is read: a form or plain-text post is what a web page can send without asking.
+  app.removeContentTypeParser('text/plain');
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.addHook('preClose', async () => stopping.abort());
+  app.addHook('onRequest', async (request) => {
+    refuseBrowsers(request.headers);
+    if (options.token !== undefined && !hasToken(request.headers.authorization, options.token)) {
+      throw new BerthError('TOKEN_REFUSED');
+    }
+  });
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+  });
+  app.setNotFoundHandler((request) => {
+    throw new BerthError('NOT_FOUND', `There is no route ${request.method} ${request.url.split('?')[0]}.`, {
+      next: 'The routes are listed at /api/v1/openapi.json.',
+    });
+  });
+  app.setErrorHandler(async (thrown, request, reply) => {
+    const problem = problemOf(toBerthError(thrown), request.id);
+    options.onError?.(thrown, problem.code, request.id);
+    return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
+  });
+  void app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Berth', version: '1', description: 'Tasks in, verified pull requests out.' },
+      servers: [],
+    },
+    transform: jsonSchemaTransform,
+    transformObject: withReferencedSchemas,
+  });
+  void app.register(async (root) => healthRoutes(root, context));
+  void app.register(
+    async (v1) => {
+      v1.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+      taskRoutes(v1, context);
+      runRoutes(v1, context);
+      runActRoutes(v1, context);
+      eventRoutes(v1, context);
+      streamRoutes(v1, context);
+      proposalRoutes(v1, context);
+      doctorRoutes(v1, context);
+    },
+    { prefix: '/api/v1' },
+  );
+  return app;
+}
+
+/** Who acts through the socket: the account this process runs as (there may be no name for its number). */
+function defaultPrincipal(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? '?'}`;
+  }
+}

@@ -1,0 +1,37 @@
+import type { ControlPlane } from '../domain/ports/control-plane.ts';
+
+export interface ApiOptions {
+  /** Name under which acts are recorded; the account of this process unless given. */
+  readonly principal?: string;
+  /** When given, every request must carry it as bearer token; without it only a unix socket is listened on. */
+  readonly token?: string;
+  /** Throws while the server cannot serve (`/readyz` answers 503 then). */
+  readonly ready?: () => Promise<void>;
+  /** Silence on a stream after which a comment is sent, so that proxies and readers know it lives. */
+  readonly heartbeatMs?: number;
+  /** A reader that takes nothing for so long is disconnected; it resumes by `seq`. */
+  readonly stalledReaderMs?: number;
+  /** Streams open at once. */
+  readonly maxStreams?: number;
+  /** Told of every error that is answered. */
+  readonly onError?: (error: unknown, code: string, requestId: string) => void;
+}
+
+/** What every route group gets. */
+export interface ApiContext {
+  readonly controlPlane: ControlPlane;
+  readonly principal: string;
+  readonly ready: () => Promise<void>;
+  readonly heartbeatMs: number;
+  readonly stalledReaderMs: number;
+  readonly maxStreams: number;
+  /** Aborted when the server closes: streams end then. */
+  readonly stopping: AbortSignal;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The token requests must carry, or null where the transport authenticates. */
+    readonly berthToken: string | null;
+  }
+}

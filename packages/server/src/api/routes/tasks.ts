@@ -1,0 +1,82 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { BerthError } from '../../domain/errors/index.ts';
+import { maxTaskCharacters, runOptionsSchema } from '../../domain/task.ts';
+import { runViewSchema, taskViewSchema } from '../../domain/views.ts';
+import type { ApiContext } from '../options.ts';
+import { idParams, problems } from '../schemas.ts';
+
+/** A text of the longest size, escaped character by character, and a whole blueprint file still fit. */
+const taskBodyBytes = 4 * 1_048_576;
+
+const createSchema = z.strictObject({
+  repository: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .describe('A URL git understands, or an absolute path on the host of the worker.'),
+  text: z.string().describe(`What is to be done; 1 to ${maxTaskCharacters} characters.`),
+  options: runOptionsSchema.prefault({}),
+  origin: z.enum(['cli', 'api']).default('api'),
+});
+
+/** Creating and reading tasks. */
+export function taskRoutes(app: FastifyInstance, { controlPlane, principal }: ApiContext): void {
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+  routes.post(
+    '/tasks',
+    {
+      bodyLimit: taskBodyBytes,
+      schema: {
+        operationId: 'createTask',
+        summary: 'Creates a task and queues its first run.',
+        headers: z.object({
+          'idempotency-key': z
+            .string()
+            .min(1)
+            .max(200)
+            .optional()
+            .describe('The same key answers the same task instead of making a second one.'),
+        }),
+        body: createSchema,
+        response: { 201: z.object({ task: taskViewSchema, run: runViewSchema }), ...problems },
+      },
+    },
+    async (request, reply) => {
+      const { repository, text, options, origin } = request.body;
+      assertTaskText(text);
+      const created = await controlPlane.createTask({
+        repository,
+        text,
+        options,
+        origin: { kind: origin, by: principal },
+        idempotencyKey: request.headers['idempotency-key'] ?? null,
+      });
+      return reply.code(201).send(created);
+    },
+  );
+  routes.get(
+    '/tasks/:id',
+    {
+      schema: {
+        operationId: 'getTask',
+        summary: 'One task.',
+        params: idParams,
+        response: { 200: taskViewSchema, ...problems },
+      },
+    },
+    async (request) => controlPlane.getTask(request.params.id),
+  );
+}
+
+/**
+ * Holds the length of a task's text.
+ * @throws BerthError `TASK_EMPTY`, `TASK_TOO_LONG`
+ */
+export function assertTaskText(text: string): void {
+  if (text.trim() === '') throw new BerthError('TASK_EMPTY');
+  if (text.length > maxTaskCharacters) {
+    throw new BerthError('TASK_TOO_LONG', `The task text has ${text.length} characters, more than 100,000.`);
+  }
+}
