@@ -3,7 +3,7 @@ export * from './frames.ts';
 export * from './limits.ts';
 export * from './messages.ts';
 export * from './mux.ts';
-export { MuxStream } from './mux-stream.ts';
+export { chunksOf, MuxStream } from './mux-stream.ts';
 export * from './records.ts';
 export { flag, integer, list, literal, object, parseJson, ShapeError, text } from './shape.ts';
 export type { Shape, Shaped } from './shape.ts';

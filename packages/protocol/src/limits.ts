@@ -26,8 +26,8 @@ export const limits = {
   execRequestBytes: 2 * 1024 * 1024,
   /** Largest standard input that travels with an exec request; more goes through `write` or an open stdin. */
   execStdinBytes: 8 * 1024 * 1024,
-  /** Largest payload of one output record, in bytes. */
-  recordBytes: 64 * 1024,
+  /** Largest payload of one output record, in bytes: with its header it fills one DATA frame. */
+  recordBytes: 64 * 1024 - 5,
   /** Output is acknowledged at least this often, in bytes of the log. */
   ackEveryBytes: 256 * 1024,
 } as const;

@@ -34,7 +34,8 @@ export class MuxStream extends Duplex {
   #rejectResponse: (error: Error) => void = () => {};
   #responded = false;
   #sendCredit: number = limits.creditBytes;
-  #out: Buffer | null = null;
+  #out: Buffer[] = [];
+  #outAt = 0;
   #outDone: ((error?: Error | null) => void) | null = null;
   /** Whether the mux has this stream in its round. */
   queued = false;
@@ -74,25 +75,33 @@ export class MuxStream extends Duplex {
 
   // What the mux calls.
 
-  /** Takes up to one frame's worth of waiting bytes within credit; null when there are none. */
-  takeFrame(): Buffer | null {
-    const out = this.#out;
-    if (out === null || this.#sendCredit === 0) return null;
-    const size = Math.min(out.length, this.#sendCredit, limits.dataBytes);
-    this.#sendCredit -= size;
-    if (size < out.length) {
-      this.#out = out.subarray(size);
-      return out.subarray(0, size);
+  /** Takes up to one frame's worth of waiting bytes within credit, uncopied; null when there are none. */
+  takeFrame(): { readonly parts: readonly Buffer[]; readonly bytes: number } | null {
+    const most = Math.min(this.#sendCredit, limits.dataBytes);
+    if (this.#out.length === 0 || most === 0) return null;
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    while (bytes < most && this.#outAt < this.#out.length) {
+      const chunk = this.#out[this.#outAt]!;
+      const part = chunk.length <= most - bytes ? chunk : chunk.subarray(0, most - bytes);
+      parts.push(part);
+      bytes += part.length;
+      if (part === chunk) this.#outAt += 1;
+      else this.#out[this.#outAt] = chunk.subarray(part.length);
     }
-    this.#out = null;
-    const done = this.#outDone;
-    this.#outDone = null;
-    done?.();
-    return out;
+    this.#sendCredit -= bytes;
+    if (this.#outAt === this.#out.length) {
+      this.#out = [];
+      this.#outAt = 0;
+      const done = this.#outDone;
+      this.#outDone = null;
+      done?.();
+    }
+    return { parts, bytes };
   }
 
   get hasFrame(): boolean {
-    return this.#out !== null && this.#sendCredit > 0;
+    return this.#out.length > 0 && this.#sendCredit > 0;
   }
 
   acceptData(payload: Buffer): void {
@@ -112,7 +121,7 @@ export class MuxStream extends Duplex {
   acceptWindow(credit: number): void {
     this.#sendCredit += credit;
     if (this.#sendCredit > limits.creditBytes) throw new ProtocolError('more credit than was used');
-    if (this.#out !== null) this.#host.streamReady(this);
+    if (this.#out.length > 0) this.#host.streamReady(this);
   }
 
   acceptReply(payload: Buffer): void {
@@ -135,13 +144,14 @@ export class MuxStream extends Duplex {
   // What Duplex calls.
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (chunk.length === 0) {
-      done();
-      return;
-    }
-    this.#out = chunk;
-    this.#outDone = done;
-    this.#host.streamReady(this);
+    this.#send([chunk], done);
+  }
+
+  override _writev(chunks: Array<{ chunk: Buffer }>, done: (error?: Error | null) => void): void {
+    this.#send(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    );
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -159,7 +169,7 @@ export class MuxStream extends Duplex {
     const finished = this.#endSent && this.#eofPushed;
     const code = error instanceof StreamResetError ? error.code : 'cancelled';
     this.#in.clear();
-    this.#out = null;
+    this.#out = [];
     this.#outDone = null;
     if (this.own && !this.#responded) {
       this.#responded = true;
@@ -167,6 +177,17 @@ export class MuxStream extends Duplex {
     }
     this.#host.streamGone(this, finished || this.#peerReset ? null : code);
     done(error);
+  }
+
+  #send(chunks: Buffer[], done: (error?: Error | null) => void): void {
+    this.#out = chunks.filter((chunk) => chunk.length > 0);
+    this.#outAt = 0;
+    if (this.#out.length === 0) {
+      done();
+      return;
+    }
+    this.#outDone = done;
+    this.#host.streamReady(this);
   }
 
   #deliver(): void {
@@ -189,5 +210,36 @@ export class MuxStream extends Duplex {
       this.#eofPushed = true;
       this.push(null);
     }
+  }
+}
+
+/**
+ * The chunks of a stream as they arrived. Node's own iterator joins what is buffered into new memory; this one hands
+ * it on uncopied. Leaving the loop early leaves the stream open.
+ * @throws the error that ended the stream
+ */
+export async function* chunksOf(stream: MuxStream): AsyncGenerator<Buffer> {
+  const arrived: Buffer[] = [];
+  let wake: () => void = () => {};
+  const onData = (chunk: Buffer): void => {
+    arrived.push(chunk);
+    stream.pause();
+    wake();
+  };
+  const onOver = (): void => wake();
+  stream.on('data', onData).on('end', onOver).on('close', onOver);
+  try {
+    for (;;) {
+      while (arrived.length > 0) yield arrived.shift()!;
+      if (stream.readableEnded) return;
+      if (stream.destroyed) throw stream.errored ?? new StreamResetError('cancelled');
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        stream.resume();
+      });
+    }
+  } finally {
+    stream.pause();
+    stream.off('data', onData).off('end', onOver).off('close', onOver);
   }
 }

@@ -245,10 +245,10 @@ export class Mux {
       const stream = this.#round.shift();
       if (stream === undefined) break;
       stream.queued = false;
-      const chunk = stream.destroyed ? null : stream.takeFrame();
-      if (chunk === null) continue;
-      transport.write(encodeHeader('data', stream.id, chunk.length));
-      free = transport.write(chunk);
+      const frame = stream.destroyed ? null : stream.takeFrame();
+      if (frame === null) continue;
+      free = transport.write(encodeHeader('data', stream.id, frame.bytes));
+      for (const part of frame.parts) free = transport.write(part);
       if (stream.hasFrame) this.#host.streamReady(stream);
     }
     this.#blocked = !free;

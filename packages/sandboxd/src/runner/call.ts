@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { encodeRecordHeader } from '@berth/protocol';
+import { encodeRecordHeader, limits } from '@berth/protocol';
 import type { ExecSpec, MuxStream, RunnerExit } from '@berth/protocol';
 import type { StartedCommand } from './command.ts';
 import { killTree, signalTree } from './process-tree.ts';
@@ -104,7 +104,14 @@ export class RunningCall {
     from.on('error', () => {});
     from.on('data', (data: Buffer) => {
       if (this.#stream.destroyed) return;
-      const free = this.#stream.write(Buffer.concat([encodeRecordHeader(kind, data.length), data]));
+      let free = true;
+      this.#stream.cork();
+      for (let at = 0; at < data.length; at += limits.recordBytes) {
+        const part = data.subarray(at, at + limits.recordBytes);
+        this.#stream.write(encodeRecordHeader(kind, part.length));
+        free = this.#stream.write(part);
+      }
+      this.#stream.uncork();
       if (free || this.#paused) return;
       this.#paused = true;
       this.#command.stdout.pause();

@@ -4,6 +4,7 @@ import type { Stats } from 'node:fs';
 import { chmod, lstat, mkdir, open, opendir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { chunksOf } from '@berth/protocol';
 import type { FileRequest, MuxStream, WireFileStat } from '@berth/protocol';
 import { answer, RefusedError } from '../refusal.ts';
 import { resolvePath } from './places.ts';
@@ -40,7 +41,13 @@ export async function readFile(
       return;
     }
     const end = request.length === undefined ? {} : { end: request.offset + request.length - 1 };
-    const from = createReadStream(path, { fd: handle, start: request.offset, ...end, autoClose: false });
+    const from = createReadStream(path, {
+      highWaterMark: 256 * 1024,
+      fd: handle,
+      start: request.offset,
+      ...end,
+      autoClose: false,
+    });
     await pipeline(from, stream).catch(() => stream.destroy());
   } finally {
     await handle.close();
@@ -63,7 +70,7 @@ export async function writeFile(
   const handle = await open(temporary, 'wx', 0o666);
   try {
     try {
-      for await (const chunk of stream as AsyncIterable<Buffer>) await handle.writeFile(chunk);
+      for await (const chunk of chunksOf(stream)) await handle.writeFile(chunk);
     } finally {
       await handle.close();
     }

@@ -1,4 +1,5 @@
 import {
+  chunksOf,
   emptyShape,
   parseJson,
   ProtocolError,
@@ -147,7 +148,7 @@ export class Call {
 
   async #collect(stream: MuxStream): Promise<RunnerExit> {
     const decoder = new RecordDecoder(0);
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of chunksOf(stream)) {
       for (const record of decoder.push(chunk)) {
         if (record.kind === 'exit') return parseJson(record.data, runnerExitShape, 'exit');
         this.#append(record);

@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { callEntryShape, emptyShape, limits, listEntryShape, object, statsShape } from '@berth/protocol';
+import {
+  callEntryShape,
+  chunksOf,
+  emptyShape,
+  limits,
+  listEntryShape,
+  object,
+  statsShape,
+} from '@berth/protocol';
 import type { ExecSpec, Mux, MuxStream, SandboxdHello, WireFileStat } from '@berth/protocol';
 import { fileStatShape } from '@berth/protocol';
 import { BerthError } from '../domain/errors/index.ts';
@@ -103,7 +111,7 @@ export class Channel {
     let got = 0;
     try {
       await replyOf(stream, anything);
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
+      for await (const chunk of chunksOf(stream)) {
         got += chunk.length;
         if (options.length !== undefined && got > options.length)
           throw new Error('more bytes than were asked for');

@@ -1,4 +1,13 @@
-import { callExitShape, emptyShape, flag, limits, object, parseJson, RecordDecoder } from '@berth/protocol';
+import {
+  callExitShape,
+  chunksOf,
+  emptyShape,
+  flag,
+  limits,
+  object,
+  parseJson,
+  RecordDecoder,
+} from '@berth/protocol';
 import type { CallExit, Mux, MuxStream } from '@berth/protocol';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ExecOptions, ExecResult } from '../domain/ports/sandbox.ts';
@@ -39,7 +48,7 @@ async function readRecords(
 ): Promise<ExecResult> {
   const decoder = new RecordDecoder(options.fromOffset ?? 0);
   let acknowledged = options.fromOffset ?? 0;
-  for await (const chunk of chunksOf(stream)) {
+  for await (const chunk of outputOf(stream)) {
     for (const record of decodeAll(decoder, chunk)) {
       options.signal.throwIfAborted();
       switch (record.kind) {
@@ -63,9 +72,9 @@ async function readRecords(
   throw new BerthError('SANDBOX_LOST', 'The sandbox ended the output of a command without its end.');
 }
 
-async function* chunksOf(stream: MuxStream): AsyncGenerator<Buffer> {
+async function* outputOf(stream: MuxStream): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) yield chunk;
+    yield* chunksOf(stream);
   } catch (error) {
     throw channelError(error);
   }
