@@ -79,7 +79,9 @@ async function leave({ context, session, interrupt }: FollowRequest, run: Run): 
     pauseTimeoutMs,
     session.client.pause(run.id, interrupt.cause === 'timeout' ? 'The time given has passed' : 'Interrupted'),
   );
-  context.note(`${why} ${paused === null ? 'Stopped' : 'Paused'}; nothing is lost. Go on: \`berth resume ${run.id}\``);
+  context.note(
+    `${why} ${paused === null ? 'Stopped' : 'Paused'}; nothing is lost. Go on: \`berth resume ${run.id}\``,
+  );
   return paused ?? run;
 }
 
@@ -115,7 +117,11 @@ export function timeoutOf(text: string | undefined): number | null {
   if (text === undefined) return null;
   const ms = durationMs(text);
   if (ms === null) {
-    throw failure('USAGE', `--timeout ${JSON.stringify(text)} is not a duration.`, 'Give one like 90s, 20m or 2h.');
+    throw failure(
+      'USAGE',
+      `--timeout ${JSON.stringify(text)} is not a duration.`,
+      'Give one like 90s, 20m or 2h.',
+    );
   }
   return ms;
 }

@@ -6,7 +6,11 @@ import { paintFor } from './output/style.ts';
 import { surfaceOf } from './output/surface.ts';
 
 /** The form in which a failure is written, also before there is a context. */
-export function printFailure(io: Io, error: ApiFailure, flags: Pick<CommonFlags, 'json' | 'jsonl' | 'color'>): void {
+export function printFailure(
+  io: Io,
+  error: ApiFailure,
+  flags: Pick<CommonFlags, 'json' | 'jsonl' | 'color'>,
+): void {
   const err = surfaceOf(io.stderr, io.env, flags.color);
   if (flags.json === true || flags.jsonl === true) {
     err.write(document(failureDocument(error), err.isTty));
@@ -21,4 +25,3 @@ export function printFailure(io: Io, error: ApiFailure, flags: Pick<CommonFlags,
     err.write(`${cause.stack ?? String(cause)}\n`);
   }
 }
-

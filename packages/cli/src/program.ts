@@ -3,7 +3,12 @@ import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
 import { version } from './version.ts';
 
-type Act<Flags> = (context: CommandContext, flags: Flags, id: string | undefined, text?: string) => Promise<number>;
+type Act<Flags> = (
+  context: CommandContext,
+  flags: Flags,
+  id: string | undefined,
+  text?: string,
+) => Promise<number>;
 
 /**
  * The command tree. Only commander is loaded to build it; each command's code is read when it runs, so that
@@ -27,7 +32,8 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     })
     .addHelpText('after', mainHelp);
 
-  const act = <Flags>(load: () => Promise<Act<Flags & CommonFlags>>) =>
+  const act =
+    <Flags>(load: () => Promise<Act<Flags & CommonFlags>>) =>
     async (...given: unknown[]): Promise<void> => {
       const command = given.at(-1) as Command;
       const flags = command.opts<Flags & CommonFlags>();
@@ -58,7 +64,9 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .argument('[id]')
     .action(act(async () => (await import('./commands/status.ts')).status));
 
-  const runs = program.command('runs').description('runs: list, view, logs, diff, watch, steer, pause, resume, cancel');
+  const runs = program
+    .command('runs')
+    .description('runs: list, view, logs, diff, watch, steer, pause, resume, cancel');
   listFlags(leaf(runs.helpCommand(false), 'list', 'runs, newest first', { isDefault: true }))
     .addOption(new Option('--state <state>').choices(stateChoices))
     .action(act(async () => (await import('./commands/runs.ts')).list));
@@ -109,7 +117,9 @@ type Leaf = (
   what: string,
   place?: { readonly hidden?: boolean; readonly isDefault?: boolean },
 ) => Command;
-type Acting = <Flags>(load: () => Promise<Act<Flags & CommonFlags>>) => (...given: unknown[]) => Promise<void>;
+type Acting = <Flags>(
+  load: () => Promise<Act<Flags & CommonFlags>>,
+) => (...given: unknown[]) => Promise<void>;
 
 /** What can be done with one run, as `berth runs view` and, shorter, as `berth show`. */
 function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean): void {

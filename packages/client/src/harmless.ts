@@ -32,7 +32,7 @@ function shown(character: string): string {
 function withoutSequences(text: string): string {
   let kept = '';
   let from = 0;
-  for (let place = 0; place < text.length; ) {
+  for (let place = 0; place < text.length;) {
     const end = endOfSequence(text, place);
     if (end === place) {
       place += 1;

@@ -37,7 +37,9 @@ export function helpFor(program: Command) {
     else if (topic === 'exit-codes') out.write(`Exit codes, stable:\n${two(exitCodes)}`);
     else if (topic === 'environment') {
       const wide = Math.max(...variables.map(([name]) => name.length));
-      out.write(`Environment:\n${variables.map(([name, text]) => `  ${name.padEnd(wide)}  ${text}\n`).join('')}`);
+      out.write(
+        `Environment:\n${variables.map(([name, text]) => `  ${name.padEnd(wide)}  ${text}\n`).join('')}`,
+      );
     } else {
       const command = program.commands.find((one) => one.name() === topic);
       if (command === undefined) {

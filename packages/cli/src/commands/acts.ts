@@ -55,7 +55,9 @@ export async function steer(
     const { messageId } = await session.client.steer(run, text, mode);
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument({ messageId });
     else context.out.write(`${messageId}\n`);
-    context.note(mode === 'now' ? 'Sent; delivered at the next tool boundary.' : 'Sent; delivered after this step.');
+    context.note(
+      mode === 'now' ? 'Sent; delivered at the next tool boundary.' : 'Sent; delivered after this step.',
+    );
     return 0;
   });
 }

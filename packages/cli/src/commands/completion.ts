@@ -16,7 +16,11 @@ export function completionFor(program: Command) {
     }));
     const script = scripts[shell ?? '']?.(tree);
     if (script === undefined) {
-      throw failure('USAGE', `There is no completion for ${JSON.stringify(shell)}.`, 'Known: bash, zsh, fish.');
+      throw failure(
+        'USAGE',
+        `There is no completion for ${JSON.stringify(shell)}.`,
+        'Known: bash, zsh, fish.',
+      );
     }
     context.out.write(script);
     return 0;

@@ -40,7 +40,7 @@ async function wholeLog(
   id: string,
 ): Promise<number> {
   const all: object[] = [];
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const { events } = await session.client.listEvents(id, { after, limit: pageSize });
     for (const event of events) {
       after = event.seq;

@@ -48,7 +48,9 @@ function proposalTable({ out, paint }: CommandContext, proposals: readonly Propo
       { text: one.id },
       { text: one.pr === null ? '-' : `#${one.pr.number}`, plain: String(one.pr?.number ?? '') },
       { text: one.pr?.state ?? 'no PR', plain: one.pr?.state ?? '' },
-      one.verified ? { text: 'verified', tone: 'good' as const } : { text: 'NOT', tone: 'bad' as const, plain: 'not' },
+      one.verified
+        ? { text: 'verified', tone: 'good' as const }
+        : { text: 'NOT', tone: 'bad' as const, plain: 'not' },
       { text: harmlessLine(one.project) },
       { text: harmlessLine(one.title) },
       { text: `+${one.diffstat.added} -${one.diffstat.removed}` },
@@ -70,10 +72,17 @@ export async function show(context: CommandContext, _: CommonFlags, id: string |
 
 function proposalPage({ out, paint }: CommandContext, one: ProposalWithBody): string {
   const pushed =
-    one.pushedTree === null ? 'not pushed' : one.pushedTree === one.tree ? 'is the pushed tree' : 'DIFFERS from the pushed tree';
+    one.pushedTree === null
+      ? 'not pushed'
+      : one.pushedTree === one.tree
+        ? 'is the pushed tree'
+        : 'DIFFERS from the pushed tree';
   const facts: [string, string][] = [
     ['state', one.pr === null ? 'no pull request' : `${one.pr.state}, pull request #${one.pr.number}`],
-    ['verified', one.verified ? paint('good', 'yes, in a fresh sandbox on exactly this tree') : paint('bad', 'NO')],
+    [
+      'verified',
+      one.verified ? paint('good', 'yes, in a fresh sandbox on exactly this tree') : paint('bad', 'NO'),
+    ],
     ['tree', `${one.tree} (${pushed})`],
     ['commit', one.commit],
     ['base', `${harmlessLine(one.base.ref)} ${one.base.commit}`],
@@ -87,7 +96,14 @@ function proposalPage({ out, paint }: CommandContext, one: ProposalWithBody): st
   const checks = table(
     out,
     paint,
-    [{ title: 'CHECK' }, { title: 'WHERE' }, { title: 'VERDICT' }, { title: 'EXIT', side: 'right' }, { title: 'TIME', side: 'right' }, { title: 'COMMAND', isFlexible: true }],
+    [
+      { title: 'CHECK' },
+      { title: 'WHERE' },
+      { title: 'VERDICT' },
+      { title: 'EXIT', side: 'right' },
+      { title: 'TIME', side: 'right' },
+      { title: 'COMMAND', isFlexible: true },
+    ],
     one.checks.map((check) => [
       { text: harmlessLine(check.name) },
       { text: check.where },
@@ -141,12 +157,17 @@ async function decided(
   return context.withSession(['api'], async (session) => {
     const found = await session.client.getProposal(await proposalIdOf(session, id, context.io.cwd));
     // Named in full it is meant; found by itself it is asked for.
-    if (id === undefined && flags.yes !== true) await confirm(context, flags, `${act} "${harmlessLine(found.title)}"?`);
+    if (id === undefined && flags.yes !== true)
+      await confirm(context, flags, `${act} "${harmlessLine(found.title)}"?`);
     const one =
-      act === 'merge' ? await session.client.mergeProposal(found.id) : await session.client.closeProposal(found.id);
+      act === 'merge'
+        ? await session.client.mergeProposal(found.id)
+        : await session.client.closeProposal(found.id);
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument(one);
     else context.out.write(`${one.pr?.mergedAs ?? one.id}\n`);
-    context.note(act === 'merge' ? `Merged into ${harmlessLine(one.base.ref)}.` : 'Closed; the branch is kept.');
+    context.note(
+      act === 'merge' ? `Merged into ${harmlessLine(one.base.ref)}.` : 'Closed; the branch is kept.',
+    );
     return 0;
   });
 }

@@ -80,13 +80,13 @@ async function detached(context: CommandContext, task: NewTask): Promise<number>
   });
 }
 
-async function newTask(
-  { io }: CommandContext,
-  flags: RunFlags,
-  given: string | undefined,
-): Promise<NewTask> {
+async function newTask({ io }: CommandContext, flags: RunFlags, given: string | undefined): Promise<NewTask> {
   if (flags.record !== undefined && flags.cassette !== undefined) {
-    throw failure('USAGE', 'A cassette cannot be played and recorded at once.', 'Drop --record or --cassette.');
+    throw failure(
+      'USAGE',
+      'A cassette cannot be played and recorded at once.',
+      'Drop --record or --cassette.',
+    );
   }
   const limits = parseLimits(flags.limit);
   const text = await taskText(io, given, flags.file);
@@ -112,6 +112,8 @@ async function newTask(
 function nextSteps(context: CommandContext, id: string, hasProposal: boolean, next: string | null): void {
   if (next !== null) context.note(`  next: ${next.replaceAll('RUN', id)}`);
   if (hasProposal) {
-    context.note(`  look: berth proposals show ${id} · berth diff ${id}\n  take: berth proposals merge ${id}`);
+    context.note(
+      `  look: berth proposals show ${id} · berth diff ${id}\n  take: berth proposals merge ${id}`,
+    );
   }
 }

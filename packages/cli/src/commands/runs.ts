@@ -67,11 +67,7 @@ function runTable({ out, paint }: CommandContext, runs: readonly Run[]): string 
 }
 
 /** `berth show`: one run in some lines. */
-export async function show(
-  context: CommandContext,
-  _: CommonFlags,
-  id: string | undefined,
-): Promise<number> {
+export async function show(context: CommandContext, _: CommonFlags, id: string | undefined): Promise<number> {
   return context.withSession(['api'], async (session) => {
     const run = await session.client.getRun(await runIdOf(session, id, context.io.cwd));
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument(run);
@@ -92,16 +88,24 @@ function runPage({ out, paint }: CommandContext, run: Run): string {
   if (run.status.code !== null) facts.push(['code', run.status.code]);
   if (run.status.next !== null) facts.push(['next', harmlessLine(run.status.next).replaceAll('RUN', run.id)]);
   facts.push(['id', run.id], ['task', run.task], ['project', harmlessLine(run.project)]);
-  if (run.base !== null) facts.push(['base', `${harmlessLine(run.base.ref)} ${run.base.commit.slice(0, 10)}`]);
+  if (run.base !== null)
+    facts.push(['base', `${harmlessLine(run.base.ref)} ${run.base.commit.slice(0, 10)}`]);
   facts.push(['branch', harmlessLine(run.branch)]);
   const models = Object.entries(run.models).map(([slot, names]) => `${slot}: ${names.join(', ')}`);
   if (models.length > 0) facts.push(['models', models.join('; ') + (run.simulated ? ' (cassette)' : '')]);
   if (run.blueprint !== null) facts.push(['blueprint', `${run.blueprint.name} (${run.blueprint.source})`]);
-  facts.push(['steps', stripCells(run, nowMs, out.isAscii, paint).map((cell) => cell.painted).join('  ')]);
+  facts.push([
+    'steps',
+    stripCells(run, nowMs, out.isAscii, paint)
+      .map((cell) => cell.painted)
+      .join('  '),
+  ]);
   facts.push([
     'used',
     run.limits
-      .map((limit) => `${limit.name} ${limitText(limit.name, limit.used)}/${limitText(limit.name, limit.cap)}`)
+      .map(
+        (limit) => `${limit.name} ${limitText(limit.name, limit.used)}/${limitText(limit.name, limit.cap)}`,
+      )
       .join('  '),
   ]);
   if (run.changes !== null) {
@@ -138,11 +142,7 @@ function limitText(name: string, value: number): string {
 }
 
 /** `berth diff`. */
-export async function diff(
-  context: CommandContext,
-  _: CommonFlags,
-  id: string | undefined,
-): Promise<number> {
+export async function diff(context: CommandContext, _: CommonFlags, id: string | undefined): Promise<number> {
   return context.withSession(['api'], async (session) => {
     const run = await runIdOf(session, id, context.io.cwd);
     const text = await session.client.runDiff(run);
@@ -158,7 +158,11 @@ export async function diff(
 export function listLimit(text: string): number {
   const limit = Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > 200) {
-    throw failure('USAGE', `--limit ${JSON.stringify(text)} is not a count.`, 'Give a whole number, 1 to 200.');
+    throw failure(
+      'USAGE',
+      `--limit ${JSON.stringify(text)} is not a count.`,
+      'Give a whole number, 1 to 200.',
+    );
   }
   return limit;
 }

@@ -17,14 +17,13 @@ const reading = new Set(['read', 'search', 'list']);
 /** Reads, searches and lists that went well: neighbours are shown as one row (`read 7 files, 3 searches`). */
 export function isReading(event: Event): boolean {
   const data = fields(event);
-  return (
-    event.type === 'tool.ended' && data['isError'] !== true && reading.has(text(data['name']))
-  );
+  return event.type === 'tool.ended' && data['isError'] !== true && reading.has(text(data['name']));
 }
 
 export function readingText(names: readonly string[]): string {
   const of = (name: string): number => names.filter((other) => other === name).length;
-  const plural = (n: number, one: string, many: string): string => (n === 1 ? one : many.replace('#', `${n}`));
+  const plural = (n: number, one: string, many: string): string =>
+    n === 1 ? one : many.replace('#', `${n}`);
   return [
     of('read') === 0 ? '' : plural(of('read'), 'read a file', 'read # files'),
     of('search') === 0 ? '' : plural(of('search'), 'searched once', '# searches'),
@@ -68,7 +67,8 @@ export function rowOf(event: Event): Row | null {
     case 'context.prefetched':
       return null;
     case 'tool.ended': {
-      const isBad = data['isError'] === true || (typeof data['exitCode'] === 'number' && data['exitCode'] !== 0);
+      const isBad =
+        data['isError'] === true || (typeof data['exitCode'] === 'number' && data['exitCode'] !== 0);
       const exit = typeof data['exitCode'] === 'number' ? `exit ${data['exitCode']}  ` : '';
       return row(`  ${title}`, { facts: `${exit}${took(data)}`, tone: isBad ? 'bad' : null });
     }
@@ -102,7 +102,8 @@ export function plainFacts(event: Event): string {
   const all = { ...result, ...data } as Record<string, unknown>;
   const parts: string[] = [];
   if (event.type === 'command.ended') parts.push(harmlessLine(text(data['id'])));
-  if (typeof all['exitCode'] === 'number' && event.type !== 'command.ended') parts.push(`exit=${all['exitCode']}`);
+  if (typeof all['exitCode'] === 'number' && event.type !== 'command.ended')
+    parts.push(`exit=${all['exitCode']}`);
   if (typeof all['durationMs'] === 'number') parts.push(duration(all['durationMs']));
   return parts.map((part) => ` ${part}`).join('');
 }
@@ -121,7 +122,8 @@ export function lines(whole: string, most: number): string[] {
 function commandRow(data: Record<string, unknown>): Row {
   const result = data['result'] as { exitCode?: unknown; durationMs?: unknown; lost?: unknown } | undefined;
   const isBad = result?.exitCode !== 0;
-  const exit = result?.lost == null ? `exit ${String(result?.exitCode ?? '?')}` : `lost: ${text(result.lost)}`;
+  const exit =
+    result?.lost == null ? `exit ${String(result?.exitCode ?? '?')}` : `lost: ${text(result.lost)}`;
   const time = typeof result?.durationMs === 'number' ? duration(result.durationMs) : '';
   return {
     text: '',

@@ -147,5 +147,9 @@ export class LiveView implements View {
 }
 
 function titleOf(frame: LiveFrame): string {
-  return frame.kind === 'output' ? frame.callId : frame.kind === 'reasoning' ? 'model thinks' : 'model writes';
+  return frame.kind === 'output'
+    ? frame.callId
+    : frame.kind === 'reasoning'
+      ? 'model thinks'
+      : 'model writes';
 }

@@ -8,7 +8,11 @@ import { isEnded } from '../exit-codes.ts';
 /** What the panel shows besides the run. */
 export interface PanelState {
   /** The call whose output is streaming, and its last lines, harmless. */
-  readonly live: { readonly title: string; readonly startedAtMs: number; readonly lines: readonly string[] } | null;
+  readonly live: {
+    readonly title: string;
+    readonly startedAtMs: number;
+    readonly lines: readonly string[];
+  } | null;
   readonly lastEventAtMs: number | null;
   readonly connection: 'ok' | 'lost';
   readonly nowMs: number;
@@ -38,13 +42,7 @@ export function panelLines(run: Run, state: PanelState, size: PanelSize, paint: 
   return [...liveLines(state, width, room, size.isAscii, paint), rule, ...lower];
 }
 
-function liveLines(
-  state: PanelState,
-  width: number,
-  room: number,
-  isAscii: boolean,
-  paint: Paint,
-): string[] {
+function liveLines(state: PanelState, width: number, room: number, isAscii: boolean, paint: Paint): string[] {
   if (state.live === null || room === 0) return [];
   const time = clock(state.nowMs - state.live.startedAtMs);
   const bar = isAscii ? '|' : '│';
@@ -58,13 +56,21 @@ function headLine(run: Run, nowMs: number, width: number, isAscii: boolean, pain
   const { text: word, tone } = stateWord(run.status.state, isAscii);
   const endMs = run.endedAt === null ? nowMs : Date.parse(run.endedAt);
   const right = `${run.id}  ${word}  ${clock(endMs - Date.parse(run.createdAt))}`;
-  const left = cut(` ${harmlessLine(run.project)} · ${harmlessLine(run.title)}`, width - textWidth(right) - 2);
+  const left = cut(
+    ` ${harmlessLine(run.project)} · ${harmlessLine(run.title)}`,
+    width - textWidth(right) - 2,
+  );
   const gap = ' '.repeat(Math.max(1, width - textWidth(left) - textWidth(right)));
   return paint('bold', left) + gap + right.replace(word, () => paint(tone, word));
 }
 
 /** The run strip in words: each kind of step once, with its last state and its whole time. */
-export function stripCells(run: Run, nowMs: number, isAscii: boolean, paint: Paint): { plain: string; painted: string }[] {
+export function stripCells(
+  run: Run,
+  nowMs: number,
+  isAscii: boolean,
+  paint: Paint,
+): { plain: string; painted: string }[] {
   const kinds = new Map<string, { state: StepState; ms: number; visits: number }>();
   for (const step of run.steps) {
     const before = kinds.get(step.kind) ?? { state: 'pending' as StepState, ms: 0, visits: 0 };

@@ -38,7 +38,11 @@ export class PlainView implements View {
 
   connection(state: 'lost' | 'back', isHost: boolean): void {
     const words =
-      state === 'lost' ? 'connection lost, trying again' : isHost ? 'taken over by this process' : 'connected again';
+      state === 'lost'
+        ? 'connection lost, trying again'
+        : isHost
+          ? 'taken over by this process'
+          : 'connected again';
     this.#line(`${stamp(new Date(this.#now()).toISOString())} ${this.#runId} note ${words}`);
   }
 

@@ -16,11 +16,7 @@ export interface Surface {
 }
 
 /** Decides once, from the stream, the environment and `--color`. */
-export function surfaceOf(
-  output: Output,
-  env: Io['env'],
-  colour: ColourChoice = 'auto',
-): Surface {
+export function surfaceOf(output: Output, env: Io['env'], colour: ColourChoice = 'auto'): Surface {
   const isTty = output.isTTY === true;
   const isDumb = env['TERM'] === 'dumb';
   return {

@@ -22,7 +22,10 @@ export const withReferencedSchemas: TransformObject = (input) => {
   // The stream's messages are described by name: no route answers them as a document.
   for (const name of ['Event', 'LiveFrame', 'Failure']) if (schemas[name] !== undefined) wanted.add(name);
   const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => wanted.has(name)));
-  return { ...document, components: { ...document.components, schemas: kept } } as ReturnType<TransformObject>;
+  return {
+    ...document,
+    components: { ...document.components, schemas: kept },
+  } as ReturnType<TransformObject>;
 };
 
 function referencesIn(value: unknown): string[] {

@@ -12,12 +12,7 @@ export const idParams = z.object({ id: idSchema });
 
 export const callParams = z.object({ id: idSchema, callId: z.string().min(1).max(400) });
 
-export const seqSchema = z.coerce
-  .number<string>()
-  .int()
-  .min(0)
-  .max(Number.MAX_SAFE_INTEGER)
-  .default(0);
+export const seqSchema = z.coerce.number<string>().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0);
 
 /** How many entries to answer at most. */
 export const limitSchema = (most: number, standard: number) =>

@@ -6,12 +6,15 @@ import type { Ownership } from '../store/runs/claim-run.ts';
 import { takeOver } from '../store/runs/take-over.ts';
 import { keepLease, type Lease } from '../store/workers/keep-lease.ts';
 import { ownRun, type OwnRunParts } from './own-run.ts';
+import { endDeadWorkers, noteWorker } from './predecessors.ts';
 
 /** The bell wakes a worker at once; this poll is the net beneath it, and finds runs of workers that died. */
 const pollMs = 1_000;
 
 export interface WorkerParts extends Omit<OwnRunParts, 'signal'> {
   readonly caps: AdmissionCaps;
+  /** `$BERTH_HOME`: workers leave a note there, see `predecessors`. */
+  readonly home: string;
   /** What to do with an error that has no run to go to. */
   readonly onError: (error: BerthError) => void;
 }
@@ -60,7 +63,10 @@ export function startWorker(parts: WorkerParts): Worker {
 
   /** One lease, as long as it holds. */
   const serve = async (): Promise<void> => {
-    const lease = await keepLease(db, { id: newId('w', db.clock.nowMs()), address: null });
+    const id = newId('w', db.clock.nowMs());
+    await endDeadWorkers(db, parts.home);
+    const lease = await keepLease(db, { id, address: null });
+    const removeNote = await noteWorker(parts.home, id);
     const signal = AbortSignal.any([stopping.signal, lease.signal]);
     try {
       while (!signal.aborted) {
@@ -81,6 +87,7 @@ export function startWorker(parts: WorkerParts): Worker {
       await Promise.all(owned.values());
     } finally {
       await lease.close();
+      await removeNote();
     }
   };
 

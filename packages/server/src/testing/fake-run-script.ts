@@ -61,9 +61,7 @@ function command(
       type: 'command.started',
       data: { id, sandboxId: 's-fake', step: stepKey, purpose, name, command: line },
     }),
-    ...output.map((text) =>
-      frame(180, { kind: 'output', callId: id, stream: 'stdout', text: `${text}\n` }),
-    ),
+    ...output.map((text) => frame(180, { kind: 'output', callId: id, stream: 'stdout', text: `${text}\n` })),
     event(120, {
       type: 'command.ended',
       data: {
@@ -218,6 +216,7 @@ export function opening(): ScriptLine[] {
       data: {
         purpose: 'work',
         ref: { id: 's-fake', driver: 'fake', bootId: 'b1', address: 'nowhere' },
+        commit: '0'.repeat(40),
         durationMs: 60,
         restoredFrom: null,
       },
@@ -321,7 +320,8 @@ function ending(name: keyof typeof endings): ScriptLine {
 
 /** Everything a terminal must not see raw. */
 function hostile(): ScriptLine[] {
-  const bad = '\u001b[2J\u001b]0;owned\u0007\u202Egnp.exe\u009b31m 日本語 👩‍👩‍👧 e\u0301 \u001b]8;;http://evil\u0007x';
+  const bad =
+    '\u001b[2J\u001b]0;owned\u0007\u202Egnp.exe\u009b31m 日本語 👩‍👩‍👧 e\u0301 \u001b]8;;http://evil\u0007x';
   return [
     ...modelCall('2:agent', 9, `${bad} `, []),
     ...command('2:agent', 'evil', `echo ${bad}`, 'test', [bad, `${bad}${'wide字'.repeat(60)}`], 0),

@@ -25,7 +25,10 @@ export function proposalRoutes(app: FastifyInstance, { controlPlane, principal }
     },
     async (request) => {
       const { project, limit } = request.query;
-      const found = await controlPlane.listProposals({ limit, ...(project === undefined ? {} : { project }) });
+      const found = await controlPlane.listProposals({
+        limit,
+        ...(project === undefined ? {} : { project }),
+      });
       return { proposals: [...found] };
     },
   );

@@ -1,0 +1,128 @@
+import { resolve } from 'node:path';
+import { systemClock } from './domain/clock.ts';
+import type { BerthError } from './domain/errors/index.ts';
+import type { RunState } from './domain/run-state.ts';
+import type { ControlPlane } from './domain/ports/control-plane.ts';
+import type { SandboxDriver } from './domain/ports/sandbox.ts';
+import { createApi } from './api/create-api.ts';
+import { listenApi } from './api/listen-api.ts';
+import { socketPathOf } from './api/socket-path.ts';
+import { localForges } from './local-forges.ts';
+import { knownSecrets, modelsFor } from './models-for.ts';
+import { createControlPlane } from './runs/control-plane.ts';
+import { inspectInstallation } from './runs/doctor.ts';
+import { diffOf } from './runs/equip/proposals.ts';
+import { runRepository } from './runs/equip/repository.ts';
+import { equipRun } from './runs/equip/index.ts';
+import { liveHub } from './runs/live-hub.ts';
+import { reconcileSandboxes } from './runs/reconcile.ts';
+import { startWorker } from './runs/worker.ts';
+import { chooseDriver } from './sandboxes/choose-driver.ts';
+import { defaultSandboxLimits } from './sandboxes/default-limits.ts';
+import { createRedactor } from './secrets/redact.ts';
+import { openDatabase } from './store/database.ts';
+import { checkedRepository } from './runs/checked-repository.ts';
+
+export interface StartServerOptions {
+  /** `$BERTH_HOME`: database, blobs, mirrors, forge, sockets. */
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `api` answers; `worker` moves runs. */
+  readonly parts: readonly ('api' | 'worker')[];
+  /** Told in a sentence what takes a while. */
+  readonly onProgress: (sentence: string) => void;
+  /** Runs at once; two per core are plenty where checks compile. */
+  readonly maxRuns?: number;
+  /** Instead of the strongest driver that works here. */
+  readonly driver?: SandboxDriver;
+  /** Called after entries of a run became durable; for measurements and tests. */
+  readonly onAppended?: (state: RunState, types: readonly string[]) => void;
+}
+
+export interface RunningServer {
+  /** Where the API listens; empty when this process only works. */
+  readonly socketPath: string;
+  readonly controlPlane: ControlPlane;
+  /** Claims nothing new, hands its runs back, leaves running commands to their sandboxes. */
+  stop(): Promise<void>;
+}
+
+/** Puts the rooms together and starts them. The one place where implementations meet. */
+export async function startServer(options: StartServerOptions): Promise<RunningServer> {
+  const home = resolve(options.home);
+  const { env, onProgress } = options;
+  const stopping = new AbortController();
+  const clock = systemClock;
+  const db = await openDatabase({
+    home,
+    databaseUrl: env['DATABASE_URL'],
+    directUrl: env['DATABASE_DIRECT_URL'],
+    clock,
+    signal: stopping.signal,
+    onProgress,
+  });
+  const undo: (() => Promise<void>)[] = [() => db.close()];
+  try {
+    const secrets = knownSecrets(env);
+    const redact = createRedactor(secrets);
+    const hub = liveHub();
+    const forgeOf = localForges(home);
+    const driver = options.driver ?? chooseDriver({ home, clock });
+    const controlPlane = createControlPlane({
+      db,
+      hub,
+      redact,
+      checkedRepository: (repository) => checkedRepository(repository, stopping.signal),
+      forgeOf: async (projectId) => forgeOf(projectId),
+      diffOf: (state) =>
+        diffOf(
+          state,
+          runRepository(home, state.created?.repository ?? '', stopping.signal),
+          db.blobs,
+          stopping.signal,
+        ),
+      doctor: () => inspectInstallation({ db, driver, env, home, signal: stopping.signal }),
+    });
+    if (options.parts.includes('worker')) {
+      const onError = (error: BerthError): void => onProgress(`${error.code}: ${error.message}`);
+      const equip = equipRun({
+        home,
+        db,
+        driver,
+        sandboxLimits: defaultSandboxLimits(),
+        knownSecrets: secrets,
+        modelsFor: (runOptions) => modelsFor(env, runOptions, clock),
+        forgeOf: async (projectId) => forgeOf(projectId),
+      });
+      const max = options.maxRuns ?? 8;
+      const worker = startWorker({
+        db,
+        hub,
+        home,
+        redact,
+        equip,
+        caps: { total: max, perProject: max },
+        onError,
+        ...(options.onAppended === undefined ? {} : { onAppended: options.onAppended }),
+      });
+      const endReconciling = reconcileSandboxes(db, driver, onError);
+      undo.push(endReconciling, () => worker.stop());
+    }
+    let socketPath = '';
+    if (options.parts.includes('api')) {
+      const app = createApi(controlPlane);
+      socketPath = await listenApi(app, { socketPath: socketPathOf(home) });
+      undo.push(() => app.close());
+    }
+    return { socketPath, controlPlane, stop: () => stop(undo, stopping) };
+  } catch (error) {
+    await stop(undo, stopping);
+    throw error;
+  }
+}
+
+/** Last started, first stopped; the signal last, so that hand-overs can still be written. */
+async function stop(undo: (() => Promise<void>)[], stopping: AbortController): Promise<void> {
+  for (const act of undo.splice(0).toReversed()) await act().catch(() => undefined);
+  stopping.abort();
+}

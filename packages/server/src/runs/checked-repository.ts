@@ -1,0 +1,13 @@
+import { inspectLocalSource } from '../git/local-source.ts';
+import { parseAddress } from '../git/repository-address.ts';
+
+/**
+ * The one form of a repository's address, after a first look: a local one must exist and be a repository, a remote
+ * one is asked when the run begins.
+ * @throws BerthError `REPO_ADDRESS_INVALID`, `REPO_NOT_FOUND`, `REPO_NOT_A_REPOSITORY`, `REPO_PERMISSION_DENIED`
+ */
+export async function checkedRepository(repository: string, signal: AbortSignal): Promise<string> {
+  const address = parseAddress(repository, '/');
+  if (address.kind !== 'local') return repository;
+  return (await inspectLocalSource(address.path, signal)).path;
+}

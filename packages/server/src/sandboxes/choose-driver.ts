@@ -1,0 +1,8 @@
+import type { Clock } from '../domain/ports/clock.ts';
+import type { SandboxDriver } from '../domain/ports/sandbox.ts';
+import { BubblewrapDriver, defaultStateDirectory } from './bubblewrap/index.ts';
+
+/** The strongest driver that this machine offers. So far there is one; it refuses with a code where it cannot work. */
+export function chooseDriver(options: { readonly home: string; readonly clock: Clock }): SandboxDriver {
+  return new BubblewrapDriver({ stateDirectory: defaultStateDirectory(options.home), clock: options.clock });
+}
