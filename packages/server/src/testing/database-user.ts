@@ -15,6 +15,7 @@ try {
     rootDirectory,
     clock: systemClock,
     signal: new AbortController().signal,
+    durable: false,
   });
   await db.sql
     .insertInto('projects')

@@ -11,6 +11,17 @@ export function programFailure(what: string, output: string, cause?: unknown): B
   if (/database files are incompatible with server/i.test(output)) {
     return new BerthError('DATABASE_VERSION', undefined, { cause, details });
   }
+  if (/could not look up effective user ID/i.test(output)) {
+    return new BerthError(
+      'DATABASE_PERMISSION',
+      'The user that runs Berth has no entry in passwd, which PostgreSQL needs.',
+      {
+        cause,
+        next: 'Run Berth as a user that has one (or as root), or set DATABASE_URL to a PostgreSQL of your own.',
+        details,
+      },
+    );
+  }
   if (/Permission denied|EACCES|EPERM|invalid permissions|wrong ownership/i.test(output)) {
     return new BerthError('DATABASE_PERMISSION', undefined, { cause, details });
   }

@@ -52,7 +52,7 @@ export async function initialiseData(place: Place, programs: Programs, durable: 
     await rename(draft, place.data);
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    throw programFailure('initdb failed', `${stdout}\n${stderr}\n${String(error)}`, error);
+    throw programFailure('initdb failed', `${String(error)}\n${stdout}\n${stderr}`, error);
   } finally {
     await rm(draft, { recursive: true, force: true });
   }

@@ -11,7 +11,9 @@ import { findPostmaster } from './postmaster.ts';
 import { identify } from './process-identity.ts';
 
 const isRoot = process.getuid?.() === 0;
-const other = 60_901;
+/** An account with an entry in passwd, and one without. */
+const other = 65_534;
+const unknown = 60_901;
 const directories: string[] = [];
 const databases: Database[] = [];
 const children: ChildProcess[] = [];
@@ -38,12 +40,13 @@ async function dataOf(home: string, asRoot = isRoot): Promise<string> {
   return asRoot ? join(home, 'root', key, 'data') : join(home, 'home/postgres/data');
 }
 
-async function open(directory: string): Promise<Database> {
+async function open(directory: string, durable = false): Promise<Database> {
   const db = await openDatabase({
     home: join(directory, 'home'),
     rootDirectory: join(directory, 'root'),
     clock: systemClock,
     signal: AbortSignal.timeout(60_000),
+    durable,
   });
   databases.push(db);
   return db;
@@ -75,13 +78,13 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 test('a first start is quick, a later one quicker, and what was stored is still there', async () => {
   const directory = await newHome();
   const firstMs = systemClock.monotonicMs();
-  const first = await open(directory);
+  const first = await open(directory, true);
   expect(systemClock.monotonicMs() - firstMs).toBeLessThan(15_000);
   await first.sql.insertInto('projects').values({ id: 'p-1', name: 'p', repository: '/p' }).execute();
   await first.close();
   expect(await findPostmaster(await dataOf(directory))).toBeNull();
   const secondMs = systemClock.monotonicMs();
-  const second = await open(directory);
+  const second = await open(directory, true);
   expect(systemClock.monotonicMs() - secondMs).toBeLessThan(5_000);
   expect(await second.sql.selectFrom('projects').select('id').execute()).toEqual([{ id: 'p-1' }]);
 });
@@ -223,4 +226,12 @@ test.skipIf(!isRoot)('a home that may not be written is named with a code (root 
   await mkdir(join(directory, 'home'), { mode: 0o755 });
   const { said } = await startUser(directory, other);
   expect(said).toMatch(/^DATABASE_PERMISSION /);
+});
+
+test.skipIf(!isRoot)('a user without an entry in passwd is told so (root is missing)', async () => {
+  const directory = await newHome();
+  await mkdir(join(directory, 'home'));
+  await chown(join(directory, 'home'), unknown, unknown);
+  const { said } = await startUser(directory, unknown);
+  expect(said).toMatch(/^DATABASE_PERMISSION The user that runs Berth has no entry in passwd/);
 });
