@@ -112,6 +112,11 @@ export class AnswerCollector {
     return { parts, finish: finishReason(finish, parts), usage: toUsage(finish.usage) };
   }
 
+  /** How much has arrived, for an estimate of what a lost answer cost. */
+  get characters(): number {
+    return this.#characters;
+  }
+
   #grow(key: string, delta: string, meta: Meta | undefined): void {
     const block = this.#open.get(key);
     this.#characters += delta.length;

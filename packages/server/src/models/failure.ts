@@ -1,4 +1,5 @@
 import { BerthError, errorRegistry } from '../domain/errors/index.ts';
+import type { ModelUsage } from '../domain/ports/model.ts';
 import { classifyFailure } from './classify.ts';
 import type { Classified, ProviderFailure } from './classify.ts';
 import { withoutKeys } from './redact-key.ts';
@@ -12,15 +13,23 @@ export interface FailureContext {
   readonly nowMs: number;
   /** Values that must not appear in what people read. */
   readonly secrets: readonly string[];
+  /** What the answer that was lost has cost in tokens, estimated. */
+  readonly lostUsage?: ModelUsage;
 }
 
 /**
- * Whatever a provider threw, as a `BerthError` with a `MODEL_*` code. `details` holds `model`, `status`, `said`
+ * Whatever a provider threw, as a `BerthError` with a `MODEL_*` code. `details` holds `model`, `status`, `lostUsage`, `said`
  * (the provider's words), `waitMs` and `returnsAt` (ISO time) where known. The original error is not kept as
  * cause: it carries the whole request.
  */
 export function modelError(error: unknown, context: FailureContext): BerthError {
-  if (error instanceof BerthError) return error;
+  const lost = context.lostUsage === undefined ? {} : { lostUsage: context.lostUsage };
+  if (error instanceof BerthError) {
+    return new BerthError(error.code, error.message, {
+      next: error.next,
+      details: { model: context.modelId, ...error.details, ...lost },
+    });
+  }
   const failure = readFailure(error, context.begun);
   if (isUnreadable(error)) {
     const said = withoutKeys(failure.message, context.secrets);
@@ -28,7 +37,7 @@ export function modelError(error: unknown, context: FailureContext): BerthError 
       'MODEL_ANSWER_INVALID',
       `${errorRegistry.MODEL_ANSWER_INVALID.sentence} (${context.modelId}: ${said})`,
       {
-        details: { model: context.modelId, said },
+        details: { model: context.modelId, said, ...lost },
       },
     );
   }
@@ -38,6 +47,7 @@ export function modelError(error: unknown, context: FailureContext): BerthError 
   return new BerthError(verdict.code, sentenceOf(verdict, context.modelId, said, returnsAt), {
     details: {
       model: context.modelId,
+      ...lost,
       ...(failure.status === undefined ? {} : { status: failure.status }),
       ...(failure.networkCode === undefined ? {} : { networkCode: failure.networkCode }),
       said,

@@ -117,6 +117,17 @@ test('reserves at the dearest price of the list and reports the price that was p
   expect(withFallback([fake('a/a', 'flat'), fake('b/b', null)], { clock }).price).toBeNull();
 });
 
+test('counts what a model lost before another one answered', async () => {
+  const { model } = pair('MODEL_STREAM_TRUNCATED', {
+    lostUsage: { ...usage, inputTokens: 40, outputTokens: 7 },
+  });
+  expect((await model.call(request, { signal })).usage).toEqual({
+    ...usage,
+    inputTokens: 41,
+    outputTokens: 8,
+  });
+});
+
 test('passes over a model whose window is too small for the request', async () => {
   const first = fake('a/first');
   first.fails = new BerthError('MODEL_OVERLOADED');

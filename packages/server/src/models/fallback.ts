@@ -3,6 +3,7 @@ import type { ErrorCode } from '../domain/errors/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Model, ModelPrice } from '../domain/ports/model.ts';
 import { estimateTokens } from './estimate.ts';
+import { LostAnswers } from './lost-answers.ts';
 
 /** Told when a call goes to the next model. */
 export interface FallbackNotice {
@@ -60,11 +61,14 @@ export function withFallback(
       const fitting = models.filter((model) => model === first || model.contextTokens > inputTokens);
       const ready = fitting.filter((model) => (coolUntilMs.get(model) ?? 0) <= nowMs);
       const order = ready.length > 0 ? ready : fitting;
+      const lost = new LostAnswers();
       for (let place = 0; ; place++) {
         const model = order[place]!;
         try {
           const maxOutputTokens = Math.min(request.maxOutputTokens, model.maxOutputTokens);
-          const answer = await model.call({ ...request, maxOutputTokens }, callOptions);
+          const answer = lost.addTo(
+            await lost.watch(model.call({ ...request, maxOutputTokens }, callOptions)),
+          );
           coolUntilMs.delete(model);
           return { ...answer, answeredBy: answer.answeredBy ?? { id: model.id, price: model.price } };
         } catch (error) {
@@ -74,7 +78,7 @@ export function withFallback(
           if (restMs === null) throw error;
           coolUntilMs.set(model, clock.monotonicMs() + restMs);
           const next = order[place + 1];
-          if (next === undefined) throw error;
+          if (next === undefined) throw lost.tell(error);
           options.onFallback?.({
             from: model.id,
             to: next.id,

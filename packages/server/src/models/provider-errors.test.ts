@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BerthError } from '../domain/errors/index.ts';
-import type { Model } from '../domain/ports/model.ts';
+import type { Model, ModelUsage } from '../domain/ports/model.ts';
 import { fakeKey, fakeModel, startFakeProvider, wires } from '../testing/fake-provider.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { contractRequest, userMessage } from '../testing/model-contract.ts';
 import { closedServer, rawServer, sendEvents } from '../testing/raw-server.ts';
+import { estimateTokens } from './estimate.ts';
 
 const open = new AbortController().signal;
 const request = contractRequest([userMessage('Hello?')]);
@@ -136,6 +137,55 @@ describe.each(wires)('%s', (wire) => {
       response.end();
     });
     expect((await failureOf(fakeModel(wire, server.url))).code).toBe('MODEL_STREAM_TRUNCATED');
+  });
+
+  test('repeats a call whose answer broke off once, and counts what was lost', async () => {
+    let calls = 0;
+    await using server = await rawServer((_request, response) => {
+      calls++;
+      sendEvents(response, partialAnswer[wire]);
+      response.end();
+    });
+    const failure = await failureOf(
+      fakeModel(wire, server.url, { retry: { ...patient, firstWaitMs: 1, longestWaitMs: 1 } }),
+    );
+    expect(calls).toBe(2);
+    expect(failure).toMatchObject({ code: 'MODEL_STREAM_TRUNCATED', details: { attempts: 2 } });
+    const lost = failure.details['lostUsage'] as ModelUsage;
+    expect(lost.inputTokens).toBe(2 * estimateTokens(request));
+    expect(lost.outputTokens).toBe(2 * Math.ceil('half an ans'.length / 2));
+  });
+
+  test('adds what was lost to the usage of the answer that came', async () => {
+    await using mock = await startFakeProvider();
+    mock.on(
+      {},
+      {
+        content: 'Here.',
+        usage: { input_tokens: 10, output_tokens: 2, prompt_tokens: 10, completion_tokens: 2 },
+      },
+    );
+    let calls = 0;
+    await using server = await rawServer((incoming, response, body) => {
+      calls++;
+      if (calls === 1) {
+        sendEvents(response, partialAnswer[wire]);
+        response.end();
+        return;
+      }
+      void fetch(`${mock.url}${incoming.url}`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', authorization: 'x', 'x-api-key': 'x' },
+      }).then(async (answer) => {
+        sendEvents(response, [await answer.text()]);
+        response.end();
+      });
+    });
+    const retry = { ...patient, firstWaitMs: 1, longestWaitMs: 1 };
+    const { usage } = await fakeModel(wire, server.url, { retry }).call(request, { signal: open });
+    expect(usage.inputTokens).toBe(10 + estimateTokens(request));
+    expect(usage.outputTokens).toBe(2 + 6);
   });
 
   test('maps an error event in the middle of a stream', async () => {

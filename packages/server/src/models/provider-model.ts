@@ -2,6 +2,7 @@ import type { Clock } from '../domain/ports/clock.ts';
 import type { Model, ModelAnswer, ModelFrame, ModelPrice, ModelRequest } from '../domain/ports/model.ts';
 import { AnswerCollector } from './collect.ts';
 import { estimateTokens, textTokens } from './estimate.ts';
+import { LostAnswers, lostUsage } from './lost-answers.ts';
 import { modelError } from './failure.ts';
 import { defaultRetryPolicy, withRetries } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -61,13 +62,24 @@ export function providerModel(
     maxOutputTokens: config.maxOutputTokens,
     price: config.price,
     simulated: false,
-    call: (request, options) =>
-      withRetries(() => callOnce(config, { clock: ports.clock, fetch }, request, options), {
-        policy: config.retry ?? defaultRetryPolicy,
-        clock: ports.clock,
-        signal: options.signal,
-        onRetry: options.onRetry,
-      }),
+    call: async (request, options) => {
+      const lost = new LostAnswers();
+      try {
+        const answer = await withRetries(
+          () => lost.watch(callOnce(config, { clock: ports.clock, fetch }, request, options)),
+          {
+            policy: config.retry ?? defaultRetryPolicy,
+            clock: ports.clock,
+            signal: options.signal,
+            onRetry: options.onRetry,
+            mayRetry: () => lost.mayRepeat(),
+          },
+        );
+        return lost.addTo(answer);
+      } catch (error) {
+        throw lost.tell(error);
+      }
+    },
   };
 }
 
@@ -113,6 +125,7 @@ async function callOnce(
       begun: connection.begun(),
       nowMs: ports.clock.nowMs(),
       secrets: key === null ? [] : [key],
+      ...(connection.begun() ? { lostUsage: lostUsage(request, collector.characters) } : {}),
     });
   } finally {
     connection.end();

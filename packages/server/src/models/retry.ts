@@ -64,6 +64,8 @@ export async function withRetries<T>(
     readonly clock: Clock;
     readonly signal: AbortSignal;
     readonly onRetry?: ((retry: RetryNotice) => void) | undefined;
+    /** Says no to an attempt that the policy would allow; called after a failure that waiting may mend. */
+    readonly mayRetry?: () => boolean;
     /** From 0 up to 1; `Math.random` unless a test holds it. */
     readonly random?: () => number;
   },
@@ -78,6 +80,7 @@ export async function withRetries<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof BerthError) || !error.retryable) throw error;
+      if (options.mayRetry?.() === false) throw withAttempts(error, count);
       const asked = error.details['waitMs'];
       const waitMs = nextWaitMs(policy, {
         attempt: count,
