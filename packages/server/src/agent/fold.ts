@@ -63,7 +63,8 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
     }
     case 'sandbox.created': {
       if (event.data.purpose !== 'work') return conversation;
-      const replaced = conversation.answers > 0 && conversation.sandboxId !== event.data.ref.id;
+      const { answers, sandboxId } = conversation;
+      const replaced = answers > 0 && sandboxId !== null && sandboxId !== event.data.ref.id;
       const loss = replaced ? { restoredFrom: event.data.restoredFrom } : conversation.loss;
       return { ...conversation, sandboxId: event.data.ref.id, loss };
     }

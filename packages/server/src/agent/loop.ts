@@ -48,6 +48,7 @@ export interface AgentResult {
  */
 export async function runAgent(ctx: RunContext, input: AgentInput): Promise<AgentResult> {
   const session = new Session(ctx, input.stepKey, input.models, input.rules);
+  await settleLast(session);
   for (;;) {
     ctx.signal.throwIfAborted();
     const conversation = await session.follow();
@@ -85,6 +86,14 @@ async function act(
       session.ctx.workbench.checkpointSoon();
       return;
   }
+}
+
+/** An answer may have been stored by a worker that died before it settled; settling twice is settling once. */
+async function settleLast(session: Session): Promise<void> {
+  const { lastAnswer } = await session.follow();
+  if (lastAnswer === null) return;
+  const { callId, costUsd, usage } = lastAnswer;
+  await session.ctx.limits.settle({ callId, costUsd, tokens: usage.inputTokens + usage.outputTokens });
 }
 
 async function outlookOf(session: Session, conversation: Conversation): Promise<Outlook> {
@@ -143,11 +152,6 @@ async function call(
   action: { readonly repeated: boolean; readonly isLast: boolean },
 ): Promise<void> {
   const { ctx, models } = session;
-  // The last answer may have been stored by a worker that died before it settled; settling twice is one time.
-  if (conversation.lastAnswer !== null) {
-    const { callId, costUsd, usage } = conversation.lastAnswer;
-    await ctx.limits.settle({ callId, costUsd, tokens: usage.inputTokens + usage.outputTokens });
-  }
   const inputTokens = session.estimate(conversation);
   const nextCall = { model: models.primary, inputTokens };
   try {

@@ -27,8 +27,9 @@ export async function runTools(
     return;
   }
   const allRead = all.every((call) => toolOf(session, call)?.kind === 'reads');
+  const sandbox = await orAborted(session.ctx.workbench.sandbox('work'), session.ctx.signal);
   const run = async (call: Call): Promise<ToolResult> =>
-    await runCall(session, conversation, call, all.indexOf(call));
+    await runCall(session, conversation, sandbox, call, all.indexOf(call));
   if (allRead) await Promise.all(calls.map(run));
   else {
     let failedBefore = all.some((call) => call.end?.isError === true);
@@ -53,6 +54,7 @@ function toolOf(session: Session, call: Call): Tool | undefined {
 async function runCall(
   session: Session,
   conversation: Conversation,
+  sandbox: Sandbox,
   call: Call,
   place: number,
 ): Promise<ToolResult> {
@@ -66,9 +68,8 @@ async function runCall(
     const problem = `The input of ${call.name} is not valid: ${parsed.problem}. Correct it and call again.`;
     return await store(session, call, failure(problem, `${call.name}: invalid input`), 0);
   }
-  const { clock, signal } = session.ctx;
+  const { clock } = session.ctx;
   const startedMs = clock.monotonicMs();
-  const sandbox = await orAborted(session.ctx.workbench.sandbox('work'), signal);
   if (call.startedIn === null) {
     const { id, name, input } = call;
     await session.append({
