@@ -33,7 +33,10 @@ export async function policyOf(
   }
   const altered = await alteredDefinitions(ctx, deps, plan, proposal);
   if (altered.length > 0) {
-    objections.push({ code: 'CHECKS_CHANGED', sentence: `the change alters how it is checked: ${some(altered)}` });
+    objections.push({
+      code: 'CHECKS_CHANGED',
+      sentence: `the change alters how it is checked: ${some(altered)}`,
+    });
   }
   let mayPush = true;
   if (deps.secrets !== null) {
@@ -41,7 +44,10 @@ export async function policyOf(
     const found = deps.secrets.scan(text);
     if (found.length > 0) {
       mayPush = false;
-      objections.push({ code: 'SECRET_IN_PROPOSAL', sentence: `a credential seems to be in it: ${some(found)}` });
+      objections.push({
+        code: 'SECRET_IN_PROPOSAL',
+        sentence: `a credential seems to be in it: ${some(found)}`,
+      });
     }
   }
   return { objections, mayPush };
@@ -62,7 +68,8 @@ async function alteredDefinitions(
   const altered: string[] = [];
   const seen = new Set<string>();
   for (const check of plan.blueprint.checks) {
-    const at = (file: string): string => (check.cwd === '.' ? file : `${check.cwd.replace(/\/+$/, '')}/${file}`);
+    const at = (file: string): string =>
+      check.cwd === '.' ? file : `${check.cwd.replace(/\/+$/, '')}/${file}`;
     const files = [
       ...(/\b(?:npm|npx|pnpm|yarn|bun)\b/.test(check.run) ? [at('package.json')] : []),
       ...(/\bmake\b/.test(check.run) ? makefiles.map(at) : []),
@@ -87,7 +94,13 @@ function definitionOf(file: string, text: string | null): string {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return text;
     const { scripts } = value as { scripts?: unknown };
-    return JSON.stringify(typeof scripts === 'object' && scripts !== null ? Object.entries(scripts).sort() : scripts) ?? '';
+    return (
+      JSON.stringify(
+        typeof scripts === 'object' && scripts !== null
+          ? Object.entries(scripts).sort(([a], [b]) => (a < b ? -1 : 1))
+          : scripts,
+      ) ?? ''
+    );
   } catch {
     return text;
   }

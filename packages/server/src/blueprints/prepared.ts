@@ -49,7 +49,8 @@ export async function prepare(
       if (!succeeded(outcome.result)) return { ok: false, command, outcome };
     }
     if (!moved) return { ok: true, sandboxId };
-    if (losses >= maxLosses) throw new BerthError('SANDBOX_LOST', 'The sandbox was lost again and again during setup');
+    if (losses >= maxLosses)
+      throw new BerthError('SANDBOX_LOST', 'The sandbox was lost again and again during setup');
   }
 }
 

@@ -47,7 +47,9 @@ function objectionTo(state: RunState): Objection | null {
   if (worked !== undefined && state.steps.indexOf(worked) > verifiedAt) {
     return worked.kind === 'check' && worked.state === 'failed'
       ? { code: codeOf(worked, 'CHECKS_FAILED'), sentence: worked.sentence }
-      : notVerified(verify === undefined ? 'It was not verified' : 'Work went on after the last verification');
+      : notVerified(
+          verify === undefined ? 'It was not verified' : 'Work went on after the last verification',
+        );
   }
   if (plan === null || proposal === null || verify === undefined) return notVerified('It was not verified');
   if (verify.state !== 'passed') {
@@ -61,7 +63,10 @@ function objectionTo(state: RunState): Objection | null {
     if (verdict === undefined) return notVerified(`Check ${check.name} was not run on it`);
     if (verdict.verdict === 'failed') return { code: 'VERIFY_FAILED', sentence: `${check.name} fails` };
     if (verdict.tree !== proposal.tree) {
-      return { code: 'VERIFY_TREE_MISMATCH', sentence: `${check.name} ran on another tree than the proposed one` };
+      return {
+        code: 'VERIFY_TREE_MISMATCH',
+        sentence: `${check.name} ran on another tree than the proposed one`,
+      };
     }
   }
   if (plan.blueprint.checks.length === 0) {

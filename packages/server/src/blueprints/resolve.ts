@@ -32,7 +32,11 @@ export async function resolveBlueprint(request: {
   readonly allowed: RunLimits;
 }): Promise<ResolvedBlueprint> {
   const { given, repository, baseCommit, allowed } = request;
-  const finish = (blueprint: Blueprint, source: BlueprintSource, notes: readonly string[]): ResolvedBlueprint => ({
+  const finish = (
+    blueprint: Blueprint,
+    source: BlueprintSource,
+    notes: readonly string[],
+  ): ResolvedBlueprint => ({
     blueprint,
     source,
     notes,
@@ -56,5 +60,9 @@ export async function resolveBlueprint(request: {
     throw new BerthError('BLUEPRINT_INVALID', `${otherPath}:1:1: the file has to be named ${blueprintPath}`);
   }
   const detected = await detect(repository);
-  return finish(detected.blueprint, { kind: 'detected', ecosystems: [...detected.ecosystems] }, detected.notes);
+  return finish(
+    detected.blueprint,
+    { kind: 'detected', ecosystems: [...detected.ecosystems] },
+    detected.notes,
+  );
 }

@@ -39,9 +39,13 @@ function stepRules({ steps, setup, checks }: Blueprint): BrokenRule[] {
     if (once.includes(step.step) && before.includes(step.step)) {
       say(index, `step "${step.step}" stands twice; it is allowed once`);
     }
-    if (before.includes('propose')) say(index, `step "${step.step}" stands after propose; propose is the last step`);
+    if (before.includes('propose'))
+      say(index, `step "${step.step}" stands after propose; propose is the last step`);
     else if (before.includes('verify') && step.step !== 'propose' && step.step !== 'judge') {
-      say(index, `step "${step.step}" stands after verify; only judge and propose may, or the verdict would be stale`);
+      say(
+        index,
+        `step "${step.step}" stands after verify; only judge and propose may, or the verdict would be stale`,
+      );
     }
     switch (step.step) {
       case 'setup': {
@@ -75,7 +79,11 @@ function stepRules({ steps, setup, checks }: Blueprint): BrokenRule[] {
     }
   });
   if (setup.length > 0 && first('setup') === -1) {
-    broken.push({ path: [], key: 'setup', sentence: 'setup commands are given, but `steps` holds no setup step' });
+    broken.push({
+      path: [],
+      key: 'setup',
+      sentence: 'setup commands are given, but `steps` holds no setup step',
+    });
   }
   return broken;
 }
@@ -88,7 +96,10 @@ function checkRules({ checks }: Blueprint): BrokenRule[] {
   const seen = new Set<string>();
   checks.forEach((check, index) => {
     if (seen.has(check.name)) {
-      broken.push({ path: ['checks', index, 'name'], sentence: `there are two checks named ${show(check.name)}` });
+      broken.push({
+        path: ['checks', index, 'name'],
+        sentence: `there are two checks named ${show(check.name)}`,
+      });
     }
     seen.add(check.name);
   });
@@ -126,7 +137,12 @@ function leaves(cwd: string): boolean {
 function protectedPathRules({ protectedPaths }: Blueprint): BrokenRule[] {
   return protectedPaths.flatMap((path, index) =>
     path.startsWith(':') || path.includes('\0')
-      ? [{ path: ['protectedPaths', index], sentence: `${show(path)}: a plain path or glob is needed, without \`:\`` }]
+      ? [
+          {
+            path: ['protectedPaths', index],
+            sentence: `${show(path)}: a plain path or glob is needed, without \`:\``,
+          },
+        ]
       : [],
   );
 }

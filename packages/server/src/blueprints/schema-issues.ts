@@ -82,7 +82,7 @@ export function show(value: unknown): string {
     const keys = Object.keys(value);
     return `a map (${visible(keys.slice(0, 4).join(', ')).slice(0, 80)}${keys.length > 4 ? ', …' : ''})`;
   }
-  const text = visible(typeof value === 'string' ? JSON.stringify(value) : String(value));
+  const text = visible(JSON.stringify(value) ?? typeof value);
   return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }
 
@@ -142,9 +142,7 @@ function edits(a: string, b: string): number {
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
     for (let j = 1; j <= b.length; j += 1) {
-      next.push(
-        Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)),
-      );
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
     }
     row = next;
   }

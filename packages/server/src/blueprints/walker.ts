@@ -123,7 +123,10 @@ function conclude(state: RunState): Decision {
   const proposes = blueprint.steps.some((step) => step.step === 'propose');
   const propose = lastStep(state, 'propose');
   const failed = state.steps.findLast((step) => step.kind === 'check' || step.kind === 'verify');
-  if (propose?.code === 'NOTHING_CHANGED' || (!proposes && lastStep(state, 'verify')?.code === 'NOTHING_CHANGED')) {
+  if (
+    propose?.code === 'NOTHING_CHANGED' ||
+    (!proposes && lastStep(state, 'verify')?.code === 'NOTHING_CHANGED')
+  ) {
     return concludeUnchanged(state, failed);
   }
   if (!proposes) return concludeWithoutProposal(state);
@@ -149,7 +152,10 @@ function concludeUnchanged(state: RunState, failed: StepRecord | undefined): Dec
   if (needsModel(state.plan!.blueprint)) {
     return end('needs_human', 'NOTHING_CHANGED', errorRegistry.NOTHING_CHANGED.sentence);
   }
-  return { ...end('succeeded', 'NOTHING_CHANGED', 'All steps passed and nothing had to be changed'), next: null };
+  return {
+    ...end('succeeded', 'NOTHING_CHANGED', 'All steps passed and nothing had to be changed'),
+    next: null,
+  };
 }
 
 function concludeWithoutProposal(state: RunState): Decision {
@@ -162,17 +168,17 @@ function concludeWithoutProposal(state: RunState): Decision {
     : endOf('needs_human', bad, bad.kind === 'verify' ? 'VERIFY_FAILED' : 'CHECKS_FAILED');
 }
 
-function end(
-  outcome: Outcome,
-  code: ErrorCode | null,
-  sentence: string,
-): Extract<Decision, { kind: 'end' }> {
+function end(outcome: Outcome, code: ErrorCode | null, sentence: string): Extract<Decision, { kind: 'end' }> {
   return { kind: 'end', outcome, code, sentence, next: code === null ? null : errorRegistry[code].next };
 }
 
 function endOf(outcome: Outcome, record: StepRecord, otherwise: ErrorCode): Decision {
   const code = codeOf(record, otherwise);
-  return end(outcome, code, record.sentence === '' ? errorRegistry[code].sentence : sentenceOf(record.sentence));
+  return end(
+    outcome,
+    code,
+    record.sentence === '' ? errorRegistry[code].sentence : sentenceOf(record.sentence),
+  );
 }
 
 function sentenceOf(text: string): string {

@@ -11,9 +11,9 @@ const affected = [
   'pk=$(for f in "$@"; do case "$f" in *.go) go list "./$(dirname "$f")" 2>/dev/null ;; esac; done | sort -u)',
   '[ -n "$pk" ] || exec go test ./...',
   'set -f',
-  "hit=$(go list -f '{{.ImportPath}} {{join .Deps \" \"}} {{join .TestImports \" \"}} {{join .XTestImports \" \"}}' ./... |",
-  "  PK=\"$pk\" awk 'BEGIN { n = split(ENVIRON[\"PK\"], p, \"\\n\"); for (i = 1; i <= n; i++) want[p[i]] = 1 }",
-  '    { for (i = 1; i <= NF; i++) if ($i in want) { print $1; next } }\')',
+  'hit=$(go list -f \'{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}\' ./... |',
+  '  PK="$pk" awk \'BEGIN { n = split(ENVIRON["PK"], p, "\\n"); for (i = 1; i <= n; i++) want[p[i]] = 1 }',
+  "    { for (i = 1; i <= NF; i++) if ($i in want) { print $1; next } }')",
   '[ -n "$hit" ] || exec go test ./...',
   'exec go test $hit',
 ].join('\n');

@@ -96,7 +96,9 @@ function joined(parts: readonly Part[]): Detected {
     part.notes.map((note) => (part.directory === '.' ? note : `${part.directory}: ${note}`)),
   );
   if (checks.length === 0) {
-    notes.push('No checks are known for this repository; name them in .berth/blueprint.yaml to have changes verified.');
+    notes.push(
+      'No checks are known for this repository; name them in .berth/blueprint.yaml to have changes verified.',
+    );
   } else if (!hasTest(useful)) {
     notes.push('No tests were found; only the checks named here are run.');
   }

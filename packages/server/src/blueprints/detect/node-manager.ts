@@ -38,7 +38,8 @@ export async function managerOf(place: Place, field: string | null): Promise<Man
   const notes: string[] = [];
   const found = Object.entries(locks).filter(([, there]) => there);
   if (found.length > 1) notes.push(`several lock files; ${name} is used`);
-  if (place.names.has('bun.lock') || place.names.has('bun.lockb')) notes.push('bun is not known; npm is used');
+  if (place.names.has('bun.lock') || place.names.has('bun.lockb'))
+    notes.push('bun is not known; npm is used');
   switch (name) {
     case 'npm':
       return npm(locks.npm, notes);
@@ -53,9 +54,7 @@ function npm(locked: boolean, notes: readonly string[]): Manager {
   return {
     name: 'npm',
     provide: [],
-    install: locked
-      ? 'npm ci --no-audit --no-fund'
-      : 'npm install --no-package-lock --no-audit --no-fund',
+    install: locked ? 'npm ci --no-audit --no-fund' : 'npm install --no-package-lock --no-audit --no-fund',
     run: (script) => (script === 'test' ? 'npm test' : `npm run ${script}`),
     exec: 'npx --no-install',
     hasBinaries: true,
@@ -97,11 +96,15 @@ async function yarn(
   const text = ((await place.read('yarn.lock')) ?? '').slice(0, 400);
   const settings = (await place.read('.yarnrc.yml')) ?? '';
   const modern =
-    version !== null ? !version.startsWith('1.') : place.names.has('.yarnrc.yml') || text.includes('__metadata:');
+    version !== null
+      ? !version.startsWith('1.')
+      : place.names.has('.yarnrc.yml') || text.includes('__metadata:');
   const linksModules = /^nodeLinker:\s*["']?(?:node-modules|pnpm)/m.test(settings);
   return {
     name: 'yarn',
-    provide: [provide('yarn', modern ? `@yarnpkg/cli-dist@${version ?? '4'}` : `yarn@${version ?? '1.22.22'}`)],
+    provide: [
+      provide('yarn', modern ? `@yarnpkg/cli-dist@${version ?? '4'}` : `yarn@${version ?? '1.22.22'}`),
+    ],
     install: locked
       ? `${toolPath} yarn install ${modern ? '--immutable' : '--frozen-lockfile'}`
       : `${toolPath} yarn install${modern ? '' : ' --no-lockfile'}`,

@@ -1,4 +1,12 @@
-import { forFiles, setupMinutes, testMinutes, unattended, type CheckInput, type CommandInput, type Part } from './part.ts';
+import {
+  forFiles,
+  setupMinutes,
+  testMinutes,
+  unattended,
+  type CheckInput,
+  type CommandInput,
+  type Part,
+} from './part.ts';
 import type { Place } from './reader.ts';
 import { managerOf, type Manager } from './node-manager.ts';
 
@@ -12,7 +20,14 @@ interface Manifest {
 }
 
 const testNames = ['test', 'test:ci', 'test:unit', 'test:run', 'tests'];
-const formatCheckNames = ['format:check', 'check:format', 'fmt:check', 'format-check', 'prettier:check', 'check-format'];
+const formatCheckNames = [
+  'format:check',
+  'check:format',
+  'fmt:check',
+  'format-check',
+  'prettier:check',
+  'check-format',
+];
 const formatFixNames = ['format', 'fmt', 'format:fix', 'format:write', 'prettier'];
 const lintNames = ['lint', 'lint:check', 'eslint'];
 const lintFixNames = ['lint:fix', 'lint-fix', 'fix:lint'];
@@ -64,7 +79,9 @@ function readManifest(text: string): Manifest | null {
 }
 
 async function setupOf(place: Place, manifest: Manifest, manager: Manager): Promise<CommandInput[]> {
-  const hooks = ['preinstall', 'install', 'postinstall', 'prepare'].some((name) => Object.hasOwn(manifest.scripts, name));
+  const hooks = ['preinstall', 'install', 'postinstall', 'prepare'].some((name) =>
+    Object.hasOwn(manifest.scripts, name),
+  );
   const workspaces = manifest.workspaces || place.names.has('pnpm-workspace.yaml');
   if (manifest.dependencies.size === 0 && !workspaces && !hooks) return [];
   const ignore = (await place.read('.gitignore')) ?? '';
@@ -84,13 +101,15 @@ async function setupOf(place: Place, manifest: Manifest, manager: Manager): Prom
 async function checksOf(place: Place, manifest: Manifest, manager: Manager): Promise<CheckInput[]> {
   const { scripts, dependencies } = manifest;
   const cwd = place.directory;
-  const named = (names: readonly string[]): string | undefined => names.find((name) => Object.hasOwn(scripts, name));
+  const named = (names: readonly string[]): string | undefined =>
+    names.find((name) => Object.hasOwn(scripts, name));
   const has = (pattern: RegExp): boolean => [...place.names].some((name) => pattern.test(name));
   const checks: CheckInput[] = [];
 
   const biome = has(/^\.?biome\.jsonc?$/) && dependencies.has('@biomejs/biome');
   const prettier =
-    dependencies.has('prettier') && (has(/^(?:\.prettierrc|prettier\.config\.)/) || manifest.keys.has('prettier'));
+    dependencies.has('prettier') &&
+    (has(/^(?:\.prettierrc|prettier\.config\.)/) || manifest.keys.has('prettier'));
   const formatCheck =
     named(formatCheckNames) ?? formatFixNames.find((name) => /--check\b|\s-c\b/.test(scripts[name] ?? ''));
   const formatFix = formatFixNames.find((name) => Object.hasOwn(scripts, name) && name !== formatCheck);
@@ -102,7 +121,13 @@ async function checksOf(place: Place, manifest: Manifest, manager: Manager): Pro
         : formatFix === undefined
           ? null
           : manager.run(formatFix);
-    checks.push({ name: 'format', kind: 'format', run: manager.run(formatCheck), cwd, ...(fix === null ? {} : { fix }) });
+    checks.push({
+      name: 'format',
+      kind: 'format',
+      run: manager.run(formatCheck),
+      cwd,
+      ...(fix === null ? {} : { fix }),
+    });
   } else if (prettier || (formatFix !== undefined && /\bprettier\b/.test(scripts[formatFix]!))) {
     checks.push({
       name: 'format',
@@ -119,7 +144,13 @@ async function checksOf(place: Place, manifest: Manifest, manager: Manager): Pro
   const flatConfig = has(/^eslint\.config\.[cm]?[jt]s$/) && dependencies.has('eslint');
   const eslintFix = forFiles(script, `${manager.exec} eslint --fix --no-warn-ignored`);
   const biomeFix = `${manager.exec} biome check --write --no-errors-on-unmatched --files-ignore-unknown=true "$@"`;
-  const ownFix = biome ? biomeFix : flatConfig ? eslintFix : lintFix === undefined ? undefined : manager.run(lintFix);
+  const ownFix = biome
+    ? biomeFix
+    : flatConfig
+      ? eslintFix
+      : lintFix === undefined
+        ? undefined
+        : manager.run(lintFix);
   if (lint !== undefined) {
     const usesOwn = /\b(?:eslint|biome)\b/.test(scripts[lint]!) || lintFix !== undefined;
     checks.push({
@@ -163,7 +194,13 @@ async function checksOf(place: Place, manifest: Manifest, manager: Manager): Pro
     });
   }
   if (Object.hasOwn(scripts, 'build')) {
-    checks.push({ name: 'build', kind: 'build', run: manager.run('build'), cwd, timeoutMinutes: testMinutes });
+    checks.push({
+      name: 'build',
+      kind: 'build',
+      run: manager.run('build'),
+      cwd,
+      timeoutMinutes: testMinutes,
+    });
   }
   return checks;
 }

@@ -1,8 +1,25 @@
-import { forFiles, setupMinutes, testMinutes, unattended, type CheckInput, type CommandInput, type Part } from './part.ts';
+import {
+  forFiles,
+  setupMinutes,
+  testMinutes,
+  unattended,
+  type CheckInput,
+  type CommandInput,
+  type Part,
+} from './part.ts';
 import type { Place } from './reader.ts';
 
 /** Files that make a directory a Python project. */
-const markers = ['pyproject.toml', 'setup.py', 'setup.cfg', 'uv.lock', 'poetry.lock', 'Pipfile', 'tox.ini', 'pytest.ini'];
+const markers = [
+  'pyproject.toml',
+  'setup.py',
+  'setup.cfg',
+  'uv.lock',
+  'poetry.lock',
+  'Pipfile',
+  'tox.ini',
+  'pytest.ini',
+];
 /** Requirement files by their usual names; none is taken from the repository's own words. */
 const requirementFiles = [
   'requirements.txt',
@@ -51,7 +68,11 @@ interface Facts {
   readonly black: boolean;
 }
 
-async function readFacts(place: Place, requirements: readonly string[], tests: readonly string[]): Promise<Facts> {
+async function readFacts(
+  place: Place,
+  requirements: readonly string[],
+  tests: readonly string[],
+): Promise<Facts> {
   const text = async (name: string): Promise<string> => (await place.read(name)) ?? '';
   const project = await text('pyproject.toml');
   const told = [
@@ -68,7 +89,8 @@ async function readFacts(place: Place, requirements: readonly string[], tests: r
     /\bpytest\b/.test(told) ||
     samples.some((sample) => /^\s*(?:import|from)\s+pytest\b/m.test(sample));
   const usesUnittest = samples.some((sample) => /^\s*(?:import|from)\s+unittest\b/m.test(sample));
-  const section = /^\[project\.optional-dependencies\]\s*$([\s\S]*?)(?=^\[|$(?![\s\S]))/m.exec(project)?.[1] ?? '';
+  const section =
+    /^\[project\.optional-dependencies\]\s*$([\s\S]*?)(?=^\[|$(?![\s\S]))/m.exec(project)?.[1] ?? '';
   const hooks = await text('.pre-commit-config.yaml');
   const ruff =
     place.names.has('ruff.toml') || place.names.has('.ruff.toml') || /^\[tool\.ruff\b/m.test(project);
@@ -79,7 +101,8 @@ async function readFacts(place: Place, requirements: readonly string[], tests: r
     extras: extras.filter((name) => new RegExp(`^["']?${name}["']?\\s*=`, 'm').test(section)),
     uv: place.names.has('uv.lock'),
     runner: tests.length === 0 && !usesPytest ? null : usesPytest || !usesUnittest ? 'pytest' : 'unittest',
-    unittestDirectory: ['tests', 'test'].find((name) => tests.some((file) => file.startsWith(`${name}/`))) ?? null,
+    unittestDirectory:
+      ['tests', 'test'].find((name) => tests.some((file) => file.startsWith(`${name}/`))) ?? null,
     ruff,
     ruffFormat: /^\[tool\.ruff\.format\]/m.test(project) || /\bruff-format\b/.test(hooks),
     black: /^\[tool\.black\]/m.test(project),
@@ -102,7 +125,9 @@ function setupOf(place: Place, facts: Facts): CommandInput[] {
     ...(facts.black ? ['black'] : []),
   ];
   const ensure = tools.map((tool) =>
-    command(`${python} -m ${tool} --version >/dev/null 2>&1 || ${facts.uv ? `${uvPath} uv pip` : `${python} -m pip`} install ${tool}`),
+    command(
+      `${python} -m ${tool} --version >/dev/null 2>&1 || ${facts.uv ? `${uvPath} uv pip` : `${python} -m pip`} install ${tool}`,
+    ),
   );
   if (facts.uv) {
     return [
@@ -158,7 +183,13 @@ function checksOf(place: Place, facts: Facts): CheckInput[] {
       cwd,
     });
   }
-  const test = { name: 'test', kind: 'test', cwd, env: { ...unattended }, timeoutMinutes: testMinutes } as const;
+  const test = {
+    name: 'test',
+    kind: 'test',
+    cwd,
+    env: { ...unattended },
+    timeoutMinutes: testMinutes,
+  } as const;
   if (facts.runner === 'pytest') {
     checks.push({ ...test, run: `${python} -m pytest`, affected: affectedPytest });
   } else if (facts.runner === 'unittest') {
@@ -184,7 +215,7 @@ const affectedPytest = [
   '  b=${f##*/}; b=${b%.py}',
   '  case "$f" in *.py) ;; *) continue ;; esac',
   '  case "$b" in',
-  "    test_*|*_test) printf '%s\\n' \"$f\" ;;",
+  '    test_*|*_test) printf \'%s\\n\' "$f" ;;',
   '    *) git -c core.quotePath=false ls-files -- "test_$b.py" "*/test_$b.py" "*/${b}_test.py" ;;',
   '  esac',
   'done | sort -u)',

@@ -1,7 +1,10 @@
 const escape = '\u001B';
 const bell = '\u0007';
 /** Colours, cursor movements and titles: `ESC [ … letter` and `ESC ] … BEL`. */
-const sequences = new RegExp(`${escape}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${escape}]*(?:${bell}|${escape}\\\\)|[@-Z\\\\-_])`, 'g');
+const sequences = new RegExp(
+  `${escape}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${escape}]*(?:${bell}|${escape}\\\\)|[@-Z\\\\-_])`,
+  'g',
+);
 
 /** Longest line that is looked at, in characters: minified bundles and data print longer ones. */
 const maxLineCharacters = 2_000;

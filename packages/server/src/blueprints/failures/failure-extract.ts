@@ -35,7 +35,13 @@ export function extractFailure(output: string): ExtractedFailure {
   }
   return {
     tools: found.map((part) => part.tool),
-    text: clip(joinRanges(lines, found.flatMap((part) => part.ranges)), maxFailureBytes),
+    text: clip(
+      joinRanges(
+        lines,
+        found.flatMap((part) => part.ranges),
+      ),
+      maxFailureBytes,
+    ),
     items: numbered(found.flatMap((part) => part.items.map((item) => `${part.tool}: ${normalise(item)}`))),
   };
 }

@@ -42,7 +42,9 @@ const vitest: Extractor = (lines) => {
   if (range === null) return null;
   const fails = matching(lines, /^\s*FAIL\s+(?:\|[^|]*\|\s+)?(\S.*?)(?:\s\[[^\]]*\])?$/);
   const unhandled = lines.some((line) => /⎯+ Unhandled /.test(line))
-    ? (matching(lines, /^(?:Unhandled )?((?:\w*Error|Unhandled Rejection)\b.*)$/)?.items ?? ['unhandled error'])
+    ? (matching(lines, /^(?:Unhandled )?((?:\w*Error|Unhandled Rejection)\b.*)$/)?.items ?? [
+        'unhandled error',
+      ])
     : [];
   const thresholds = matching(lines, /^(ERROR: Coverage for .*)$/)?.items ?? [];
   return { items: [...(fails?.items ?? []), ...unhandled, ...thresholds], ranges: [range] };
@@ -77,9 +79,14 @@ const nodeTest: Extractor = (lines) => {
 };
 
 const pytest: Extractor = (lines) => {
-  const range = section(lines, /^=+ (?:FAILURES|ERRORS) =+$/, /^=+ .*\b(?:failed|error|errors|passed)\b.* in .*=+$/);
+  const range = section(
+    lines,
+    /^=+ (?:FAILURES|ERRORS) =+$/,
+    /^=+ .*\b(?:failed|error|errors|passed)\b.* in .*=+$/,
+  );
   const found = matching(lines, /^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$/);
-  if (found === null || (range === null && !lines.some((line) => /^=+ .* in [\d.]+s/.test(line)))) return null;
+  if (found === null || (range === null && !lines.some((line) => /^=+ .* in [\d.]+s/.test(line))))
+    return null;
   return { items: found.items, ranges: range === null ? found.ranges : [range] };
 };
 
@@ -90,7 +97,9 @@ const unittest: Extractor = (lines) => {
 };
 
 const goTest: Extractor = (lines) => {
-  const known = lines.some((line) => /^(?:FAIL\t|FAIL$|--- FAIL: |ok {2}\t|\?\s+\t|# \S+$|panic: )/.test(line));
+  const known = lines.some((line) =>
+    /^(?:FAIL\t|FAIL$|--- FAIL: |ok {2}\t|\?\s+\t|# \S+$|panic: )/.test(line),
+  );
   if (!known) return null;
   const items: string[] = [];
   const ranges: [number, number][] = [];

@@ -48,7 +48,9 @@ function verdictOf({ state, plan, objections }: BodyFacts): string {
     ? '\n\n**Simulated run**: the model’s answers come from a cassette; no model was called.'
     : '';
   if (objections.length > 0) {
-    const list = objections.map(({ code, sentence }) => `- ${codeCell(code)} ${oneLine(sentence)}`).join('\n');
+    const list = objections
+      .map(({ code, sentence }) => `- ${codeCell(code)} ${oneLine(sentence)}`)
+      .join('\n');
     return `**Draft: a person has to look at this.**\n\n${list}${simulated}`;
   }
   const old = verdicts.filter((check) => check.verdict === 'preexisting').length;
@@ -109,7 +111,11 @@ function runOf({ state, plan, created }: BodyFacts): string {
     .map(([slot, names]) => `${slot} ${codeCell(names[0] ?? '')}`)
     .join(', ');
   const model =
-    models === '' ? 'none' : plan.simulated ? `${models} (**cassette**, nothing was spent on a model)` : models;
+    models === ''
+      ? 'none'
+      : plan.simulated
+        ? `${models} (**cassette**, nothing was spent on a model)`
+        : models;
   const rows = [
     ['duration', durationText(state.use.activeMs)],
     ['cost', `$${state.use.costUsd.toFixed(2)}`],

@@ -34,7 +34,10 @@ export const agentStep: StepFunction = async (ctx, deps, visit) => {
         ? failed('NOTHING_CHANGED', 'the agent ended without changing anything')
         : passed(visit.repair ? 'the agent finished its repair' : 'the agent finished');
     case 'gave-up':
-      return failed(codeFor(finish.code), `the agent gave up${unchanged ? ' without changing anything' : ''}`);
+      return failed(
+        codeFor(finish.code),
+        `the agent gave up${unchanged ? ' without changing anything' : ''}`,
+      );
     case 'stuck':
       return failed(codeFor(finish.code ?? 'AGENT_STUCK'), 'the agent repeated itself and was stopped');
     case 'limit':
@@ -49,7 +52,8 @@ function codeFor(code: string | null): ReturnType<typeof failed>['code'] & strin
 /** The failures that led to a repair: those of the last check or verify before it. Pure. */
 export function failuresFor(state: RunState, visit: Visit): Failure[] {
   const step = state.steps.findLast(
-    (one) => (one.kind === 'check' || one.kind === 'verify') && one.state === 'failed' && one.key !== visit.key,
+    (one) =>
+      (one.kind === 'check' || one.kind === 'verify') && one.state === 'failed' && one.key !== visit.key,
   );
   if (step === undefined) return [];
   const judged = latestByName(state.checks.filter((check) => check.step === step.key));

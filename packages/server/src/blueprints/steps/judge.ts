@@ -53,7 +53,10 @@ export const judgeStep: StepFunction = async (ctx, deps, visit) => {
   if (verdict === null) return passed('the judge gave no verdict that could be read; nothing was objected');
   if (verdict.verdict === 'ok') return passed('the judge has no objection');
   const reasons = verdict.reasons.map((reason) => visible(reason)).join('; ');
-  return failed('JUDGE_OBJECTED', `the judge objects: ${reasons === '' ? 'no reason given' : reasons}`.slice(0, 2_000));
+  return failed(
+    'JUDGE_OBJECTED',
+    `the judge objects: ${reasons === '' ? 'no reason given' : reasons}`.slice(0, 2_000),
+  );
 };
 
 function questionOf(task: string, diff: string, truncated: boolean): string {

@@ -3,15 +3,23 @@ import { policyOf } from '../policy.ts';
 import { ensureProposal, type Proposal } from '../proposal.ts';
 import { pullRequestBody, pullRequestTitle } from '../pull-request/body.ts';
 import { readinessOf, type Objection } from '../readiness.ts';
-import { failed, passed, planned, skipped, type StepDeps, type StepFunction, type StepOutcome } from './step.ts';
+import {
+  failed,
+  passed,
+  planned,
+  skipped,
+  type StepDeps,
+  type StepFunction,
+  type StepOutcome,
+} from './step.ts';
 
 /**
  * Offers the change: policy, push as compare-and-swap, and the task's one pull request: ready only when it was
  * verified and policy is silent, otherwise a draft that says why. Both writes can be repeated after a crash.
  */
-export const proposeStep: StepFunction = async (ctx, deps, visit) => {
-  void visit;
+export const proposeStep: StepFunction = async (ctx, deps) => {
   const proposal = await ensureProposal(ctx, deps);
+  await ctx.workbench.release('verify');
   await ctx.workbench.release('baseline');
   if (proposal === null) return skipped('nothing was changed', 'NOTHING_CHANGED');
   const { plan, created } = planned(ctx);

@@ -10,7 +10,9 @@ export const setupStep: StepFunction = async (ctx, _deps, visit) => {
   const attempt = await attemptOf(ctx, visit);
   const prepared = await prepare(ctx, plan, { purpose: 'work', step: visit.key, attempt });
   if (!prepared.ok) return setupFailure(prepared);
-  return count === 0 ? skipped('no setup is needed') : passed(`${count === 1 ? '1 command' : `${count} commands`} ran`);
+  return count === 0
+    ? skipped('no setup is needed')
+    : passed(`${count === 1 ? '1 command' : `${count} commands`} ran`);
 };
 
 /** A failed setup as the outcome of a step: the command, how it ended, and the last of its output. */

@@ -82,7 +82,11 @@ export interface ProposalStore {
     readonly signal: AbortSignal;
   }): Promise<void>;
   /** Keeps the commit under the branch's name in Berth's own copy, where `berth diff` finds it. */
-  keep(request: { readonly commit: string; readonly branch: string; readonly signal: AbortSignal }): Promise<void>;
+  keep(request: {
+    readonly commit: string;
+    readonly branch: string;
+    readonly signal: AbortSignal;
+  }): Promise<void>;
 }
 
 /** A failed check as the repair round sees it. */
@@ -155,7 +159,11 @@ export type Plan = NonNullable<RunState['plan']>;
 export type Created = NonNullable<RunState['created']>;
 
 /** The plan and the creation of a run that is being walked: both always exist then. */
-export function planned(ctx: RunContext): { readonly state: RunState; readonly plan: Plan; readonly created: Created } {
+export function planned(ctx: RunContext): {
+  readonly state: RunState;
+  readonly plan: Plan;
+  readonly created: Created;
+} {
   const state = ctx.log.state();
   if (state.plan === null || state.created === null) {
     throw new BerthError('INTERNAL', 'A step was entered before the run was planned');
@@ -168,7 +176,11 @@ export const passed = (sentence: string, code: ErrorCode | null = null): StepOut
   code,
   sentence,
 });
-export const failed = (code: ErrorCode, sentence: string): StepOutcome => ({ outcome: 'failed', code, sentence });
+export const failed = (code: ErrorCode, sentence: string): StepOutcome => ({
+  outcome: 'failed',
+  code,
+  sentence,
+});
 export const skipped = (sentence: string, code: ErrorCode | null = null): StepOutcome => ({
   outcome: 'skipped',
   code,
@@ -182,8 +194,7 @@ export const skipped = (sentence: string, code: ErrorCode | null = null): StepOu
 export async function attemptOf(ctx: RunContext, visit: Visit): Promise<number> {
   const ends = await ctx.log.events({ types: ['step.ended'] });
   return ends.filter(
-    (entry) =>
-      entry.type === 'step.ended' && entry.data.key === visit.key && entry.data.outcome === 'failed',
+    (entry) => entry.type === 'step.ended' && entry.data.key === visit.key && entry.data.outcome === 'failed',
   ).length;
 }
 

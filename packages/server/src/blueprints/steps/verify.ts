@@ -34,9 +34,7 @@ const confirmScript = [
 export const verifyStep: StepFunction = async (ctx, deps, visit) => {
   const proposal = await ensureProposal(ctx, deps);
   if (proposal === null) return skipped('nothing was changed', 'NOTHING_CHANGED');
-  const outcome = await verify(ctx, visit, proposal);
-  await ctx.workbench.release('verify');
-  return outcome;
+  return verify(ctx, visit, proposal);
 };
 
 async function verify(ctx: RunContext, visit: Visit, proposal: Proposal): Promise<StepOutcome> {
@@ -57,7 +55,9 @@ async function verify(ctx: RunContext, visit: Visit, proposal: Proposal): Promis
   if (bad.length > 0) return failed('VERIFY_FAILED', bad.slice(0, 3).join('; '));
   if (checks.length === 0) return passed('no checks are known; only the setup was tried', 'NO_CHECKS');
   const note = old === 0 ? '' : `, ${old} failed the same way before`;
-  return passed(`${checks.length - old} of ${checks.length} checks pass on ${proposal.tree.slice(0, 10)}${note}`);
+  return passed(
+    `${checks.length - old} of ${checks.length} checks pass on ${proposal.tree.slice(0, 10)}${note}`,
+  );
 }
 
 /** How often a check is run anew because the sandbox whose tree was confirmed was lost before it ran. */
@@ -110,7 +110,12 @@ async function record(
     await judge(ctx, { ...base, verdict: 'passed', failure: null });
     return 'passed';
   }
-  const { verdict, failure } = await judgeFailure(ctx, plan, { step: visit.key, check, outcome, compare: true });
+  const { verdict, failure } = await judgeFailure(ctx, plan, {
+    step: visit.key,
+    check,
+    outcome,
+    compare: true,
+  });
   const text = describeFailure(check, { outcome, command: check.run }, failure.text);
   await judge(ctx, { ...base, verdict, failure: text });
   return verdict;
