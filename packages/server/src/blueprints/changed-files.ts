@@ -46,3 +46,11 @@ export function pathsOf(output: string): readonly string[] | null {
   );
   return odd ? null : paths;
 }
+
+/** Those of `paths` that lie in a directory, relative to it. Pure. */
+export function below(paths: readonly string[], directory: string): readonly string[] {
+  const clean = directory.split('/').filter((part) => part !== '.' && part !== '');
+  if (clean.length === 0) return paths;
+  const prefix = `${clean.join('/')}/`;
+  return paths.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
+}

@@ -96,7 +96,9 @@ function definitionOf(file: string, text: string | null): string {
     const { scripts } = value as { scripts?: unknown };
     return (
       JSON.stringify(
-        typeof scripts === 'object' && scripts !== null ? Object.entries(scripts).sort() : scripts,
+        typeof scripts === 'object' && scripts !== null
+          ? Object.entries(scripts).sort(([a], [b]) => (a < b ? -1 : 1))
+          : scripts,
       ) ?? ''
     );
   } catch {

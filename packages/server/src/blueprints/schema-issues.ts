@@ -82,7 +82,7 @@ export function show(value: unknown): string {
     const keys = Object.keys(value);
     return `a map (${visible(keys.slice(0, 4).join(', ')).slice(0, 80)}${keys.length > 4 ? ', …' : ''})`;
   }
-  const text = visible(typeof value === 'string' ? JSON.stringify(value) : String(value));
+  const text = visible(JSON.stringify(value) ?? typeof value);
   return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }
 

@@ -34,6 +34,8 @@ export async function enterStep(ctx: RunContext, deps: StepDeps, visit: Visit): 
   const startedAt = ctx.log.state().steps.find((one) => one.key === key)?.startedAt;
   const durationMs = startedAt === undefined ? 0 : Math.max(0, ctx.clock.nowMs() - Date.parse(startedAt));
   await ctx.events.append({ type: 'step.ended', data: { key, kind: step.step, ...outcome, durationMs } });
+  // Only after the end is recorded: entered again after a crash, the step finds its sandbox as it left it.
+  if (step.step === 'verify') await ctx.workbench.release('verify');
   return outcome;
 }
 

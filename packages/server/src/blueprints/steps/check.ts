@@ -2,7 +2,7 @@ import type { Check } from '../../domain/blueprint.ts';
 import type { EventData } from '../../domain/events/index.ts';
 import type { CommandOutcome, RunContext } from '../../domain/ports/run-context.ts';
 import { baselineOf, judgeFailure } from '../baseline.ts';
-import { changedInSandbox } from '../changed-files.ts';
+import { below, changedInSandbox } from '../changed-files.ts';
 import { extractFailure } from '../failures/failure-extract.ts';
 import { endWords, outputText, runPrepared, succeeded, type Prepared } from '../prepared.ts';
 import type { Visit } from '../walker.ts';
@@ -45,7 +45,7 @@ export const checkStep: StepFunction = async (ctx, deps, visit) => {
     prefix,
     baseTree,
     agentless: !plan.blueprint.steps.slice(0, visit.index).some((step) => step.step === 'agent'),
-    changed: await changedInSandbox(ctx, plan, { id: `${prefix}/changed`, step: visit.key }),
+    changedAll: await changedInSandbox(ctx, plan, { id: `${prefix}/changed`, step: visit.key }),
   };
   const judged: Judged[] = [];
   for (const check of checks) {
@@ -64,8 +64,13 @@ interface Round {
   readonly baseTree: string;
   /** No agent comes before this step: whatever fails was there before, and fixing all of it is the purpose. */
   readonly agentless: boolean;
-  /** Null when they are not known or too many. */
-  readonly changed: readonly string[] | null;
+  /** Relative to the repository's root; null when they are not known or too many. */
+  readonly changedAll: readonly string[] | null;
+}
+
+/** The changed files a check can be narrowed to: those below its directory, relative to it. */
+function changedFor(round: Round, check: Check): readonly string[] | null {
+  return round.changedAll === null ? null : below(round.changedAll, check.cwd);
 }
 
 interface Judged {
@@ -127,7 +132,8 @@ async function runCheck(round: Round, check: Check): Promise<Judged | SetupFaile
 
 /** Runs a check, letting its `fix` mend first what no model is needed for. */
 async function runFixed(round: Round, check: Check): Promise<Ran | SetupFailed> {
-  const { ctx, plan, visit, prefix, changed, agentless } = round;
+  const { ctx, plan, visit, prefix, agentless } = round;
+  const changed = changedFor(round, check);
   const { fix } = check;
   if (fix === undefined) return runNarrow(round, check, '');
   const takesFiles = /"\$@"|\$@|\$\*/.test(fix);
@@ -147,7 +153,7 @@ async function runFixed(round: Round, check: Check): Promise<Ran | SetupFailed> 
 }
 
 function runNarrow(round: Round, check: Check, suffix: string): Promise<Ran | SetupFailed> {
-  const { changed } = round;
+  const changed = changedFor(round, check);
   const id = `${round.prefix}/${check.name}${suffix}`;
   return check.affected !== undefined && changed !== null && changed.length > 0
     ? run(round, check, { id, script: check.affected, args: changed })

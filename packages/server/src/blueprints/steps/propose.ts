@@ -17,9 +17,9 @@ import {
  * Offers the change: policy, push as compare-and-swap, and the task's one pull request: ready only when it was
  * verified and policy is silent, otherwise a draft that says why. Both writes can be repeated after a crash.
  */
-export const proposeStep: StepFunction = async (ctx, deps, visit) => {
-  void visit;
+export const proposeStep: StepFunction = async (ctx, deps) => {
   const proposal = await ensureProposal(ctx, deps);
+  await ctx.workbench.release('verify');
   await ctx.workbench.release('baseline');
   if (proposal === null) return skipped('nothing was changed', 'NOTHING_CHANGED');
   const { plan, created } = planned(ctx);

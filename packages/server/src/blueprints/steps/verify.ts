@@ -34,9 +34,7 @@ const confirmScript = [
 export const verifyStep: StepFunction = async (ctx, deps, visit) => {
   const proposal = await ensureProposal(ctx, deps);
   if (proposal === null) return skipped('nothing was changed', 'NOTHING_CHANGED');
-  const outcome = await verify(ctx, visit, proposal);
-  await ctx.workbench.release('verify');
-  return outcome;
+  return verify(ctx, visit, proposal);
 };
 
 async function verify(ctx: RunContext, visit: Visit, proposal: Proposal): Promise<StepOutcome> {
