@@ -12,7 +12,7 @@ import type { Clock } from '../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../domain/ports/sandbox.ts';
 import { ChannelSandbox } from '../sandboxes/channel-sandbox.ts';
 
-const systemClock: Clock = {
+export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) =>
