@@ -93,6 +93,13 @@ export const storeErrors = family({
     http: 500,
     exit: 1,
   },
+  SECRET_MISSING: {
+    sentence: 'A secret that the configuration refers to is not there.',
+    next: 'Set the variable or write the file that is named, readable for the user that runs Berth.',
+    retryable: false,
+    http: 503,
+    exit: 2,
+  },
   QUEUE_TOTAL_CAP: {
     sentence: 'As many runs as allowed are active.',
     next: 'The run starts by itself when one of them ends; the cap is a setting.',

@@ -119,7 +119,7 @@ test('many processes at once get one server; it outlives all but the last, also 
   const late = await startUser(directory);
   expect(late.said).toBe('ready 4\n');
   expect((await findPostmaster(data))?.pid).toBe(server?.pid);
-  users[2]!.child.kill('SIGKILL');
+  users[2].child.kill('SIGKILL');
   late.child.kill('SIGKILL');
   await until(async () => (await identify(server!.pid)) === null);
 });
@@ -139,18 +139,14 @@ test('a server that was killed comes back by itself for those who use it', async
   const db = await open(directory);
   await db.sql.insertInto('projects').values({ id: 'p-1', name: 'p', repository: '/p' }).execute();
   process.kill((await findPostmaster(await dataOf(directory)))!.pid, 'SIGKILL');
-  const read = (): Promise<boolean> =>
-    db.sql
-      .selectFrom('projects')
-      .select('id')
-      .execute()
-      .then(
-        (rows) => rows.length === 1,
-        (error: { code: string }) => {
-          expect(error.code).toBe('DATABASE_UNAVAILABLE');
-          return false;
-        },
-      );
+  const read = async (): Promise<boolean> => {
+    try {
+      return (await db.sql.selectFrom('projects').select('id').execute()).length === 1;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+      return false;
+    }
+  };
   await until(read);
 });
 

@@ -99,7 +99,7 @@ function serverArguments(place: Place, durable: boolean): string[] {
     log_timezone: 'UTC',
     log_checkpoints: 'off',
     max_logical_replication_workers: '0',
-    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
   return ['-D', place.data, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])];
 }
