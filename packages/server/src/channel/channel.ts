@@ -9,12 +9,22 @@ import {
   object,
   statsShape,
 } from '@berth/protocol';
-import type { ExecSpec, Mux, MuxStream, SandboxdHello, WireFileStat } from '@berth/protocol';
+import type { ExecSpec, Mux, MuxStream, SandboxdHello, Shape, WireFileStat } from '@berth/protocol';
 import { fileStatShape } from '@berth/protocol';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ExecOptions, ExecRequest, ExecResult, FileStat } from '../domain/ports/sandbox.ts';
 import { followOutput } from './output.ts';
-import { ask, askLines, openStream, replyOf, resetOnAbort, writeChunk } from './streams.ts';
+import {
+  ask,
+  askLines,
+  openStream,
+  replyOf,
+  resetOnAbort,
+  resetWhenSilent,
+  writeChunk,
+  answerWithinMs,
+} from './streams.ts';
+import type { ChannelLink } from './streams.ts';
 import { channelError } from './refusals.ts';
 
 const anything = (value: unknown): unknown => value;
@@ -31,8 +41,11 @@ export class Channel {
   /** Resolves once when the channel has ended, with the reason. Never rejects. */
   readonly closed: Promise<{ readonly reason: string }>;
   readonly #mux: Mux;
+  readonly #link: ChannelLink;
 
-  constructor(mux: Mux, hello: SandboxdHello) {
+  constructor(link: ChannelLink, hello: SandboxdHello) {
+    const { mux } = link;
+    this.#link = link;
     this.#mux = mux;
     this.hello = hello;
     this.closed = mux.closed;
@@ -62,24 +75,28 @@ export class Channel {
     stream.write(body);
     if (stdin.length > 0) stream.write(stdin);
     stream.end();
-    return await followOutput(this.#mux, request.id, stream, options);
+    return await followOutput(this.#link, request.id, stream, options, request.timeoutMs);
   }
 
-  /** Follows a call that is already there. @throws BerthError `EXEC_UNKNOWN`, `EXEC_OUTPUT_GONE` */
-  async attach(id: string, options: ExecOptions): Promise<ExecResult> {
+  /**
+   * Follows a call that is already there.
+   * @param timeoutMs the time-out it was started with
+   * @throws BerthError `EXEC_UNKNOWN`, `EXEC_OUTPUT_GONE`
+   */
+  async attach(id: string, options: ExecOptions, timeoutMs: number): Promise<ExecResult> {
     options.signal.throwIfAborted();
     const stream = openStream(this.#mux, { m: 'attach', id, offset: options.fromOffset ?? 0 });
     stream.end();
-    return await followOutput(this.#mux, id, stream, options);
+    return await followOutput(this.#link, id, stream, options, timeoutMs);
   }
 
   /** Ends the process tree of a call; unknown and finished calls are fine. */
   async signal(id: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    await ask(this.#mux, { m: 'signal', id, signal }, emptyShape);
+    await ask(this.#link, { m: 'signal', id, signal }, emptyShape);
   }
 
   async resize(id: string, columns: number, rows: number): Promise<void> {
-    await ask(this.#mux, { m: 'resize', id, columns, rows }, emptyShape);
+    await ask(this.#link, { m: 'resize', id, columns, rows }, emptyShape);
   }
 
   async writeStdin(id: string, data: Uint8Array | null): Promise<void> {
@@ -91,11 +108,11 @@ export class Channel {
   }
 
   async calls(): Promise<ReadonlyArray<{ readonly id: string; readonly running: boolean }>> {
-    return await askLines(this.#mux, { m: 'calls' }, callEntryShape);
+    return await askLines(this.#link, { m: 'calls' }, callEntryShape);
   }
 
   async forget(id: string): Promise<void> {
-    await ask(this.#mux, { m: 'forget', id }, emptyShape);
+    await ask(this.#link, { m: 'forget', id }, emptyShape);
   }
 
   /** A regular file, chunk by chunk, with back-pressure into the sandbox. */
@@ -110,7 +127,7 @@ export class Channel {
     stream.end();
     let got = 0;
     try {
-      await replyOf(stream, anything);
+      await this.#reply(stream, anything);
       for await (const chunk of chunksOf(stream)) {
         got += chunk.length;
         if (options.length !== undefined && got > options.length)
@@ -148,7 +165,7 @@ export class Channel {
         await writeChunk(stream, chunk);
       }
       stream.end();
-      await replyOf(stream, emptyShape);
+      await this.#reply(stream, emptyShape);
     } catch (error) {
       stream.reset('cancelled');
       options.signal?.throwIfAborted();
@@ -159,31 +176,41 @@ export class Channel {
   }
 
   async stat(path: string): Promise<FileStat | null> {
-    return (await ask(this.#mux, { m: 'stat', path }, statAnswer)).stat;
+    return (await ask(this.#link, { m: 'stat', path }, statAnswer)).stat;
   }
 
   async list(path: string): Promise<ReadonlyArray<{ readonly name: string; readonly stat: FileStat }>> {
-    return await askLines(this.#mux, { m: 'list', path }, listEntryShape);
+    return await askLines(this.#link, { m: 'list', path }, listEntryShape);
   }
 
   async remove(path: string): Promise<void> {
-    await ask(this.#mux, { m: 'remove', path }, emptyShape);
+    await ask(this.#link, { m: 'remove', path }, emptyShape);
   }
 
   async stats(): Promise<{ diskBytes: number; memoryBytes: number; processes: number }> {
-    return await ask(this.#mux, { m: 'stats' }, statsAnswer);
+    return await ask(this.#link, { m: 'stats' }, statsAnswer);
   }
 
   /** A connection to a loopback port inside. @throws BerthError when nothing listens there */
   async connect(port: number): Promise<Duplex> {
     const stream: MuxStream = openStream(this.#mux, { m: 'connect', port });
-    await replyOf(stream, emptyShape);
+    await this.#reply(stream, emptyShape);
     return stream;
+  }
+
+  /** The reply, within the time a sandbox may take for one. */
+  async #reply<T>(stream: MuxStream, value: Shape<T>): Promise<T> {
+    const release = resetWhenSilent(stream, this.#link.clock, answerWithinMs);
+    try {
+      return await replyOf(stream, value);
+    } finally {
+      release();
+    }
   }
 
   /** Ends sandboxd with everything in it. */
   async shutdown(): Promise<void> {
-    await ask(this.#mux, { m: 'shutdown' }, emptyShape);
+    await ask(this.#link, { m: 'shutdown' }, emptyShape);
   }
 }
 

@@ -81,7 +81,7 @@ export async function openChannel(
     options.signal.removeEventListener('abort', stop);
   }
   if (hello === null) throw new BerthError('SANDBOX_UNREACHABLE');
-  return new Channel(mux, hello);
+  return new Channel({ mux, clock: options.clock }, hello);
 }
 
 function dial(socketPath: string, signal: AbortSignal): Promise<Socket> {

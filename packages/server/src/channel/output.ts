@@ -8,65 +8,71 @@ import {
   parseJson,
   RecordDecoder,
 } from '@berth/protocol';
-import type { CallExit, Mux, MuxStream } from '@berth/protocol';
+import type { CallExit, MuxStream } from '@berth/protocol';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ExecOptions, ExecResult } from '../domain/ports/sandbox.ts';
 import { channelError, refusalError } from './refusals.ts';
-import { ask, replyOf, resetOnAbort } from './streams.ts';
+import { ask, replyOf, resetOnAbort, resetWhenSilent } from './streams.ts';
+import type { ChannelLink } from './streams.ts';
 
 const execAnswer = object({ attached: flag });
+
+/** A call that has not ended this long after its time-out is not believed any more. */
+const overdueMs = 60_000;
 
 /**
  * Reads the output of a call to its end. Each chunk waits for `onOutput`, and what it took is acknowledged every
  * 256 KiB; the rest stays in the sandbox for whoever attaches next.
  */
 export async function followOutput(
-  mux: Mux,
+  link: ChannelLink,
   id: string,
   stream: MuxStream,
   options: ExecOptions,
+  timeoutMs: number,
 ): Promise<ExecResult> {
-  const release = resetOnAbort(stream, options.signal);
+  const busy = { ms: 0 };
+  const releaseAbort = resetOnAbort(stream, options.signal);
+  const releaseWatch = resetWhenSilent(stream, link.clock, timeoutMs + overdueMs, () => busy.ms);
   try {
     await replyOf(stream, execAnswer);
-    return await readRecords(mux, id, stream, options);
+    return await readRecords(link, id, stream, options, busy);
   } catch (error) {
     options.signal.throwIfAborted();
-    if (mux.isClosed) return { kind: 'lost', what: 'sandbox' };
+    if (link.mux.isClosed && isLoss(error)) return { kind: 'lost', what: 'sandbox' };
     throw error;
   } finally {
-    release();
+    releaseAbort();
+    releaseWatch();
     stream.destroy();
   }
 }
 
+function isLoss(error: unknown): boolean {
+  return error instanceof BerthError && error.code === 'SANDBOX_LOST';
+}
+
 async function readRecords(
-  mux: Mux,
+  link: ChannelLink,
   id: string,
   stream: MuxStream,
   options: ExecOptions,
+  busy: { ms: number },
 ): Promise<ExecResult> {
   const decoder = new RecordDecoder(options.fromOffset ?? 0);
   let acknowledged = options.fromOffset ?? 0;
   for await (const chunk of outputOf(stream)) {
     for (const record of decodeAll(decoder, chunk)) {
       options.signal.throwIfAborted();
-      switch (record.kind) {
-        case 'stdout':
-        case 'stderr': {
-          const { kind: from, offset, nextOffset, data } = record;
-          await options.onOutput?.({ stream: from, offset, nextOffset, data });
-          break;
-        }
-        case 'truncated':
-          break;
-        case 'exit':
-          return resultOf(parseExit(record.data));
-      }
-      if (record.nextOffset - acknowledged >= limits.ackEveryBytes) {
-        acknowledged = record.nextOffset;
-        ask(mux, { m: 'ack', id, offset: acknowledged }, emptyShape).catch(() => {});
-      }
+      if (record.kind === 'exit') return resultOf(parseExit(record.data));
+      if (record.kind === 'truncated') continue;
+      const { kind: from, offset, nextOffset, data } = record;
+      const startedMs = link.clock.monotonicMs();
+      await options.onOutput?.({ stream: from, offset, nextOffset, data });
+      busy.ms += link.clock.monotonicMs() - startedMs;
+      if (nextOffset - acknowledged < limits.ackEveryBytes) continue;
+      acknowledged = nextOffset;
+      ask(link, { m: 'ack', id, offset: nextOffset }, emptyShape).catch(() => {});
     }
   }
   throw new BerthError('SANDBOX_LOST', 'The sandbox ended the output of a command without its end.');

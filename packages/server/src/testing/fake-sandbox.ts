@@ -11,24 +11,7 @@ import { noEgress } from '../domain/egress.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../domain/ports/sandbox.ts';
 import { ChannelSandbox } from '../sandboxes/channel-sandbox.ts';
-
-export const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve, reject) => {
-      const stop = (): void => {
-        clearTimeout(timer);
-        reject(signal?.reason as Error);
-      };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', stop);
-        resolve();
-      }, ms).unref();
-      signal?.addEventListener('abort', stop, { once: true });
-      if (signal?.aborted === true) stop();
-    }),
-};
+import { testClock } from './test-clock.ts';
 
 export interface FakeDriverOptions {
   readonly clock?: Clock;
@@ -133,7 +116,7 @@ export class UnisolatedFakeDriver implements SandboxDriver {
       socketPath: join(place.directory, 'worker', 'sandboxd.sock'),
       sandboxId: spec.id,
       epoch: spec.epoch,
-      clock: this.#options.clock ?? systemClock,
+      clock: this.#options.clock ?? testClock,
       signal,
       ...(pingEveryMs === undefined ? {} : { pingEveryMs }),
       ...(onEgressStream === undefined
