@@ -3,7 +3,7 @@ import type { CommandContext } from './command-context.ts';
 import { durationMs } from './limits.ts';
 import { failure } from './failure.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { Interrupt } from './interrupt.ts';
+import type { Interrupt } from './interrupt.ts';
 import { LiveView } from './live/live-view.ts';
 import { PlainView } from './live/plain-view.ts';
 import type { View } from './live/view.ts';

@@ -58,10 +58,10 @@ ${tree.map(({ name, what }) => `    '${name}:${what.replaceAll(':', '\\:')}'`).j
     _describe command commands
     return
   fi
-  case "\$words[2]" in
+  case "$words[2]" in
 ${tree.map(({ name, words }) => `    ${name}) compadd -- ${words.join(' ')} ;;`).join('\n')}
   esac
-  case "\$words[2]" in
+  case "$words[2]" in
     ${withIds}) compadd -- \${(f)"$(berth runs -q 2>/dev/null)"} ;;
   esac
 }

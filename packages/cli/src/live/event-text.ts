@@ -123,7 +123,9 @@ function commandRow(data: Record<string, unknown>): Row {
   const result = data['result'] as { exitCode?: unknown; durationMs?: unknown; lost?: unknown } | undefined;
   const isBad = result?.exitCode !== 0;
   const exit =
-    result?.lost == null ? `exit ${String(result?.exitCode ?? '?')}` : `lost: ${text(result.lost)}`;
+    result?.lost == null
+      ? `exit ${typeof result?.exitCode === 'number' ? result.exitCode : '?'}`
+      : `lost: ${text(result.lost)}`;
   const time = typeof result?.durationMs === 'number' ? duration(result.durationMs) : '';
   return {
     text: '',

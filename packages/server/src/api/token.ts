@@ -22,8 +22,8 @@ export async function readOrCreateToken(path: string): Promise<string> {
   }
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const { mode, uid, isFile } = await file.stat().then((stat) => ({ ...stat, isFile: stat.isFile() }));
-    if (!isFile || (mode & 0o077) !== 0 || uid !== process.getuid?.()) {
+    const stat = await file.stat();
+    if (!stat.isFile() || (stat.mode & 0o077) !== 0 || stat.uid !== process.getuid?.()) {
       throw new BerthError('SOCKET_UNSAFE', `The token file ${path} can be read by others.`, {
         next: `Remove it: a new one is made.`,
       });

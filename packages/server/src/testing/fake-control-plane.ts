@@ -11,6 +11,7 @@ import { foldAll, type RunState } from '../domain/run-state.ts';
 import { isEnded, statusOf } from '../domain/run-status.ts';
 import { branchOf, titleOf } from '../domain/task.ts';
 import type { EventView, TaskView } from '../domain/views.ts';
+import { fakeDiff, fakeDoctor } from './fake-answers.ts';
 import { proposalViewOf, viewOf } from './fake-run-view.ts';
 import { scriptFor, type ScriptLine } from './fake-run-script.ts';
 
@@ -44,17 +45,6 @@ export interface FakeOptions {
   /** Awaited before each line of a script; lets a test hold a run at a place. */
   readonly gate?: (line: ScriptLine, runId: string) => Promise<void>;
 }
-
-export const fakeDiff = [
-  'diff --git a/src/date.ts b/src/date.ts',
-  '--- a/src/date.ts',
-  '+++ b/src/date.ts',
-  '@@ -1,2 +1,3 @@',
-  ' const zone = 0;',
-  '+const offset = zone;',
-  '-const old = 1;',
-  '',
-].join('\n');
 
 /**
  * A control plane without anything below it: each run plays a script (`fake-run-script`), so that the API, the
@@ -92,6 +82,7 @@ export class FakeControlPlane implements ControlPlane {
       (run) => run.idempotencyKey !== null && run.idempotencyKey === request.idempotencyKey,
     );
     if (known !== undefined) return { task: taskView(known), run: this.#view(known) };
+    if (request.text.trim() === '') throw new BerthError('TASK_EMPTY');
     if (request.options.base === 'nowhere') {
       throw new BerthError('USAGE', 'There is no branch, tag or commit "nowhere" in the repository.', {
         next: 'Name one that `git rev-parse` knows with --base.',
@@ -282,21 +273,7 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   async doctor() {
-    const check = (id: string, state: 'pass' | 'warn', sentence: string, fix: string | null) => ({
-      id,
-      state,
-      sentence,
-      fix,
-      ms: 3,
-    });
-    return {
-      schema: 'berth.doctor/v1' as const,
-      ok: true,
-      checks: [
-        check('sandbox-driver', 'pass', 'bubblewrap 0.8.0 isolates', null),
-        check('cgroups', 'warn', 'No cgroup is writable; limits are set by rlimits.', 'Run as root.'),
-      ],
-    };
+    return fakeDoctor;
   }
 
   async #decide(id: string, decided: 'merged' | 'closed', by: string) {
@@ -348,9 +325,12 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   #save(): void {
-    if (this.#options.statePath === undefined) return;
-    const saved = [...this.#runs.values()].map(({ listeners: _, player: __, ...rest }) => rest);
-    writeFileSync(this.#options.statePath, JSON.stringify(saved));
+    const { statePath } = this.#options;
+    const skipped = new Set(['listeners', 'player']);
+    const text = JSON.stringify([...this.#runs.values()], (key, value: unknown) =>
+      skipped.has(key) ? undefined : value,
+    );
+    if (statePath !== undefined) writeFileSync(statePath, text);
   }
 
   #play(held: Held): void {

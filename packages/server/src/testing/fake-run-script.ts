@@ -216,7 +216,7 @@ export function opening(): ScriptLine[] {
       data: {
         purpose: 'work',
         ref: { id: 's-fake', driver: 'fake', bootId: 'b1', address: 'nowhere' },
-        commit: '0'.repeat(40),
+        commit: base,
         durationMs: 60,
         restoredFrom: null,
       },

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { BerthError } from '../../domain/errors/index.ts';
 import { maxTaskCharacters, runOptionsSchema } from '../../domain/task.ts';
 import { runViewSchema, taskViewSchema } from '../../domain/views.ts';
 import type { ApiContext } from '../options.ts';
@@ -45,7 +44,6 @@ export function taskRoutes(app: FastifyInstance, { controlPlane, principal }: Ap
     },
     async (request, reply) => {
       const { repository, text, options, origin } = request.body;
-      assertTaskText(text);
       const created = await controlPlane.createTask({
         repository,
         text,
@@ -68,15 +66,4 @@ export function taskRoutes(app: FastifyInstance, { controlPlane, principal }: Ap
     },
     async (request) => controlPlane.getTask(request.params.id),
   );
-}
-
-/**
- * Holds the length of a task's text.
- * @throws BerthError `TASK_EMPTY`, `TASK_TOO_LONG`
- */
-export function assertTaskText(text: string): void {
-  if (text.trim() === '') throw new BerthError('TASK_EMPTY');
-  if (text.length > maxTaskCharacters) {
-    throw new BerthError('TASK_TOO_LONG', `The task text has ${text.length} characters, more than 100,000.`);
-  }
 }

@@ -23,33 +23,12 @@ export const apiErrors = family({
     http: 404,
     exit: 8,
   },
-  AMBIGUOUS_ID: {
-    sentence: 'More than one object begins with that id.',
-    next: 'Give more of its characters; `berth runs` lists them whole.',
-    retryable: false,
-    http: 409,
-    exit: 2,
-  },
   CONFLICT: {
     sentence: 'That is not possible in the present state.',
     next: 'Look at the present state with `berth show`.',
     retryable: false,
     http: 409,
     exit: 9,
-  },
-  TASK_EMPTY: {
-    sentence: 'The task has no text.',
-    next: 'Say what is to be done: `berth run "fix the flaky date test"`.',
-    retryable: false,
-    http: 400,
-    exit: 2,
-  },
-  TASK_TOO_LONG: {
-    sentence: 'The task text is longer than 100,000 characters.',
-    next: 'Shorten it, and put what is long into a file of the repository.',
-    retryable: false,
-    http: 413,
-    exit: 2,
   },
   BODY_TOO_LARGE: {
     sentence: 'The request body is larger than this route takes.',
