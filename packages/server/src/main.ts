@@ -19,7 +19,7 @@ import { reconcileSandboxes } from './runs/reconcile.ts';
 import { startWorker } from './runs/worker.ts';
 import { chooseDriver } from './sandboxes/choose-driver.ts';
 import { defaultSandboxLimits } from './sandboxes/default-limits.ts';
-import { createRedactor } from './secrets/redact.ts';
+import { createRedactor } from './secrets/redactor.ts';
 import { openDatabase } from './store/database.ts';
 import { checkedRepository } from './runs/checked-repository.ts';
 
@@ -64,7 +64,8 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const undo: (() => Promise<void>)[] = [() => db.close()];
   try {
     const secrets = knownSecrets(env);
-    const redact = createRedactor(secrets);
+    const redactor = createRedactor(secrets);
+    const redact = (value: unknown): unknown => redactor.value(value);
     const hub = liveHub();
     const forgeOf = localForges(home);
     const driver = options.driver ?? chooseDriver({ home, clock });
@@ -90,8 +91,8 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
         db,
         driver,
         sandboxLimits: defaultSandboxLimits(),
-        knownSecrets: secrets,
-        modelsFor: (runOptions) => modelsFor(env, runOptions, clock),
+        knownSecrets: secrets.map((secret) => secret.value),
+        modelsFor: (runOptions) => modelsFor(env, runOptions, clock, redactor),
         forgeOf: async (projectId) => forgeOf(projectId),
       });
       const max = options.maxRuns ?? 8;

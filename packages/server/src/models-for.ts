@@ -1,5 +1,7 @@
 import type { Clock } from './domain/ports/clock.ts';
 import type { RunOptions } from './domain/task.ts';
+import type { Secret } from './secrets/secret-forms.ts';
+import type { Redactor } from './secrets/redactor.ts';
 import {
   cassetteModel,
   modelsFromEnvironment,
@@ -16,11 +18,11 @@ const secretNames = /(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$/;
 /** A value shorter than this is no credential, and would turn every log into blanks. */
 const shortestSecret = 8;
 
-/** The values of this process's environment that are credentials. */
-export function knownSecrets(env: Environment): string[] {
+/** The credentials in this process's environment, by the names of their variables. */
+export function knownSecrets(env: Environment): Secret[] {
   return Object.entries(env).flatMap(([name, value]) =>
     value !== undefined && value.length >= shortestSecret && secretNames.test(name.toUpperCase())
-      ? [value]
+      ? [{ name, value }]
       : [],
   );
 }
@@ -29,12 +31,13 @@ export function knownSecrets(env: Environment): string[] {
  * The models of a run: its cassette, or those the environment configures; recorded when it asks for that.
  * @throws BerthError `MODEL_NOT_CONFIGURED`, `CASSETTE_INVALID`
  */
-export function modelsFor(env: Environment, options: RunOptions, clock: Clock): ModelSlots {
+export function modelsFor(env: Environment, options: RunOptions, clock: Clock, redactor: Redactor): ModelSlots {
+  const redact = (text: string): string => redactor.text(text);
   if (options.cassette !== null) {
-    return singleModelSlots(cassetteModel(readCassette(options.cassette), { clock, mode: 'strict' }));
+    return singleModelSlots(cassetteModel(readCassette(options.cassette), { clock, mode: 'strict', redact }));
   }
   const slots = modelsFromEnvironment(env, { clock }, options.model ?? undefined);
   const { record } = options;
   if (record === null) return slots;
-  return { ...slots, model: (slot) => recordingModel(slots.model(slot), { path: record }) };
+  return { ...slots, model: (slot) => recordingModel(slots.model(slot), { path: record, redact }) };
 }

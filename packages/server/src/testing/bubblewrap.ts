@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BubblewrapDriver, type BubblewrapOptions } from '../sandboxes/bubblewrap/index.ts';
-import { systemClock } from './fake-sandbox.ts';
+import { testClock as systemClock } from './test-clock.ts';
 
 /** Whether bubblewrap is here at all; suites that need it name it as the missing part. */
 export const bubblewrapIsMissing = ((): boolean => {
