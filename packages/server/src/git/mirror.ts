@@ -148,7 +148,8 @@ export async function openProject(options: OpenProject): Promise<Mirror> {
       await createBare(directory, offer.idLength === 64 ? 'sha256' : 'sha1', signal);
       await fetchInto(directory, source, offer, options);
     });
-    const shallow = (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true';
+    const shallow =
+      (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true';
     return {
       directory,
       source: source.shown,
@@ -170,27 +171,27 @@ async function fetchInto(
   const detached =
     offer.branch === null && offer.head !== null ? [`+HEAD:refs/berth/detached/${offer.head}`] : [];
   await git({
-      args: [
-        'fetch',
-        '--quiet',
-        '--force',
-        '--prune',
-        '--no-tags',
-        '--no-auto-maintenance',
-        '--no-write-fetch-head',
-        '--no-recurse-submodules',
-        '--update-shallow',
-        ...source.far,
-        '--',
-        source.url,
-        ...source.refspecs,
-        ...detached,
-      ],
-      cwd: directory,
-      ...source.command,
-      signal: options.signal,
-      timeoutMs: options.timeoutMs ?? 15 * 60_000,
-    });
+    args: [
+      'fetch',
+      '--quiet',
+      '--force',
+      '--prune',
+      '--no-tags',
+      '--no-auto-maintenance',
+      '--no-write-fetch-head',
+      '--no-recurse-submodules',
+      '--update-shallow',
+      ...source.far,
+      '--',
+      source.url,
+      ...source.refspecs,
+      ...detached,
+    ],
+    cwd: directory,
+    ...source.command,
+    signal: options.signal,
+    timeoutMs: options.timeoutMs ?? 15 * 60_000,
+  });
 }
 
 /**
@@ -200,6 +201,7 @@ async function fetchInto(
  */
 export async function reopenMirror(directory: string, signal: AbortSignal): Promise<Mirror | null> {
   if (!existsSync(join(directory, 'HEAD'))) return null;
-  const shallow = (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true';
+  const shallow =
+    (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true';
   return { directory, source: directory, head: { branch: null, commit: null }, uncommitted: null, shallow };
 }

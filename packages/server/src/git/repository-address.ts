@@ -72,5 +72,7 @@ function localFromUrl(text: string): RepositoryAddress {
 
 /** The text with user names and passwords of URLs removed. */
 export function withoutCredentials(text: string): string {
-  return text.replaceAll(/(https?:\/\/)[^\s/@'"]+@/gi, '$1').replaceAll(/(ssh:\/\/[^\s/@:'"]+):[^\s/@'"]*@/gi, '$1@');
+  return text
+    .replaceAll(/(https?:\/\/)[^\s/@'"]+@/gi, '$1')
+    .replaceAll(/(ssh:\/\/[^\s/@:'"]+):[^\s/@'"]*@/gi, '$1@');
 }

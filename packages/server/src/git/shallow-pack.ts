@@ -135,7 +135,10 @@ async function removeOld(directory: string): Promise<void> {
   const packs = await Promise.all(
     (await readdir(directory))
       .filter((name) => name.endsWith('.pack'))
-      .map(async (name) => ({ name, at: (await stat(join(directory, name)).catch(() => null))?.mtimeMs ?? 0 })),
+      .map(async (name) => ({
+        name,
+        at: (await stat(join(directory, name)).catch(() => null))?.mtimeMs ?? 0,
+      })),
   );
   const old = packs.sort((left, right) => right.at - left.at).slice(keptPacks);
   await Promise.all(old.map(({ name }) => rm(join(directory, name), { force: true })));

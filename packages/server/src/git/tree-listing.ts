@@ -24,7 +24,7 @@ export const symlinkMode = '120000';
 /** The parts of a NUL-terminated list. */
 export function splitNul(data: Buffer): Buffer[] {
   const parts: Buffer[] = [];
-  for (let start = 0; start < data.length; ) {
+  for (let start = 0; start < data.length;) {
     const end = data.indexOf(0, start);
     const stop = end === -1 ? data.length : end;
     parts.push(data.subarray(start, stop));
