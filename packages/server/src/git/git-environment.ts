@@ -88,7 +88,7 @@ export function hardeningArguments(allow: Transport | null, options: { keepCrede
  * anew; these are constants, never data.
  */
 const farSide =
-  "git -c 'safe.directory=*' -c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 -c maintenance.auto=false -c core.alternateRefsCommand=true -c uploadpack.packObjectsHook= -c receive.autogc=false -c receive.procReceiveRefs=";
+  "git -c 'safe.directory=*' -c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 -c maintenance.auto=false -c core.alternateRefsCommand=true -c receive.autogc=false";
 export const localUploadPack = `${farSide} upload-pack`;
 export const localReceivePack = `${farSide} receive-pack`;
 

@@ -26,39 +26,31 @@ const meanings: ReadonlyArray<readonly [RegExp, ErrorCode]> = [
 ];
 
 /** The code for a failed git command that spoke with a repository's source. */
-export function meaningOf(stderr: string): ErrorCode {
-  return meanings.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'GIT_FAILED';
+export function meaningOf(stderr: string, options: { readonly local: boolean }): ErrorCode {
+  const remoteOnly: readonly ErrorCode[] = ['REPO_AUTH_FAILED', 'REPO_UNREACHABLE'];
+  const possible = meanings.filter(([, code]) => !options.local || !remoteOnly.includes(code));
+  return possible.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'GIT_FAILED';
 }
 
 /**
  * Turns a failed git command into an error for people; everything else passes unchanged.
  *
- * @param subject what was being read or written, as shown (credentials are removed here).
+ * @param subject address of a code host, or an absolute path: what was being read or written, as shown (credentials are removed here).
  */
 export function asGitError(error: unknown, subject: string): unknown {
   if (!(error instanceof GitFailure)) return error;
   const said = withoutCredentials(error.stderr).trim().split('\n').slice(-12).join('\n');
-  const code = meaningOf(error.stderr);
+  const code = meaningOf(error.stderr, { local: subject.startsWith('/') });
   const shown = withoutCredentials(subject);
   const details = { command: error.command, exitCode: error.exitCode, said, subject: shown };
-  return new BerthError(code, sentenceOf(code, shown, said), { cause: error, details });
+  return new BerthError(code, sentences[code]?.(shown, said), { cause: error, details });
 }
 
-function sentenceOf(code: ErrorCode, subject: string, said: string): string | undefined {
-  switch (code) {
-    case 'REPO_AUTH_FAILED':
-      return `The code host refused access to ${subject}.`;
-    case 'REPO_UNREACHABLE':
-      return `The code host of ${subject} cannot be reached.`;
-    case 'REPO_NOT_FOUND':
-      return `There is no git repository at ${subject}.`;
-    case 'REPO_PERMISSION_DENIED':
-      return `${subject} may not be read by the user Berth runs as.`;
-    case 'REPO_NOT_A_REPOSITORY':
-      return `${subject} is not a git repository.`;
-    case 'GIT_FAILED':
-      return `Git failed on ${subject}: ${said.split('\n').at(-1) ?? ''}`;
-    default:
-      return undefined;
-  }
-}
+const sentences: Readonly<Partial<Record<ErrorCode, (subject: string, said: string) => string>>> = {
+  REPO_AUTH_FAILED: (subject) => `The code host refused access to ${subject}.`,
+  REPO_UNREACHABLE: (subject) => `The code host of ${subject} cannot be reached.`,
+  REPO_NOT_FOUND: (subject) => `There is no git repository at ${subject}.`,
+  REPO_PERMISSION_DENIED: (subject) => `${subject} may not be read by the user Berth runs as.`,
+  REPO_NOT_A_REPOSITORY: (subject) => `${subject} is not a git repository.`,
+  GIT_FAILED: (subject, said) => `Git failed on ${subject}: ${said.split('\n').at(-1) ?? ''}`,
+};
