@@ -61,11 +61,21 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   try {
     await inbox.drain();
     await walk(ownership, log, signal, control, parts);
+  } catch (error) {
+    await endWithError(log, error);
   } finally {
     inbox.stop();
   }
   const { ended, paused } = log.state();
   await releaseRun(db, ownership, { requeue: ended === null && paused === null });
+}
+
+/** A run that cannot even be walked says why, instead of being tried for ever. */
+async function endWithError(log: OwnedLog, error: unknown): Promise<void> {
+  const { code, message, next } = asBerthError(error);
+  if (code === 'OWNERSHIP_LOST' || code === 'DATABASE_UNAVAILABLE') throw error;
+  if (log.state().ended !== null) return;
+  await log.append({ type: 'run.ended', data: { outcome: 'failed', code, sentence: message, next } });
 }
 
 async function walk(
