@@ -1,0 +1,153 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cassetteText, script } from '../packages/server/src/models/index.ts';
+import type { EventView, RunView } from '../packages/server/src/domain/views.ts';
+import { bubblewrapMissing } from './support/parts.ts';
+import { live, type Life, place, type Place, request } from './support/start-run.ts';
+
+/**
+ * Promise 3: `kill -9` of the worker at any moment; the run goes on, no event is lost or doubled, and no command is
+ * repeated on a living sandbox. Every check and tool call adds a line to a file of the sandbox that is not part of the
+ * change and prints how many there are, so the log itself shows how often each was executed.
+ */
+const count = 'echo x >> "$HOME/executions"; wc -l < "$HOME/executions"';
+
+const files = {
+  'README.md': '# sample\n',
+  'greeting.txt': 'helo\n',
+  '.berth/blueprint.yaml': `version: 1
+name: crash
+setup:
+  - run: '${count}'
+checks:
+  - name: spelling
+    kind: test
+    run: '${count}; sleep 0.2; grep -qx hello greeting.txt'
+`,
+};
+
+const cassette = cassetteText(
+  script([
+    { say: 'I look.', toolCalls: [{ name: 'bash', input: { command: `${count}; cat greeting.txt` } }] },
+    { toolCalls: [{ name: 'edit', input: { path: 'greeting.txt', old: 'helo', new: 'helloo' } }] },
+    { toolCalls: [{ name: 'finish', input: { result: 'done', summary: 'Spelled.' } }] },
+    { toolCalls: [{ name: 'edit', input: { path: 'greeting.txt', old: 'helloo', new: 'hello' } }] },
+    { toolCalls: [{ name: 'finish', input: { result: 'done', summary: 'Spelled right.' } }] },
+  ]),
+);
+
+interface Outcome {
+  readonly tree: string;
+  readonly commit: string;
+  readonly executions: readonly string[];
+  readonly pullRequests: number;
+  readonly run: RunView;
+}
+
+describe.skipIf(bubblewrapMissing !== null)(`crash (${bubblewrapMissing ?? 'with bubblewrap'})`, () => {
+  let here: Place;
+  let cassettePath: string;
+  let undisturbed: { readonly outcome: Outcome; readonly events: readonly EventView[] };
+
+  beforeAll(async () => {
+    here = place(files);
+    cassettePath = join(here.directory, 'cassette.jsonl');
+    writeFileSync(cassettePath, cassette);
+    const life = await live(join(here.directory, 'undisturbed'), { E2E_REQUEST: asked() });
+    expect(life.ended, life.stderr).not.toBeNull();
+    undisturbed = { outcome: outcomeOf(life), events: life.ended!.events };
+    expect(undisturbed.outcome.run.status, life.stderr).toMatchObject({ state: 'succeeded' });
+  }, 120_000);
+  afterAll(() => here.remove());
+
+  const asked = (): string => JSON.stringify(request(here.repository, { text: 'Mend the greeting', cassette: cassettePath }));
+
+  /** Kills at each of the moments in turn, one life after the other, on one data directory. */
+  const crashAt = async (name: string, moments: readonly string[]): Promise<void> => {
+    const home = join(here.directory, name);
+    let runId: string | null = null;
+    for (const moment of moments) {
+      const life = await live(home, {
+        E2E_KILL_AT: moment,
+        ...(runId === null ? { E2E_REQUEST: asked() } : { E2E_RUN: runId }),
+      });
+      runId = life.runId ?? runId;
+      if (life.ended !== null) break;
+      expect(life.killed, `${moment}: ${life.stderr}`).toBe(true);
+    }
+    // A kill at the very first entry comes before anybody was told of the run: it is found by its place in the list.
+    const last = await live(home, runId === null ? { E2E_RUN: 'latest' } : { E2E_RUN: runId });
+    expect(last.ended, last.stderr).not.toBeNull();
+    const outcome = outcomeOf(last);
+    expect(outcome.run.status.state, JSON.stringify(outcome.run.status)).toBe('succeeded');
+    expect(outcome.tree).toBe(undisturbed.outcome.tree);
+    expect(outcome.executions).toEqual(undisturbed.outcome.executions);
+    expect(outcome.pullRequests).toBe(1);
+    const { events } = last.ended!;
+    expect(events.map((event) => event.seq)).toEqual(events.map((_, place) => place + 1));
+  };
+
+  test('the undisturbed run goes through a failing check, a repair and a verification', () => {
+    const types = undisturbed.events.map((event) => event.type);
+    expect(types).toContain('agent.told');
+    expect(undisturbed.events.filter((event) => event.type === 'check.judged').map((event) => event.title)).toEqual([
+      'spelling failed',
+      'spelling passed',
+      'spelling passed',
+    ]);
+  });
+
+  const kinds = [
+    'run.owned', 'run.planned', 'step.started', 'context.prefetched', 'sandbox.created', 'command.started', 'command.ended',
+    'agent.briefed', 'model.requested', 'model.answered', 'tool.started', 'tool.planned', 'tool.ended', 'agent.finished',
+    'check.judged', 'checkpoint.saved', 'agent.told', 'proposal.made', 'proposal.pushed', 'proposal.opened',
+  ];
+  test.each(kinds)('killed at the first %s', async (kind) => {
+    await crashAt(`first-${kind}`, [`${kind}:1`]);
+  }, 120_000);
+
+  test('killed again and again at random moments (seeded)', async () => {
+    const random = generator(20_260_101);
+    const types = undisturbed.events.map((event) => event.type);
+    const moments = Array.from({ length: 6 }, () => {
+      const type = types[Math.floor(random() * types.length)]!;
+      return `${type}:${1 + Math.floor(random() * 2)}`;
+    });
+    await crashAt('random', moments);
+  }, 240_000);
+
+  function outcomeOf(life: Life): Outcome {
+    const { run, events } = life.ended!;
+    const made = events.findLast((event) => event.type === 'proposal.made');
+    const proposal = made?.data as { commit: string; tree: string } | undefined;
+    const executions = events
+      .filter((event) => event.type === 'command.ended' || event.type === 'tool.ended')
+      .map((event) => counted(event));
+    return {
+      tree: proposal?.tree ?? '',
+      commit: proposal?.commit ?? '',
+      executions,
+      pullRequests: events.filter((event) => event.type === 'proposal.opened').length,
+      run,
+    };
+  }
+
+  /** What a call printed of the counter. */
+  function counted(event: EventView): string {
+    const data = event.data as { tail?: string; text?: string };
+    return /^\s*\d+$/m.exec(data.tail ?? data.text ?? '')?.[0].trim() ?? '-';
+  }
+});
+
+/** A small seeded generator (mulberry32): the same moments on every machine. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let value = Math.imul(state ^ (state >>> 15), 1 | state);
+    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
+    return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
