@@ -1,12 +1,12 @@
 import { secretForms, type Secret, type SecretForm } from './secret-forms.ts';
 
+/** Takes secrets out of any JSON value: strings and keys at every depth. */
 export interface Redactor {
+  (value: unknown): unknown;
   /** Text with every form of every secret replaced by `[secret NAME]`. */
-  text(text: string): string;
-  /** Any JSON value, strings and keys at every depth. */
-  value(value: unknown): unknown;
+  readonly text: (text: string) => string;
   /** For text that comes in pieces: see `StreamRedactor`. */
-  stream(): StreamRedactor;
+  readonly stream: () => StreamRedactor;
 }
 
 /** Redacts text that comes in pieces: a secret split over pieces is found too. */
@@ -17,34 +17,38 @@ export interface StreamRedactor {
   end(): string;
 }
 
-/** Looks for `secrets` in all their forms; values shorter than `shortestSecret` are left out. */
-export function createRedactor(secrets: readonly Secret[]): Redactor {
-  const forms = secretForms(secrets);
+/**
+ * Looks for `secrets` in all their forms. A secret without a name is shown as `[secret]`. Values shorter than
+ * `shortestSecret` are left out.
+ */
+export function createRedactor(secrets: readonly (Secret | string)[]): Redactor {
+  const forms = secretForms(
+    secrets.map((secret) => (typeof secret === 'string' ? { name: '', value: secret } : secret)),
+  );
   if (forms.length === 0) {
-    return {
-      text: (text) => text,
-      value: (value) => value,
-      stream: () => ({ push: (piece) => piece, end: () => '' }),
+    const same = {
+      text: (text: string) => text,
+      stream: () => ({ push: (piece: string) => piece, end: () => '' }),
     };
+    return Object.assign((value: unknown) => value, same);
   }
   const names = new Map(forms.map((form) => [form.text, form.name]));
   // Longest first, so that of two forms that begin at one place the longer is taken.
   const pattern = new RegExp(forms.map((form) => escapeRegExp(form.text)).join('|'), 'g');
   const text = (input: string): string => input.replaceAll(pattern, (found) => mark(names.get(found) ?? ''));
-  return {
+  return Object.assign((value: unknown) => redactValue(value, text), {
     text,
-    value: (value) => redactValue(value, text),
     stream: () => streamRedactor(forms, pattern, names),
-  };
+  });
 }
 
 /** `value` without `secrets`. For many values make one redactor. */
-export function redact(value: unknown, secrets: readonly Secret[]): unknown {
-  return createRedactor(secrets).value(value);
+export function redact(value: unknown, secrets: readonly (Secret | string)[]): unknown {
+  return createRedactor(secrets)(value);
 }
 
 function mark(name: string): string {
-  return `[secret ${name}]`;
+  return name === '' ? '[secret]' : `[secret ${name}]`;
 }
 
 function escapeRegExp(text: string): string {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createRedactor, redact } from './redactor.ts';
+import { createRedactor, redact } from './redact.ts';
 import { shortestSecret } from './secret-forms.ts';
 
 const value = 'gh"p_s3cr/t+ä value\\n~1';
@@ -121,4 +121,5 @@ test('values too short to be secrets are left alone; other text is never changed
   );
   const text = { n: 1, b: true, none: null, list: ['x'] };
   expect(redact(text, secrets)).toEqual(text);
+  expect(redact({ a: value }, [value])).toEqual({ a: '[secret]' });
 });
