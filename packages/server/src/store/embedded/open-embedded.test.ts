@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../domain/clock.ts';
 import { openDatabase, type Database } from '../database.ts';
 import { findPostmaster } from './postmaster.ts';
@@ -14,6 +14,8 @@ const isRoot = process.getuid?.() === 0;
 /** An account with an entry in passwd, and one without. */
 const other = 65_534;
 const unknown = 60_901;
+/** Shared, so that the programs are copied once. */
+const rootDirectory = `/var/tmp/berth-embedded-root-${process.pid}`;
 const directories: string[] = [];
 const databases: Database[] = [];
 const children: ChildProcess[] = [];
@@ -27,6 +29,8 @@ afterEach(async () => {
   }
 });
 
+afterAll(() => rm(rootDirectory, { recursive: true, force: true }));
+
 async function newHome(parent = '/var/tmp'): Promise<string> {
   const directory = await mkdtemp(join(parent, 'berth-embedded-'));
   // The database's account must be able to pass.
@@ -37,13 +41,13 @@ async function newHome(parent = '/var/tmp'): Promise<string> {
 
 async function dataOf(home: string, asRoot = isRoot): Promise<string> {
   const key = createHash('sha256').update(join(home, 'home')).digest('hex').slice(0, 16);
-  return asRoot ? join(home, 'root', key, 'data') : join(home, 'home/postgres/data');
+  return asRoot ? join(rootDirectory, key, 'data') : join(home, 'home/postgres/data');
 }
 
 async function open(directory: string, durable = false): Promise<Database> {
   const db = await openDatabase({
     home: join(directory, 'home'),
-    rootDirectory: join(directory, 'root'),
+    rootDirectory,
     clock: systemClock,
     signal: AbortSignal.timeout(60_000),
     durable,
@@ -57,7 +61,7 @@ async function startUser(directory: string, uid?: number): Promise<{ child: Chil
   const script = fileURLToPath(new URL('../../testing/database-user.ts', import.meta.url));
   const child = spawn(
     process.execPath,
-    [script, join(directory, 'home'), join(directory, 'root'), ...(uid === undefined ? [] : [String(uid)])],
+    [script, join(directory, 'home'), rootDirectory, ...(uid === undefined ? [] : [String(uid)])],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   children.push(child);
@@ -156,7 +160,7 @@ test('a home with a long path still gets a socket', async () => {
   await mkdir(deep, { recursive: true });
   const db = await openDatabase({
     home: deep,
-    rootDirectory: join(deep, 'root'),
+    rootDirectory,
     clock: systemClock,
     signal: AbortSignal.timeout(60_000),
   });
@@ -191,10 +195,9 @@ test.skipIf(!isRoot)(
   async () => {
     const directory = await newHome('/root');
     await chmod(directory, 0o700);
-    const root = await newHome();
     const db = await openDatabase({
       home: join(directory, 'home'),
-      rootDirectory: join(root, 'root'),
+      rootDirectory,
       clock: systemClock,
       signal: AbortSignal.timeout(60_000),
     });

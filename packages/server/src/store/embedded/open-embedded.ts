@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { initialiseData } from './initialise.ts';
@@ -81,6 +81,8 @@ function closer(place: Place, clock: Clock, leave: () => void): () => Promise<vo
       if (!hasNoUsers(place.users)) return;
       await stopServer(place.data, clock);
       await rm(keeperFile(place.root), { force: true });
+      // One far from the rest is not left behind; it is made again at the next start.
+      if (!place.sockets.startsWith(place.root)) await rmdir(place.sockets).catch(() => undefined);
     });
     return closing;
   };

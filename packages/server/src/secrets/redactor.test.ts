@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createRedactor, redact } from './redact.ts';
+import { createRedactor, redact } from './redactor.ts';
 import { shortestSecret } from './secret-forms.ts';
 
 const value = 'gh"p_s3cr/t+ä value\\n~1';

@@ -1,12 +1,13 @@
 import { secretForms, type Secret, type SecretForm } from './secret-forms.ts';
 
-/** Takes secrets out of any JSON value: strings and keys at every depth. */
+/** Takes secrets out of what is stored or shown. */
 export interface Redactor {
-  (value: unknown): unknown;
+  /** Any JSON value: strings and keys at every depth. */
+  value(value: unknown): unknown;
   /** Text with every form of every secret replaced by `[secret NAME]`. */
-  readonly text: (text: string) => string;
+  text(text: string): string;
   /** For text that comes in pieces: see `StreamRedactor`. */
-  readonly stream: () => StreamRedactor;
+  stream(): StreamRedactor;
 }
 
 /** Redacts text that comes in pieces: a secret split over pieces is found too. */
@@ -26,25 +27,26 @@ export function createRedactor(secrets: readonly (Secret | string)[]): Redactor 
     secrets.map((secret) => (typeof secret === 'string' ? { name: '', value: secret } : secret)),
   );
   if (forms.length === 0) {
-    const same = {
-      text: (text: string) => text,
-      stream: () => ({ push: (piece: string) => piece, end: () => '' }),
+    return {
+      value: (value) => value,
+      text: (text) => text,
+      stream: () => ({ push: (piece) => piece, end: () => '' }),
     };
-    return Object.assign((value: unknown) => value, same);
   }
   const names = new Map(forms.map((form) => [form.text, form.name]));
   // Longest first, so that of two forms that begin at one place the longer is taken.
   const pattern = new RegExp(forms.map((form) => escapeRegExp(form.text)).join('|'), 'g');
   const text = (input: string): string => input.replaceAll(pattern, (found) => mark(names.get(found) ?? ''));
-  return Object.assign((value: unknown) => redactValue(value, text), {
+  return {
+    value: (value) => redactValue(value, text),
     text,
     stream: () => streamRedactor(forms, pattern, names),
-  });
+  };
 }
 
 /** `value` without `secrets`. For many values make one redactor. */
 export function redact(value: unknown, secrets: readonly (Secret | string)[]): unknown {
-  return createRedactor(secrets)(value);
+  return createRedactor(secrets).value(value);
 }
 
 function mark(name: string): string {
