@@ -74,22 +74,26 @@ async function socketDirectory(root: string, key: string): Promise<string> {
   return Buffer.byteLength(join(away, socketName)) <= longestSocketPath ? away : join('/tmp', `berth-${key}`);
 }
 
-/** The socket directory is the door to the database: it belongs to the server's account and nobody else enters. */
+/**
+ * The socket directory is the door to the database: it belongs to the server's account, and nobody else enters. One
+ * in a directory open to all may have been put there by somebody else.
+ */
 async function makeSockets(place: Place): Promise<void> {
-  await makeOwn(place.sockets, place.account?.uid);
+  await makeOwn(place.sockets);
+  const found = await lstat(place.sockets);
+  const owners = [process.getuid?.(), place.account?.uid];
+  if (!found.isDirectory() || !owners.includes(found.uid)) {
+    throw new BerthError('DATABASE_PERMISSION', `The directory ${place.sockets} belongs to somebody else.`, {
+      details: { path: place.sockets },
+    });
+  }
   if (place.account !== null) await chown(place.sockets, place.account.uid, place.account.gid);
   await chmod(place.sockets, 0o700);
 }
 
-async function makeOwn(path: string, alsoUid?: number): Promise<void> {
+async function makeOwn(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    const found = await lstat(path);
-    const mine = process.getuid?.() ?? found.uid;
-    if (!found.isDirectory() && !found.isSymbolicLink()) throw new Error(`${path} is not a directory`);
-    if (path.startsWith('/tmp/') && (found.isSymbolicLink() || ![mine, alsoUid].includes(found.uid))) {
-      throw new Error(`${path} belongs to somebody else`);
-    }
   } catch (error) {
     throw new BerthError('DATABASE_PERMISSION', `The directory ${path} cannot be used: ${message(error)}`, {
       cause: error,
