@@ -39,9 +39,15 @@ async function newHome(parent = '/var/tmp'): Promise<string> {
   return directory;
 }
 
-async function dataOf(home: string, asRoot = isRoot): Promise<string> {
-  const key = createHash('sha256').update(join(home, 'home')).digest('hex').slice(0, 16);
-  return asRoot ? join(rootDirectory, key, 'data') : join(home, 'home/postgres/data');
+/** Where the data of the home in `directory` is; of a home that was never opened, nowhere. */
+async function dataOf(directory: string): Promise<string> {
+  if (!isRoot) return join(directory, 'home/postgres/data');
+  const id = await readFile(join(directory, 'home/database-id'), 'utf8').catch(() => 'none');
+  const key = createHash('sha256')
+    .update(`${join(directory, 'home')}\n${id.trim()}`)
+    .digest('hex')
+    .slice(0, 16);
+  return join(rootDirectory, key, 'data');
 }
 
 async function open(directory: string, durable = false): Promise<Database> {
@@ -152,6 +158,16 @@ test('a server that was killed comes back by itself for those who use it', async
     }
   };
   await until(read);
+});
+
+test('a home that was deleted and made again begins with an empty database', async () => {
+  const directory = await newHome();
+  const first = await open(directory);
+  await first.sql.insertInto('projects').values({ id: 'p-1', name: 'p', repository: '/p' }).execute();
+  await first.close();
+  await rm(join(directory, 'home'), { recursive: true });
+  const second = await open(directory);
+  expect(await second.sql.selectFrom('projects').select('id').execute()).toEqual([]);
 });
 
 test('a home with a long path still gets a socket', async () => {

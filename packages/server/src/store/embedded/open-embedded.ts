@@ -45,7 +45,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       const leave = joinUsers(place.users);
       try {
         const programs = await installPrograms(place.programs);
-        options.onProgress?.('Starting the embedded PostgreSQL');
+        if ((await findPostmaster(place.data)) === null) options.onProgress?.('Starting the database');
         await initialiseData(place, programs, options.durable ?? true);
         const serverOptions = { place, programs, durable: options.durable ?? true, clock, signal };
         const how = await ensureServer(serverOptions);
