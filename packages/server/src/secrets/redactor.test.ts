@@ -121,4 +121,5 @@ test('values too short to be secrets are left alone; other text is never changed
   );
   const text = { n: 1, b: true, none: null, list: ['x'] };
   expect(redact(text, secrets)).toEqual(text);
+  expect(redact({ a: value }, [value])).toEqual({ a: '[secret]' });
 });

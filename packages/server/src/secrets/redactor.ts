@@ -1,10 +1,11 @@
 import { secretForms, type Secret, type SecretForm } from './secret-forms.ts';
 
+/** Takes secrets out of what is stored or shown. */
 export interface Redactor {
+  /** Any JSON value: strings and keys at every depth. */
+  value(value: unknown): unknown;
   /** Text with every form of every secret replaced by `[secret NAME]`. */
   text(text: string): string;
-  /** Any JSON value, strings and keys at every depth. */
-  value(value: unknown): unknown;
   /** For text that comes in pieces: see `StreamRedactor`. */
   stream(): StreamRedactor;
 }
@@ -17,13 +18,18 @@ export interface StreamRedactor {
   end(): string;
 }
 
-/** Looks for `secrets` in all their forms; values shorter than `shortestSecret` are left out. */
-export function createRedactor(secrets: readonly Secret[]): Redactor {
-  const forms = secretForms(secrets);
+/**
+ * Looks for `secrets` in all their forms. A secret without a name is shown as `[secret]`. Values shorter than
+ * `shortestSecret` are left out.
+ */
+export function createRedactor(secrets: readonly (Secret | string)[]): Redactor {
+  const forms = secretForms(
+    secrets.map((secret) => (typeof secret === 'string' ? { name: '', value: secret } : secret)),
+  );
   if (forms.length === 0) {
     return {
-      text: (text) => text,
       value: (value) => value,
+      text: (text) => text,
       stream: () => ({ push: (piece) => piece, end: () => '' }),
     };
   }
@@ -32,19 +38,19 @@ export function createRedactor(secrets: readonly Secret[]): Redactor {
   const pattern = new RegExp(forms.map((form) => escapeRegExp(form.text)).join('|'), 'g');
   const text = (input: string): string => input.replaceAll(pattern, (found) => mark(names.get(found) ?? ''));
   return {
-    text,
     value: (value) => redactValue(value, text),
+    text,
     stream: () => streamRedactor(forms, pattern, names),
   };
 }
 
 /** `value` without `secrets`. For many values make one redactor. */
-export function redact(value: unknown, secrets: readonly Secret[]): unknown {
+export function redact(value: unknown, secrets: readonly (Secret | string)[]): unknown {
   return createRedactor(secrets).value(value);
 }
 
 function mark(name: string): string {
-  return `[secret ${name}]`;
+  return name === '' ? '[secret]' : `[secret ${name}]`;
 }
 
 function escapeRegExp(text: string): string {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../domain/clock.ts';
@@ -18,9 +18,10 @@ let db: Database;
 
 beforeAll(async () => {
   directory = await mkdtemp('/var/tmp/berth-away-');
+  await chmod(directory, 0o711);
   db = await openDatabase({
     home: join(directory, 'home'),
-    rootDirectory: '/var/tmp/berth-away',
+    rootDirectory: join(directory, 'root'),
     clock: systemClock,
     signal: AbortSignal.timeout(60_000),
   });

@@ -7,7 +7,12 @@ import { databaseError } from './unavailable.ts';
 /** Where the database is: a unix socket of the embedded one, or a URL. */
 export type Address =
   | { readonly kind: 'socket'; readonly directory: string; readonly database: string; readonly user: string }
-  | { readonly kind: 'url'; readonly url: string };
+  | {
+      readonly kind: 'url';
+      readonly url: string;
+      /** Through a transaction pooler, which refuses settings at the start of a connection. */
+      readonly isPooled: boolean;
+    };
 
 /** No statement of ours takes longer in health; what hangs longer counts as away. */
 export const statementTimeoutMs = 10_000;
@@ -17,14 +22,14 @@ export function clientConfig(address: Address): ClientConfig {
   const base: ClientConfig = {
     application_name: 'berth',
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
     // Longer than the server's, so that a healthy server has the word.
     query_timeout: statementTimeoutMs + 2_000,
     keepAlive: true,
   };
+  const timed = { ...base, statement_timeout: statementTimeoutMs };
   return address.kind === 'url'
-    ? { ...base, connectionString: address.url }
-    : { ...base, host: address.directory, port: 5432, database: address.database, user: address.user };
+    ? { ...(address.isPooled ? base : timed), connectionString: address.url }
+    : { ...timed, host: address.directory, port: 5432, database: address.database, user: address.user };
 }
 
 /** What a failure to reach the database sets off (the embedded server may have to be started again). */

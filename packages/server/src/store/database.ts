@@ -55,8 +55,14 @@ const openTimeoutMs = 20_000;
  */
 export async function openDatabase(options: OpenOptions): Promise<Database> {
   if (options.databaseUrl !== undefined && options.databaseUrl !== '') {
-    const address: Address = { kind: 'url', url: options.databaseUrl };
-    const direct: Address = { kind: 'url', url: options.directUrl ?? options.databaseUrl };
+    const address: Address = {
+      kind: 'url',
+      url: options.databaseUrl,
+      isPooled: options.directUrl !== undefined && options.directUrl !== '',
+    };
+    const direct: Address = address.isPooled
+      ? { kind: 'url', url: options.directUrl ?? '', isPooled: false }
+      : address;
     return openAt(address, direct, null, options);
   }
   const server = await openEmbedded(options);

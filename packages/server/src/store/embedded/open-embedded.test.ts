@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../domain/clock.ts';
 import { openDatabase, type Database } from '../database.ts';
 import { findPostmaster } from './postmaster.ts';
@@ -14,6 +14,8 @@ const isRoot = process.getuid?.() === 0;
 /** An account with an entry in passwd, and one without. */
 const other = 65_534;
 const unknown = 60_901;
+/** Shared, so that the programs are copied once. */
+const rootDirectory = `/var/tmp/berth-embedded-root-${process.pid}`;
 const directories: string[] = [];
 const databases: Database[] = [];
 const children: ChildProcess[] = [];
@@ -27,6 +29,8 @@ afterEach(async () => {
   }
 });
 
+afterAll(() => rm(rootDirectory, { recursive: true, force: true }));
+
 async function newHome(parent = '/var/tmp'): Promise<string> {
   const directory = await mkdtemp(join(parent, 'berth-embedded-'));
   // The database's account must be able to pass.
@@ -35,15 +39,21 @@ async function newHome(parent = '/var/tmp'): Promise<string> {
   return directory;
 }
 
-async function dataOf(home: string, asRoot = isRoot): Promise<string> {
-  const key = createHash('sha256').update(join(home, 'home')).digest('hex').slice(0, 16);
-  return asRoot ? join(home, 'root', key, 'data') : join(home, 'home/postgres/data');
+/** Where the data of the home in `directory` is; of a home that was never opened, nowhere. */
+async function dataOf(directory: string): Promise<string> {
+  if (!isRoot) return join(directory, 'home/postgres/data');
+  const id = await readFile(join(directory, 'home/database-id'), 'utf8').catch(() => 'none');
+  const key = createHash('sha256')
+    .update(`${join(directory, 'home')}\n${id.trim()}`)
+    .digest('hex')
+    .slice(0, 16);
+  return join(rootDirectory, key, 'data');
 }
 
 async function open(directory: string, durable = false): Promise<Database> {
   const db = await openDatabase({
     home: join(directory, 'home'),
-    rootDirectory: join(directory, 'root'),
+    rootDirectory,
     clock: systemClock,
     signal: AbortSignal.timeout(60_000),
     durable,
@@ -57,7 +67,7 @@ async function startUser(directory: string, uid?: number): Promise<{ child: Chil
   const script = fileURLToPath(new URL('../../testing/database-user.ts', import.meta.url));
   const child = spawn(
     process.execPath,
-    [script, join(directory, 'home'), join(directory, 'root'), ...(uid === undefined ? [] : [String(uid)])],
+    [script, join(directory, 'home'), rootDirectory, ...(uid === undefined ? [] : [String(uid)])],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   children.push(child);
@@ -150,13 +160,23 @@ test('a server that was killed comes back by itself for those who use it', async
   await until(read);
 });
 
+test('a home that was deleted and made again begins with an empty database', async () => {
+  const directory = await newHome();
+  const first = await open(directory);
+  await first.sql.insertInto('projects').values({ id: 'p-1', name: 'p', repository: '/p' }).execute();
+  await first.close();
+  await rm(join(directory, 'home'), { recursive: true });
+  const second = await open(directory);
+  expect(await second.sql.selectFrom('projects').select('id').execute()).toEqual([]);
+});
+
 test('a home with a long path still gets a socket', async () => {
   const directory = await newHome();
   const deep = join(directory, 'long'.repeat(30), 'longer'.repeat(20));
   await mkdir(deep, { recursive: true });
   const db = await openDatabase({
     home: deep,
-    rootDirectory: join(deep, 'root'),
+    rootDirectory,
     clock: systemClock,
     signal: AbortSignal.timeout(60_000),
   });
@@ -191,10 +211,9 @@ test.skipIf(!isRoot)(
   async () => {
     const directory = await newHome('/root');
     await chmod(directory, 0o700);
-    const root = await newHome();
     const db = await openDatabase({
       home: join(directory, 'home'),
-      rootDirectory: join(root, 'root'),
+      rootDirectory,
       clock: systemClock,
       signal: AbortSignal.timeout(60_000),
     });

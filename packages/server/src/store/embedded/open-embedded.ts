@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { initialiseData } from './initialise.ts';
@@ -45,7 +45,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       const leave = joinUsers(place.users);
       try {
         const programs = await installPrograms(place.programs);
-        options.onProgress?.('Starting the embedded PostgreSQL');
+        if ((await findPostmaster(place.data)) === null) options.onProgress?.('Starting the database');
         await initialiseData(place, programs, options.durable ?? true);
         const serverOptions = { place, programs, durable: options.durable ?? true, clock, signal };
         const how = await ensureServer(serverOptions);
@@ -81,6 +81,8 @@ function closer(place: Place, clock: Clock, leave: () => void): () => Promise<vo
       if (!hasNoUsers(place.users)) return;
       await stopServer(place.data, clock);
       await rm(keeperFile(place.root), { force: true });
+      // One far from the rest is not left behind; it is made again at the next start.
+      if (!place.sockets.startsWith(place.root)) await rmdir(place.sockets).catch(() => undefined);
     });
     return closing;
   };

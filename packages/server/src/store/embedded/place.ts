@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, realpath } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, chown, link, lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BerthError } from '../../domain/errors/index.ts';
@@ -40,7 +40,10 @@ export async function preparePlace(options: PlaceOptions): Promise<Place> {
   const isRoot = process.getuid?.() === 0;
   await makeOwn(options.home);
   const home = await realpath(options.home);
-  const key = createHash('sha256').update(home).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update(`${home}\n${await homeId(home)}`)
+    .digest('hex')
+    .slice(0, 16);
   // The database's account must reach its files, and a home below /root is closed to it.
   const parent = options.rootDirectory ?? '/var/lib/berth';
   const root = isRoot ? join(parent, key) : join(home, 'postgres');
@@ -65,6 +68,27 @@ export async function preparePlace(options: PlaceOptions): Promise<Place> {
   return place;
 }
 
+/**
+ * A random name that lies in the home. Root's databases lie elsewhere: without it, a home that was deleted and made
+ * again at the same path would meet the old one's database.
+ */
+async function homeId(home: string): Promise<string> {
+  const path = join(home, 'database-id');
+  const draft = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
+  const known = await readFile(path, 'utf8').catch(() => '');
+  if (known !== '') return known.trim();
+  try {
+    await writeFile(draft, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600, flush: true });
+    // Of several processes that are the first at once, one wins.
+    await link(draft, path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return (await readFile(path, 'utf8')).trim();
+}
+
 async function socketDirectory(root: string, key: string): Promise<string> {
   const near = join(root, 'socket');
   if (Buffer.byteLength(join(near, socketName)) <= longestSocketPath) return near;
@@ -74,22 +98,26 @@ async function socketDirectory(root: string, key: string): Promise<string> {
   return Buffer.byteLength(join(away, socketName)) <= longestSocketPath ? away : join('/tmp', `berth-${key}`);
 }
 
-/** The socket directory is the door to the database: it belongs to the server's account and nobody else enters. */
+/**
+ * The socket directory is the door to the database: it belongs to the server's account, and nobody else enters. One
+ * in a directory open to all may have been put there by somebody else.
+ */
 async function makeSockets(place: Place): Promise<void> {
-  await makeOwn(place.sockets, place.account?.uid);
+  await makeOwn(place.sockets);
+  const found = await lstat(place.sockets);
+  const owners = [process.getuid?.(), place.account?.uid];
+  if (!found.isDirectory() || !owners.includes(found.uid)) {
+    throw new BerthError('DATABASE_PERMISSION', `The directory ${place.sockets} belongs to somebody else.`, {
+      details: { path: place.sockets },
+    });
+  }
   if (place.account !== null) await chown(place.sockets, place.account.uid, place.account.gid);
   await chmod(place.sockets, 0o700);
 }
 
-async function makeOwn(path: string, alsoUid?: number): Promise<void> {
+async function makeOwn(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    const found = await lstat(path);
-    const mine = process.getuid?.() ?? found.uid;
-    if (!found.isDirectory() && !found.isSymbolicLink()) throw new Error(`${path} is not a directory`);
-    if (path.startsWith('/tmp/') && (found.isSymbolicLink() || ![mine, alsoUid].includes(found.uid))) {
-      throw new Error(`${path} belongs to somebody else`);
-    }
   } catch (error) {
     throw new BerthError('DATABASE_PERMISSION', `The directory ${path} cannot be used: ${message(error)}`, {
       cause: error,

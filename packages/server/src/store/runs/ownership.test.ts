@@ -7,6 +7,7 @@ import { makeRun, note } from '../../testing/project-run.ts';
 import { endWorker } from '../workers/end-worker.ts';
 import { renewLease } from '../workers/renew-lease.ts';
 import { claimRun } from './claim-run.ts';
+import { listOwned } from './list-owned.ts';
 import { readRun } from './read-run.ts';
 import { releaseRun } from './release-run.ts';
 import { takeOver } from './take-over.ts';
@@ -69,6 +70,13 @@ test('a worker that ends lets others take over at once', async () => {
   await endWorker(store.db, mine.worker);
   const rival = await makeWorker(store.db);
   expect((await takeOver(store.db, rival, 10)).map((taken) => taken.runId)).toContain(mine.runId);
+});
+
+test('a worker finds what it owns, also when the answer to its claim was lost', async () => {
+  const worker = await makeWorker(store.db);
+  const mine = [await makeOwnedRun(store.db, worker), await makeOwnedRun(store.db, worker)];
+  await makeOwnedRun(store.db);
+  expect(await listOwned(store.db, worker)).toEqual(mine);
 });
 
 test('releasing with an old epoch changes nothing; a released run rests or waits, as told', async () => {

@@ -8,8 +8,11 @@ export interface LeaseTerms {
   readonly marginMs: number;
 }
 
-/** A take-over after at most 15 s; three renewals may fail before the worker stops, 3 s before its lease ends. */
-export const defaultLeaseTerms: LeaseTerms = { ttlMs: 15_000, everyMs: 3_000, marginMs: 3_000 };
+/**
+ * A take-over from another machine after at most 30 s. The worker stops 5 s before, and so outlasts a database that
+ * is away for twenty seconds with its runs in hand.
+ */
+export const defaultLeaseTerms: LeaseTerms = { ttlMs: 30_000, everyMs: 3_000, marginMs: 5_000 };
 
 /**
  * How much longer the worker may act. Counted from when the last successful renewal was *sent*: the database set
