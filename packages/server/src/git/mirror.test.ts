@@ -366,7 +366,16 @@ test('of a history of 200 MB a sandbox gets only what its depth needs', { timeou
   }
   gitIn(
     source,
-    ['-c', 'core.compression=0', '-c', 'pack.compression=0', 'fast-import', '--quiet', '--force', '--depth=0'],
+    [
+      '-c',
+      'core.compression=0',
+      '-c',
+      'pack.compression=0',
+      'fast-import',
+      '--quiet',
+      '--force',
+      '--depth=0',
+    ],
     Buffer.concat(parts),
   );
   const began = performance.now();
