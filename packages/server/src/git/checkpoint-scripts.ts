@@ -61,7 +61,7 @@ named() {
 }
 ignored() { GIT_INDEX_FILE="$t/$1" git ls-files -z -c -i --exclude-standard; }
 
-find . \\( $prune \\) -prune -o \\( -type f -o -type l \\) $readable -size "-\${largest}c" -print0 > "$t/all" || true
+find . \\( $prune \\) -prune -o \\( -type l -o -type f $readable \\) -size "-\${largest}c" -print0 > "$t/all" || true
 named all x
 : > "$t/inside"
 export GIT_INDEX_FILE="$t/x"
@@ -97,7 +97,7 @@ proposal=$(git write-tree)
 limit=0
 for try in $small 65536 4096; do
   [ "$try" -le "$small" ] || continue
-  find . \\( $pruneMore \\) -prune -o \\( -type f -o -type l \\) $readable -size "-\${try}c" -print0 > "$t/small" || true
+  find . \\( $pruneMore \\) -prune -o \\( -type l -o -type f $readable \\) -size "-\${try}c" -print0 > "$t/small" || true
   named small y
   ignored y > "$t/extra"
   sum=$(xargs -0 ls -lnd < "$t/extra" 2> /dev/null | awk '/^-/ { s += $5 } END { printf "%d", s }')

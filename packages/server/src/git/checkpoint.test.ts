@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   lstatSync,
   mkdirSync,
@@ -126,10 +126,10 @@ describe('delivery', () => {
   test('writes the bytes of the commit whatever attributes say, and git in the sandbox sees no change', async () => {
     const files = {
       '.gitattributes':
-        '*.crlf text eol=crlf\n*.id ident\n*.u16 working-tree-encoding=UTF-16\n*.lfs filter=lfs\n*.mixed text=auto\n',
+        '*.crlf text eol=crlf\n*.id ident\n*.u16 working-tree-encoding=UTF-16LE\n*.lfs filter=lfs\n*.mixed text=auto\n',
       'a.crlf': 'one\ntwo\n',
       'b.id': '$Id$\n',
-      'c.u16': 'text\n',
+      'c.u16': Buffer.from('text\n', 'utf16le'),
       'd.lfs': 'version https://git-lfs.github.com/spec/v1\n',
       'windows.txt': 'one\r\ntwo\r\n',
     };
@@ -313,8 +313,6 @@ describe('a checkpoint', () => {
     const delivered = await deliver(source);
     const { repo, home } = delivered;
     const canary = place.path('canary');
-    for (const key of ['core.fsmonitor', 'filter.x.clean', 'filter.x.smudge', 'diff.external'])
-      gitIn(repo, ['config', key, `touch ${canary}`]);
     writeFiles(repo, {
       '.gitattributes': '* filter=x text eol=crlf ident working-tree-encoding=UTF-16\n',
       'a.txt': 'changed $Id$\r\n',
@@ -324,6 +322,8 @@ describe('a checkpoint', () => {
     writeFileSync(join(repo, '.git/index.lock'), '');
     writeFileSync(join(repo, '.git/info/exclude'), 'hidden.txt\n');
     writeFiles(repo, { 'hidden.txt': 'h' });
+    for (const key of ['core.fsmonitor', 'filter.x.clean', 'filter.x.smudge', 'diff.external'])
+      gitIn(repo, ['config', key, `touch ${canary};`]);
     const checkpoint = await save(delivered);
     expect(names(repo, checkpoint.proposalTree, home)).toEqual([
       '.gitattributes',
@@ -357,7 +357,6 @@ describe('a checkpoint', () => {
   test('too much new data has its own code', async () => {
     const source = makeRepository(place.path('source'), { 'a.txt': 'one\n' });
     const delivered = await deliver(source);
-    const { randomBytes } = await import('node:crypto');
     writeFiles(delivered.repo, { 'big.bin': randomBytes(3 * 1024 * 1024) });
     const saving = saveCheckpoint(delivered.sandbox, {
       callId: callId(),

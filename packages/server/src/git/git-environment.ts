@@ -45,7 +45,6 @@ const hardened: readonly string[] = [
   'receive.fsckObjects=true',
   'http.lowSpeedLimit=1000',
   'http.lowSpeedTime=60',
-  'protocol.allow=never',
 ];
 
 /**
@@ -71,15 +70,11 @@ const historicalFlaws = [
 ];
 
 /** What a git process gets in front of its own arguments. */
-export function hardeningArguments(allow: Transport | null, options: { keepCredentials?: boolean } = {}) {
+export function hardeningArguments(options: { keepCredentials?: boolean } = {}) {
   const settings = hardened.filter(
     (setting) => !(options.keepCredentials === true && setting === 'credential.helper='),
   );
-  const all = [
-    ...settings,
-    ...historicalFlaws.map((flaw) => `fetch.fsck.${flaw}=ignore`),
-    ...(allow === null ? [] : [`protocol.${allow}.allow=always`]),
-  ];
+  const all = [...settings, ...historicalFlaws.map((flaw) => `fetch.fsck.${flaw}=ignore`)];
   return ['--no-pager', '--no-replace-objects', ...all.flatMap((setting) => ['-c', setting])];
 }
 
@@ -112,13 +107,13 @@ const remoteVariables = [
 /**
  * The whole environment of a git process; nothing else of the worker's is inherited.
  *
- * @param options.remote hands over proxy, certificate and ssh agent settings: only for talking to a code host.
+ * @param options.transport the one transport it may use. A remote one hands over proxy, certificate and ssh agent settings.
  * @param options.trustUserConfig reads the operator's own git configuration too (credential helpers, url
  *   rewriting): only for fetching, and only when the operator runs Berth as themselves.
  */
 export function gitEnvironment(
   source: Readonly<Record<string, string | undefined>>,
-  options: { remote: boolean; trustUserConfig: boolean },
+  options: { transport: Transport | null; trustUserConfig: boolean },
 ): Record<string, string> {
   const environment: Record<string, string> = {
     PATH: source['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
@@ -133,12 +128,14 @@ export function gitEnvironment(
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_PROTOCOL_FROM_USER: '0',
+    // Wins over `protocol.*` of every configuration, a repository's own included.
+    GIT_ALLOW_PROTOCOL: options.transport ?? 'none',
     GIT_ASKPASS: 'false',
     SSH_ASKPASS: 'false',
     GIT_SSH_COMMAND: 'ssh -oBatchMode=yes -oConnectTimeout=20',
     PAGER: 'cat',
   };
-  if (options.remote) {
+  if (options.transport !== null && options.transport !== 'file') {
     for (const name of remoteVariables) {
       const value = source[name];
       if (value !== undefined) environment[name] = value;

@@ -75,6 +75,38 @@ function limitArguments(limits: ProcessLimits | undefined): readonly string[] {
 /** Settings that keep git's own appetite below an address space limit. */
 const frugal = ['core.packedGitWindowSize=16m', 'core.packedGitLimit=256m', 'core.bigFileThreshold=16m'];
 
+function killGroup(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // It is gone already.
+  }
+}
+
+/** Ends a process group on abort or after its time, first kindly (git removes its lock files), then hard. */
+function endOfGroup(pid: number | undefined, signal: AbortSignal, timeoutMs: number) {
+  let late = false;
+  let hard: NodeJS.Timeout | null = null;
+  const finish = () => {
+    if (pid === undefined || hard !== null) return;
+    killGroup(pid, 'SIGTERM');
+    hard = setTimeout(() => killGroup(pid, 'SIGKILL'), 1_000);
+  };
+  const timer = setTimeout(() => {
+    late = true;
+    finish();
+  }, timeoutMs);
+  signal.addEventListener('abort', finish, { once: true });
+  return {
+    timedOut: () => late,
+    stop: () => {
+      clearTimeout(timer);
+      if (hard !== null) clearTimeout(hard);
+      signal.removeEventListener('abort', finish);
+    },
+  };
+}
+
 /**
  * Runs git once with a clean environment, without hooks, helpers or prompts, and bounded in time and output.
  *
@@ -83,18 +115,21 @@ const frugal = ['core.packedGitWindowSize=16m', 'core.packedGitLimit=256m', 'cor
  */
 export async function git(command: GitCommand): Promise<GitAnswer> {
   command.signal.throwIfAborted();
-  const remote = command.transport !== undefined && command.transport !== 'file';
   const trust = command.trustUserConfig === true;
   const [program, ...argv] = [
     ...limitArguments(command.limits),
     'git',
-    ...hardeningArguments(command.transport ?? null, { keepCredentials: trust }),
+    ...hardeningArguments({ keepCredentials: trust }),
     ...(command.limits === undefined ? [] : frugal.flatMap((setting) => ['-c', setting])),
     ...command.args,
   ] as [string, ...string[]];
-  const result = await execa(program, argv, {
+  const environment = gitEnvironment(process.env, {
+    transport: command.transport ?? null,
+    trustUserConfig: trust,
+  });
+  const child = execa(program, argv, {
     cwd: command.cwd ?? '/',
-    env: { ...gitEnvironment(process.env, { remote, trustUserConfig: trust }), ...command.env },
+    env: { ...environment, ...command.env },
     extendEnv: false,
     ...(command.inputFile === undefined
       ? { input: command.input ?? '' }
@@ -103,20 +138,19 @@ export async function git(command: GitCommand): Promise<GitAnswer> {
     encoding: 'buffer',
     stripFinalNewline: false,
     reject: false,
-    timeout: command.timeoutMs ?? 60_000,
-    cancelSignal: command.signal,
-    forceKillAfterDelay: 1_000,
+    // A group of its own: ending it ends git's helpers too, which would hold the pipes open.
+    detached: true,
     maxBuffer: { stdout: command.maxOutputBytes ?? 16 * 1024 * 1024, stderr: 256 * 1024 },
     buffer: { stdout: command.outputFile === undefined, stderr: true },
   });
+  const timeoutMs = command.timeoutMs ?? 60_000;
+  const end = endOfGroup(child.pid, command.signal, timeoutMs);
+  const result = await child.finally(end.stop);
   const name = command.args[0] ?? '';
   const stderr = Buffer.from(result.stderr ?? []).toString('utf8');
-  if (result.isCanceled) throw command.signal.reason;
-  if (result.timedOut) {
-    throw new BerthError(
-      'GIT_TIMEOUT',
-      `git ${name} did not finish within ${(command.timeoutMs ?? 60_000) / 1000} s.`,
-    );
+  command.signal.throwIfAborted();
+  if (end.timedOut()) {
+    throw new BerthError('GIT_TIMEOUT', `git ${name} did not finish within ${timeoutMs / 1000} s.`);
   }
   if (result.code === 'ENOENT') throw new BerthError('GIT_MISSING', undefined, { cause: result.cause });
   if (result.isMaxBuffer) throw new BerthError('GIT_OUTPUT_TOO_LARGE');

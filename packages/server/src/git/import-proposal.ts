@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BerthError } from '../domain/errors/index.ts';
 import { git, gitText, GitFailure } from './git-process.ts';
 import type { ProcessLimits } from './git-process.ts';
+import { withMirrorLock } from './mirror.ts';
 import type { Mirror } from './mirror.ts';
 import { objectSizes } from './object-reader.ts';
 import type { ObjectPlace } from './object-reader.ts';
@@ -244,9 +245,11 @@ async function migrate(mirror: Mirror, place: ObjectPlace, commit: string, base:
     signal: place.signal,
     limits: hostileLimits,
   });
-  await git({
-    args: ['update-ref', `refs/berth/proposals/${commit}`, commit],
-    cwd: mirror.directory,
-    signal: place.signal,
+  await withMirrorLock(mirror.directory, place.signal, async () => {
+    await git({
+      args: ['update-ref', `refs/berth/proposals/${commit}`, commit],
+      cwd: mirror.directory,
+      signal: place.signal,
+    });
   });
 }

@@ -8,6 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -206,7 +207,11 @@ describe('a local working copy', () => {
     await packFor(mirror, base.commit, {}, signal);
     expect(existsSync(canary) ? readFileSync(canary, 'utf8') : '').toBe('');
     // The canary works: git without our settings runs it.
-    expect(() => gitIn(source, ['status'])).not.toThrow();
+    try {
+      gitIn(source, ['status']);
+    } catch {
+      // That the program fails is not the point.
+    }
     expect(existsSync(canary)).toBe(true);
   });
 });
@@ -265,7 +270,7 @@ describe('what cannot be opened has its own code', () => {
         repository: `http://${host}/stuck.git`,
         signal: stop,
       });
-      await expect(stuck).rejects.toBe(stop.reason);
+      await expect(stuck).rejects.toThrow('aborted due to timeout');
     } finally {
       server.closeAllConnections();
       server.close();
@@ -349,7 +354,6 @@ test('of a history of 200 MB a sandbox gets only what its depth needs', { timeou
   const source = makeRepository(place.path('source'), { 'a.txt': 'one\n' });
   // 100 commits, each replacing one file of 2 MB that does not compress.
   const parts: Buffer[] = [];
-  const { randomBytes } = await import('node:crypto');
   for (let at = 0; at < 100; at += 1) {
     const data = randomBytes(2 * 1024 * 1024);
     parts.push(
@@ -362,7 +366,16 @@ test('of a history of 200 MB a sandbox gets only what its depth needs', { timeou
   }
   gitIn(
     source,
-    ['-c', 'core.compression=0', '-c', 'pack.compression=0', 'fast-import', '--quiet', '--force'],
+    [
+      '-c',
+      'core.compression=0',
+      '-c',
+      'pack.compression=0',
+      'fast-import',
+      '--quiet',
+      '--force',
+      '--depth=0',
+    ],
     Buffer.concat(parts),
   );
   const began = performance.now();

@@ -1,14 +1,15 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../domain/errors/index.ts';
+import { createBare, removeStaleLocks } from './bare-repository.ts';
 import { withFileLock } from './file-lock.ts';
 import { localUploadPack } from './git-environment.ts';
 import { asGitError } from './git-failure.ts';
-import { git, gitText } from './git-process.ts';
+import { git, GitFailure, gitText } from './git-process.ts';
 import type { GitCommand } from './git-process.ts';
-import { inspectLocalSource } from './local-source.ts';
+import { countUncommitted, findLocalSource, makeShadow } from './local-source.ts';
 import type { UncommittedChanges } from './local-source.ts';
 import { parseAddress } from './repository-address.ts';
 import type { RepositoryAddress } from './repository-address.ts';
@@ -51,7 +52,7 @@ interface Source {
 
 const refspecs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
-async function locate(address: RepositoryAddress, options: OpenProject): Promise<Source> {
+async function locate(address: RepositoryAddress, shadow: string, options: OpenProject): Promise<Source> {
   if (address.kind === 'remote') {
     return {
       url: address.url,
@@ -66,16 +67,25 @@ async function locate(address: RepositoryAddress, options: OpenProject): Promise
       refspecs,
     };
   }
-  const local = await inspectLocalSource(address.path, options.signal);
-  return {
-    url: local.path,
-    identity: local.commonDirectory,
-    shown: local.path,
-    uncommitted: local.uncommitted,
-    command: { transport: 'file' },
-    far: [`--upload-pack=${localUploadPack}`],
-    refspecs: [...refspecs, '+refs/remotes/*:refs/remotes/*'],
-  };
+  const local = await findLocalSource(address.path, options.signal);
+  try {
+    await makeShadow(local, shadow, options.signal);
+    return {
+      url: shadow,
+      identity: local.commonDirectory,
+      shown: local.path,
+      // Counting is a courtesy: an index that cannot be read does not stop a run.
+      uncommitted: await countUncommitted(local, shadow, options.signal).catch((error: unknown) => {
+        if (error instanceof GitFailure) return null;
+        throw error;
+      }),
+      command: { transport: 'file' },
+      far: [`--upload-pack=${localUploadPack}`],
+      refspecs: [...refspecs, '+refs/remotes/*:refs/remotes/*'],
+    };
+  } catch (error) {
+    throw asGitError(error, local.path);
+  }
 }
 
 /** Directory of the mirror of a source: readable name and a hash that keeps apart what looks alike. */
@@ -87,17 +97,6 @@ function mirrorDirectory(home: string, identity: string): string {
   const slug = name.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 40);
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, 16);
   return join(home, 'mirrors', `${slug === '' ? 'repository' : slug}-${hash}.git`);
-}
-
-async function createBare(directory: string, objectFormat: string, signal: AbortSignal): Promise<void> {
-  if (existsSync(join(directory, 'HEAD'))) return;
-  const fresh = `${directory}.new`;
-  await rm(fresh, { recursive: true, force: true });
-  await git({
-    args: ['init', '--quiet', '--bare', '--template=', `--object-format=${objectFormat}`, fresh],
-    signal,
-  });
-  await rename(fresh, directory);
 }
 
 interface Advertised {
@@ -137,29 +136,51 @@ async function advertised(source: Source, signal: AbortSignal): Promise<Advertis
  *   `REPO_AUTH_FAILED`, `REPO_UNREACHABLE`, `REPO_DAMAGED`, `REPO_ADDRESS_INVALID`, `GIT_TIMEOUT`, `GIT_FAILED`
  */
 export async function openProject(options: OpenProject): Promise<Mirror> {
-  const { signal } = options;
-  const source = await locate(parseAddress(options.repository, options.cwd ?? process.cwd()), options);
-  const directory = mirrorDirectory(options.home, source.identity);
-  await mkdir(join(options.home, 'mirrors'), { recursive: true, mode: 0o700 });
+  const address = parseAddress(options.repository, options.cwd ?? process.cwd());
+  const mirrors = join(options.home, 'mirrors');
+  await mkdir(mirrors, { recursive: true, mode: 0o700 });
+  const shadow = join(mirrors, `shadow-${randomUUID()}`);
   try {
-    const offer = await advertised(source, signal);
-    if (!offer.any) throw new BerthError('REPO_EMPTY', `${source.shown} has no commits.`);
-    await withFileLock(`${directory}.lock`, { timeoutMs: 20 * 60_000, signal }, async () => {
-      await createBare(directory, offer.idLength === 64 ? 'sha256' : 'sha1', signal);
-      await fetchInto(directory, source, offer, options);
-    });
-    const shallow =
-      (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true';
-    return {
-      directory,
-      source: source.shown,
-      head: { branch: offer.branch, commit: offer.head },
-      uncommitted: source.uncommitted,
-      shallow,
-    };
+    const source = await locate(address, shadow, options);
+    return await refresh(source, mirrorDirectory(options.home, source.identity), options);
   } catch (error) {
-    throw asGitError(error, source.shown);
+    throw asGitError(error, address.shown);
+  } finally {
+    await rm(shadow, { recursive: true, force: true });
   }
+}
+
+async function refresh(source: Source, directory: string, options: OpenProject): Promise<Mirror> {
+  const { signal } = options;
+  const offer = await advertised(source, signal);
+  if (!offer.any) throw new BerthError('REPO_EMPTY', `${source.shown} has no commits.`);
+  await withMirrorLock(directory, signal, async () => {
+    await createBare(directory, offer.idLength === 64 ? 'sha256' : 'sha1', signal);
+    await removeStaleLocks(directory);
+    await fetchInto(directory, source, offer, options);
+  });
+  return {
+    directory,
+    source: source.shown,
+    head: { branch: offer.branch, commit: offer.head },
+    uncommitted: source.uncommitted,
+    shallow: await isShallow(directory, signal),
+  };
+}
+
+async function isShallow(directory: string, signal: AbortSignal): Promise<boolean> {
+  return (
+    (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true'
+  );
+}
+
+/** Everything that moves refs of a mirror holds this lock, so that git's own lock files in it can only be stale. */
+export async function withMirrorLock<T>(
+  directory: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  return withFileLock(`${directory}.lock`, { timeoutMs: 20 * 60_000, signal }, work);
 }
 
 async function fetchInto(
@@ -201,7 +222,6 @@ async function fetchInto(
  */
 export async function reopenMirror(directory: string, signal: AbortSignal): Promise<Mirror | null> {
   if (!existsSync(join(directory, 'HEAD'))) return null;
-  const shallow =
-    (await gitText({ args: ['rev-parse', '--is-shallow-repository'], cwd: directory, signal })) === 'true';
+  const shallow = await isShallow(directory, signal);
   return { directory, source: directory, head: { branch: null, commit: null }, uncommitted: null, shallow };
 }

@@ -89,13 +89,23 @@ export async function packFor(
   const depth = Math.max(1, Math.min(options.depth ?? 50, 10_000));
   const submodules = await submodulesOf(mirror, commit, signal);
   const wide = await historyOf(mirror, commit, depth, signal);
-  const made = await makePack(mirror, commit, wide, signal);
-  if (made.bytes <= maxBytes || wide.commits.length === 1) {
-    return { ...made, commit, shallow: wide.shallow, commits: wide.commits.length, submodules };
-  }
-  const alone = await historyOf(mirror, commit, 1, signal);
-  const small = await makePack(mirror, commit, alone, signal);
-  return { ...small, commit, shallow: alone.shallow, commits: 1, submodules };
+  const heavy = wide.commits.length > 1 && (await historyBytes(mirror, commit, wide, signal)) > maxBytes;
+  const history = heavy ? await historyOf(mirror, commit, 1, signal) : wide;
+  const made = await makePack(mirror, commit, history, signal);
+  return { ...made, commit, shallow: history.shallow, commits: history.commits.length, submodules };
+}
+
+/** What the history would add to the commit's own tree, as it lies in the mirror (no pack is made for it). */
+async function historyBytes(mirror: Mirror, commit: string, history: History, signal: AbortSignal) {
+  const older = history.commits.filter((id) => id !== commit).map((id) => `${id}^{tree}`);
+  const text = await gitText({
+    args: ['rev-list', '--objects', '--disk-usage', '--stdin'],
+    cwd: mirror.directory,
+    input: `${older.join('\n')}\n^${commit}^{tree}\n`,
+    timeoutMs: 120_000,
+    signal,
+  });
+  return Number(text.trim());
 }
 
 async function makePack(mirror: Mirror, commit: string, history: History, signal: AbortSignal) {
