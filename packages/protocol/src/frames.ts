@@ -107,6 +107,12 @@ export class FrameDecoder {
   #payloadUsed = 0;
   #type: PayloadType = 'data';
   #stream = 0;
+  readonly #reused: boolean;
+
+  /** @param reused whether the memory of a pushed chunk is written again afterwards, so that payloads must be copied */
+  constructor(reused = false) {
+    this.#reused = reused;
+  }
 
   /**
    * Calls `onFrame` for every frame that `chunk` completes, in order.
@@ -134,7 +140,7 @@ export class FrameDecoder {
       }
       checkPayload(type, this.#stream, n);
       this.#type = type;
-      if (chunk.length - at >= n && n * 2 >= chunk.length) {
+      if (!this.#reused && chunk.length - at >= n && n * 2 >= chunk.length) {
         const whole = chunk.subarray(at, at + n);
         at += n;
         onFrame(this.#finish(whole));

@@ -1,3 +1,4 @@
+export * from './dial.ts';
 export * from './errors.ts';
 export * from './frames.ts';
 export * from './limits.ts';

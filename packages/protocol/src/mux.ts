@@ -18,6 +18,11 @@ export interface MuxOptions {
   readonly onHello: (payload: Buffer) => void;
   /** Called with each stream the peer opens; throwing resets that stream. */
   readonly onOpen: (stream: MuxStream, payload: Buffer) => void;
+  /**
+   * Where received bytes come from when the transport does not emit them as `data`: gets the receiver, which is done with a
+   * chunk when it returns. Sockets that read into one buffer spare the collector 64 KiB for every read.
+   */
+  readonly feed?: (receive: (chunk: Buffer) => void) => void;
   readonly time?: ChannelTime;
   /** Defaults to the limit of the protocol; tests shorten it. */
   readonly pingEveryMs?: number;
@@ -36,7 +41,7 @@ export class Mux {
   readonly #transport: Duplex;
   readonly #options: MuxOptions;
   readonly #time: ChannelTime;
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder: FrameDecoder;
   readonly #streams = new Map<number, MuxStream>();
   readonly #stop = new AbortController();
   #resolveClosed: (error: ChannelClosedError) => void = () => {};
@@ -63,7 +68,10 @@ export class Mux {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    transport.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#decoder = new FrameDecoder(options.feed !== undefined);
+    const receive = (chunk: Buffer): void => this.#receive(chunk);
+    if (options.feed === undefined) transport.on('data', receive);
+    else options.feed(receive);
     transport.on('drain', () => {
       this.#blocked = false;
       this.#pump();

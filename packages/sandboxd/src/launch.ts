@@ -5,8 +5,8 @@
  *    bound into the sandbox), one for the spool (0700, on disk).
  * 2. Start sandboxd with `sandboxdArgv`, outside the sandbox's namespaces, with an empty environment but PATH. It writes
  *    one line of JSON to stdout when it listens: `{"ready":true,"bootId":"…"}`.
- * 3. Start `runnerArgv` inside the namespaces. Its environment is what every command inherits (PATH, HOME, LANG …); the
- *    proxy variables are added by the runner.
+ * 3. Start `runnerArgv` inside the namespaces with `runnerEnvironment`: what every command inherits (PATH, HOME, LANG …);
+ *    the proxy variables are added by the runner.
  *
  * Both end with 143 on SIGTERM. The runner's supervisor ends with 75 when sandboxd is gone.
  */
@@ -104,6 +104,24 @@ while :; do
   case $delay in 0.05) delay=0.2 ;; 0.2) delay=1 ;; *) delay=5 ;; esac
 done
 `;
+
+/** The variable in which the runner finds its commands' environment. */
+export const commandEnvironmentName = 'BERTH_COMMAND_ENV';
+
+/**
+ * The environment to start `runnerArgv` with: nothing but a PATH and, as one JSON value, what every command inherits. Kept
+ * apart, so that a project's `NODE_OPTIONS` or `LD_PRELOAD` is for its commands and does not break the runner.
+ * @param commands PATH, HOME, LANG, `SandboxSpec.env` …; at most 128 KiB as JSON
+ */
+export function runnerEnvironment(commands: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    PATH: commands['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    [commandEnvironmentName]: JSON.stringify(commands),
+    // glibc otherwise keeps the memory of past output, and a fork takes longer the more of it there is.
+    MALLOC_ARENA_MAX: '2',
+    MALLOC_TRIM_THRESHOLD_: '262144',
+  };
+}
 
 /** The argument list that starts the runner under its supervisor. */
 export function runnerArgv(launch: RunnerLaunch): string[] {

@@ -21,6 +21,8 @@ export class RunningCall {
   #timedOut = false;
   #exited = false;
   #paused = false;
+  /** The sweep that ends what is left of the tree; the call's end is told after it. */
+  #sweep: Promise<void> = Promise.resolve();
 
   constructor(command: StartedCommand, stream: MuxStream, mark: string) {
     this.#command = command;
@@ -43,10 +45,13 @@ export class RunningCall {
       resume();
       if (!this.#exited) void this.kill();
     });
-    const timer = setTimeout(() => void this.#expire(), spec.timeoutMs);
+    const timer = setTimeout(() => {
+      this.#sweep = this.#expire();
+    }, spec.timeoutMs);
     const { exitCode, signal } = await this.#command.exited;
     this.#exited = true;
     clearTimeout(timer);
+    await this.#sweep;
     await Promise.race([Promise.all(outputs), this.#drainTime()]);
     this.#stream.off('drain', resume);
     for (const output of [stdout, stderr]) {
@@ -64,7 +69,8 @@ export class RunningCall {
   }
 
   async kill(): Promise<void> {
-    await killTree(this.#tree);
+    this.#sweep = killTree(this.#tree);
+    await this.#sweep;
   }
 
   /** The command's first process. */

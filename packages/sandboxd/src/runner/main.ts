@@ -1,6 +1,7 @@
-import { createConnection } from 'node:net';
-import type { Socket } from 'node:net';
+import { dialUnixSocket } from '@berth/protocol';
+import type { DialledSocket } from '@berth/protocol';
 import { readArguments, required } from '../arguments.ts';
+import { commandEnvironmentName } from '../launch.ts';
 import { workspaceName } from './places.ts';
 import { killAllCommands, Runner } from './runner.ts';
 
@@ -33,27 +34,26 @@ process.on('unhandledRejection', (reason) => {
   );
 });
 
+/** What commands start from: the launcher's JSON, or else this process's own environment. */
+function commandEnvironment(): Record<string, string> {
+  const given = process.env[commandEnvironmentName];
+  const source: Record<string, unknown> =
+    given === undefined ? process.env : (JSON.parse(given) as typeof process.env);
+  return Object.fromEntries(
+    Object.entries(source).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
 async function end(code: number): Promise<void> {
   await killAllCommands(sandbox);
   process.exit(code);
 }
 
-function tryConnect(): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection(socketPath);
-    socket.once('connect', () => {
-      socket.off('error', reject);
-      resolve(socket);
-    });
-    socket.once('error', reject);
-  });
-}
-
-async function connect(): Promise<Socket> {
+async function connect(): Promise<DialledSocket> {
   const deadline = performance.now() + connectForMs;
   for (;;) {
     try {
-      return await tryConnect();
+      return await dialUnixSocket(socketPath);
     } catch (error) {
       if (performance.now() > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, 25));
@@ -63,18 +63,16 @@ async function connect(): Promise<Socket> {
 
 // What an earlier runner started belongs to calls that ended as lost.
 if (generation > 1) await killAllCommands(sandbox);
-const socket = await connect().catch(() => null);
-if (socket === null) process.exit(exitSandboxdGone);
+const dialled = await connect().catch(() => null);
+if (dialled === null) process.exit(exitSandboxdGone);
 
-const runner = new Runner(socket, {
+const runner = new Runner(dialled, {
   sandbox,
   generation,
   workspace,
   egressPort: egressPort === undefined ? null : Number(egressPort),
   diskRoots: option('disk-roots')?.split(':') ?? [workspace],
-  environment: Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  ),
+  environment: commandEnvironment(),
 });
 await runner.run();
 await end(1);

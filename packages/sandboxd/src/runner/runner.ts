@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import type { Socket } from 'node:net';
 import {
   encodeRecordHeader,
   execSpecShape,
@@ -12,7 +11,7 @@ import {
   protocolVersion,
   runnerRequestShape,
 } from '@berth/protocol';
-import type { ExecSpec, MuxStream, RunnerRequest } from '@berth/protocol';
+import type { DialledSocket, ExecSpec, MuxStream, RunnerRequest } from '@berth/protocol';
 import { answer, parseRequest, readExactly, refuse, RefusedError } from '../refusal.ts';
 import { oneWay } from '../splice.ts';
 import { RunningCall } from './call.ts';
@@ -59,11 +58,12 @@ export class Runner {
   /** The variables of the egress door, once it is open. */
   readonly #proxy: Promise<Record<string, string>>;
 
-  constructor(socket: Socket, options: RunnerOptions) {
+  constructor({ socket, feed }: DialledSocket, options: RunnerOptions) {
     this.#options = options;
     this.#usage = new UsageMeter(options.diskRoots, this.#markPrefix);
     this.#mux = new Mux(socket, {
       side: 'even',
+      feed,
       hello: {
         role: 'runner',
         protocol: protocolVersion,

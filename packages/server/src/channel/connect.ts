@@ -1,7 +1,6 @@
-import { createConnection } from 'node:net';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
+  dialUnixSocket,
   emptyShape,
   helloShape,
   insideRequestShape,
@@ -10,7 +9,7 @@ import {
   parseJson,
   protocolVersion,
 } from '@berth/protocol';
-import type { MuxStream, SandboxdHello, SandboxNotice } from '@berth/protocol';
+import type { DialledSocket, MuxStream, SandboxdHello, SandboxNotice } from '@berth/protocol';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { Channel } from './channel.ts';
@@ -37,19 +36,21 @@ export interface ConnectOptions {
  */
 export async function connectChannel(options: ConnectOptions): Promise<Channel> {
   options.signal.throwIfAborted();
-  const socket = await dial(options.socketPath, options.signal);
-  return await openChannel(socket, options);
+  const { socket, feed } = await dial(options.socketPath, options.signal);
+  return await openChannel(socket, options, feed);
 }
 
 /** Opens a channel over any byte stream to a sandboxd. */
 export async function openChannel(
   transport: Duplex,
   options: Omit<ConnectOptions, 'socketPath'>,
+  feed?: DialledSocket['feed'],
 ): Promise<Channel> {
   let hello: SandboxdHello | null = null;
   const mux = new Mux(transport, {
     side: 'odd',
     time: options.clock,
+    ...(feed === undefined ? {} : { feed }),
     ...(options.pingEveryMs === undefined ? {} : { pingEveryMs: options.pingEveryMs }),
     hello: { role: 'worker', protocol: protocolVersion, sandbox: options.sandboxId, epoch: options.epoch },
     onHello: (payload) => {
@@ -84,24 +85,13 @@ export async function openChannel(
   return new Channel({ mux, clock: options.clock }, hello);
 }
 
-function dial(socketPath: string, signal: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection(socketPath);
-    const stop = (): void => {
-      socket.destroy();
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    socket.once('error', (error) => {
-      signal.removeEventListener('abort', stop);
-      reject(new BerthError('SANDBOX_UNREACHABLE', undefined, { cause: error }));
-    });
-    socket.once('connect', () => {
-      signal.removeEventListener('abort', stop);
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
-  });
+async function dial(socketPath: string, signal: AbortSignal): Promise<DialledSocket> {
+  try {
+    return await dialUnixSocket(socketPath, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new BerthError('SANDBOX_UNREACHABLE', undefined, { cause: error });
+  }
 }
 
 /** Lines longer than this are no notices. */

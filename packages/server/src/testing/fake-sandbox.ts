@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { runnerArgv, sandboxdArgv, sandboxdBundle } from '@berth/sandboxd';
+import { runnerArgv, runnerEnvironment, sandboxdArgv, sandboxdBundle } from '@berth/sandboxd';
 import { connectChannel } from '../channel/connect.ts';
 import type { EgressDecision, EgressPolicy } from '../domain/egress.ts';
 import { noEgress } from '../domain/egress.ts';
@@ -166,14 +166,14 @@ async function start(spec: SandboxSpec): Promise<Place> {
       egressPort: 0,
       workspace: join(directory, 'workspace'),
     }),
-    {
+    runnerEnvironment({
       PATH: path,
       HOME: join(directory, 'home'),
       LANG: 'C.UTF-8',
       PAGER: 'cat',
       GIT_PAGER: 'cat',
       ...spec.env,
-    },
+    }),
   );
   return { spec, directory, bootId, sandboxd, runner, createdMs: Date.now(), policy: noEgress };
 }

@@ -12,6 +12,9 @@ export interface SandboxContractSubject {
   readonly cleanUp: () => Promise<void>;
 }
 
+/** Sleeps that only this run of the suite has: the fake shares the machine with other suites. */
+const sleepOf = (place: number): string => String(1_000_000 + (process.pid % 100_000) * 10 + place);
+
 const exited = (exitCode: number): Partial<ExecResult> => ({
   kind: 'exited',
   exitCode,
@@ -119,14 +122,14 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
       });
 
       test('that exit while a background process holds their output are finished, and it lives on', async () => {
-        const ran = await runToEnd(sandbox, execRequest('sleep 7301 & echo started'));
+        const ran = await runToEnd(sandbox, execRequest(`sleep ${sleepOf(1)} & echo started`));
         expect(ran.result).toMatchObject(exited(0));
         expect(ran.stdout.toString()).toBe('started\n');
-        expect(await alive(sandbox, '7301')).toBe(1);
+        expect(await alive(sandbox, sleepOf(1))).toBe(1);
         const [call] = (await sandbox.calls()).slice(-2);
         expect(call!.running).toBe(false);
         await sandbox.kill(call!.id, 'SIGKILL');
-        expect(await alive(sandbox, '7301')).toBe(0);
+        expect(await alive(sandbox, sleepOf(1))).toBe(0);
       });
     });
 
@@ -168,21 +171,21 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
         `(sleep ${mark} &); echo up; sleep ${mark}`;
 
       test('ends its whole tree at the time-out, children in sessions of their own too', async () => {
-        const ran = await runToEnd(sandbox, execRequest(stubborn('7302'), { timeoutMs: 700 }));
+        const ran = await runToEnd(sandbox, execRequest(stubborn(sleepOf(2)), { timeoutMs: 700 }));
         expect(ran.result).toMatchObject({ kind: 'exited', timedOut: true });
         expect((ran.result as { durationMs: number }).durationMs).toBeLessThan(5_000);
-        expect(await alive(sandbox, '7302')).toBe(0);
+        expect(await alive(sandbox, sleepOf(2))).toBe(0);
       });
 
       test('by kill ends its whole tree within two seconds', async () => {
-        const request = execRequest(stubborn('7303'));
+        const request = execRequest(stubborn(sleepOf(3)));
         const call = startCall(sandbox, request);
         await call.printed('up');
         const startedMs = performance.now();
         await sandbox.kill(request.id);
         expect(await call.done).toMatchObject({ kind: 'exited', signal: 'SIGKILL', timedOut: false });
         expect(performance.now() - startedMs).toBeLessThan(2_000);
-        expect(await alive(sandbox, '7303')).toBe(0);
+        expect(await alive(sandbox, sleepOf(3))).toBe(0);
       });
 
       test('by SIGTERM lets it end in its own way', async () => {
@@ -334,13 +337,13 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
 
     describe('the runner', () => {
       test('killed by a command: its calls end as lost, the next one runs, what it left is killed', async () => {
-        const other = startCall(sandbox, execRequest('echo up; sleep 7304'));
+        const other = startCall(sandbox, execRequest(`echo up; sleep ${sleepOf(4)}`));
         await other.printed('up');
-        const killer = await runToEnd(sandbox, execRequest('kill -9 $PPID; sleep 7304'));
+        const killer = await runToEnd(sandbox, execRequest(`kill -9 $PPID; sleep ${sleepOf(4)}`));
         expect(killer.result).toEqual({ kind: 'lost', what: 'runner' });
         expect(await other.done).toEqual({ kind: 'lost', what: 'runner' });
         expect((await runToEnd(sandbox, execRequest('echo again'))).stdout.toString()).toBe('again\n');
-        expect(await alive(sandbox, '7304')).toBe(0);
+        expect(await alive(sandbox, sleepOf(4))).toBe(0);
       });
     });
 
