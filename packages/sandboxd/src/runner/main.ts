@@ -26,6 +26,8 @@ const egressPort = option('egress-port');
 process.on('SIGTERM', () => void end(143));
 process.on('SIGINT', () => void end(143));
 process.on('SIGHUP', () => {});
+// A file that grows past its limit is an error of one write, not the end of the runner.
+process.on('SIGXFSZ', () => {});
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 process.on('unhandledRejection', (reason) => {

@@ -30,13 +30,15 @@ const sandboxd = new Sandboxd({
   onShutdown: () => setTimeout(() => end(0), 50),
 });
 
+/** Time for the last frames to leave. */
+const sayMs = 20;
 let runner: RunnerProcess | null = null;
 
 function end(code: number, reason?: string): void {
-  runner?.stop();
   sandboxd.close(reason);
   // GOAWAY and the last answers need a moment to leave; nothing else keeps this process.
-  setTimeout(() => process.exit(code), 100);
+  const said = new Promise((resolve) => setTimeout(resolve, sayMs));
+  void Promise.all([said, runner?.stop()]).then(() => process.exit(code));
 }
 
 process.on('SIGTERM', () => end(143));
@@ -59,6 +61,7 @@ if (runnerFile !== undefined) {
   runner = new RunnerProcess({
     specFile: runnerFile,
     generation: () => sandboxd.generation,
+    isUp: () => sandboxd.hasRunner,
     onSaid: (text) => process.stderr.write(text),
   });
 }

@@ -14,14 +14,24 @@ export interface RunnerProcessOptions {
   /** The JSON file; read at every start. */
   readonly specFile: string;
   readonly generation: () => number;
+  /** Whether its runner is connected. */
+  readonly isUp: () => boolean;
   /** Its standard error, cut; for the log. */
   readonly onSaid: (text: string) => void;
 }
 
+/**
+ * A runner that is not connected for so long is stuck (a command can stop it, or read from its pipes), and whatever
+ * supervises it inside does not see that: all of it is started anew.
+ */
+const stuckMs = 20_000;
+const lookEveryMs = 2_000;
 const firstDelayMs = 50;
 const longestDelayMs = 5_000;
 /** A start that lasted this long ends the back-off. */
 const settledMs = 30_000;
+/** After this the outermost process is killed too. */
+const stopMs = 300;
 /** What one start may write to the log: commands can reach this pipe too. */
 const saidBytes = 16 * 1024;
 
@@ -34,16 +44,49 @@ export class RunnerProcess {
   #child: ChildProcess | null = null;
   #stopped = false;
   #delayMs = firstDelayMs;
+  #lastUpMs = performance.now();
+  readonly #watch: NodeJS.Timeout;
 
   constructor(options: RunnerProcessOptions) {
     this.#options = options;
     this.#start();
+    this.#watch = setInterval(() => this.#look(), lookEveryMs);
   }
 
-  /** Ends it for good, with everything inside. */
-  stop(): void {
+  /**
+   * Ends it for good, with everything inside. The first process of the namespaces goes first: its parent then reaps
+   * it and ends too. The other way round a dead process stays where nobody reaps orphans (many containers).
+   */
+  async stop(): Promise<void> {
     this.#stopped = true;
-    this.#child?.kill('SIGKILL');
+    clearInterval(this.#watch);
+    await this.#kill();
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    if (this.#options.isUp()) this.#lastUpMs = nowMs;
+    else if (nowMs - this.#lastUpMs > stuckMs) {
+      this.#lastUpMs = nowMs;
+      this.#options.onSaid('the runner is stuck and is started anew\n');
+      void this.#kill();
+    }
+  }
+
+  async #kill(): Promise<void> {
+    const child = this.#child;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    for (const pid of childrenOf(child.pid)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+    const hard = setTimeout(() => child.kill('SIGKILL'), stopMs);
+    await ended;
+    clearTimeout(hard);
   }
 
   #start(): void {
@@ -79,5 +122,14 @@ export class RunnerProcess {
     if (lastedMs > settledMs) this.#delayMs = firstDelayMs;
     setTimeout(() => this.#start(), this.#delayMs);
     this.#delayMs = Math.min(this.#delayMs * 3, longestDelayMs);
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
   }
 }

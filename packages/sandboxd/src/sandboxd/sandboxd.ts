@@ -72,6 +72,11 @@ export class Sandboxd {
     return this.#sessions.length > 0;
   }
 
+  /** Whether a runner is connected. */
+  get hasRunner(): boolean {
+    return this.#runner.hello !== null;
+  }
+
   /** The number of the last runner that was seen. */
   get generation(): number {
     return this.#runner.generation;

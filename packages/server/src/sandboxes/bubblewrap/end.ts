@@ -5,6 +5,8 @@ import { releaseUid } from './identity.ts';
 import type { Place } from './place.ts';
 import { isAlive, signalProcess } from './processes.ts';
 
+/** For sandboxd to end by itself; 30 ms are usual. */
+const politeMs = 1_000;
 const sweepMs = 5_000;
 
 /**
@@ -15,8 +17,10 @@ export async function endSandbox(place: Place, stateDirectory: string): Promise<
   const record = place.read();
   if (record !== null) {
     const { sandboxd, uid, cgroups } = record;
-    // Nothing of it is kept, so it needs no time to close; with it goes everything inside (die-with-parent).
-    if (sandboxd !== null && signalProcess(sandboxd, 'SIGKILL')) {
+    // Everything inside goes with it (die-with-parent); given the time, it also reaps what it started.
+    if (sandboxd !== null && signalProcess(sandboxd, 'SIGTERM')) {
+      await until(() => !isAlive(sandboxd), politeMs);
+      signalProcess(sandboxd, 'SIGKILL');
       await until(() => !isAlive(sandboxd), sweepMs);
     }
     // Each round kills what it sees; something that forks faster is caught by the limit on processes.

@@ -82,7 +82,8 @@ async function inside(host: Host, stateDirectory: string, signal?: AbortSignal):
   try {
     const said = await look(host, host.filter, directory, signal);
     const has = (line: RegExp): boolean => line.test(said);
-    const interfaces = [...said.matchAll(/^\s*([\w.-]+):\s+\d+\s/gm)].map(([, name]) => name!);
+    const table = said.slice(said.indexOf('Inter-|'));
+    const interfaces = [...table.matchAll(/^\s*([\w.-]+):\s+\d+\s/gm)].map(([, name]) => name!);
     return [
       {
         id: 'user-namespaces',

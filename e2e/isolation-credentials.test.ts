@@ -1,0 +1,120 @@
+import { readFileSync, readlinkSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Sandbox } from '../packages/server/src/domain/ports/sandbox.ts';
+import { bubblewrapIsMissing, testDriver } from '../packages/server/src/testing/bubblewrap.ts';
+import { fakeSpec } from '../packages/server/src/testing/fake-sandbox.ts';
+import { askDoor, canary, inside, nodeInside, startWorker } from './isolation/harness.ts';
+
+/** Each prints a line for every place where it finds `$CANARY_PARTS`, put together only inside the scanner. */
+const scanners = {
+  environment: 'env | grep -F "$needle"',
+  'environment of every process': `for f in /proc/[0-9]*/environ; do tr '\\0' '\\n' <"$f" 2>/dev/null | grep -F "$needle" | sed "s|^|$f |"; done`,
+  'command line of every process': `for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <"$f" 2>/dev/null | grep -F "$needle"; done | grep -v needle=`,
+  files:
+    'grep -rlsF -- "$needle" /etc /home /root /opt/berth /run /var /tmp /workspace /dev/shm /mnt /media /srv /boot /usr/etc /usr/local/etc $HOME 2>/dev/null',
+  'names of files': `find / \\( -path /proc -o -path /usr \\) -prune -o \\( -name .npmrc -o -name .netrc -o -name 'id_ed25519*' -o -name 'id_rsa*' -o -name credentials.toml -o -path '*/.aws/credentials' -o -path '*/.docker/config.json' -o -name hosts.yml \\) -print 2>/dev/null`,
+  descriptors:
+    'for f in /proc/[0-9]*/fd/*; do case "$(readlink "$f")" in *secret*) echo "$f" ;; esac; [ -f "$f" ] && head -c 4096 "$f" 2>/dev/null | grep -aqF "$needle" && echo "$f"; done',
+} as const;
+
+/** The needle is put together inside, so that the scanner does not find its own command. */
+function scan(sandbox: Sandbox, name: keyof typeof scanners): Promise<{ text: string }> {
+  const half = Math.floor(canary.length / 2);
+  const script = `needle="${canary.slice(0, half)}""${canary.slice(half)}"\n${scanners[name]}\ntrue`;
+  return inside(sandbox, script, { timeoutMs: 60_000 });
+}
+
+describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () => {
+  const { driver, stateDirectory, cleanUp } = testDriver({ pathVariable: '/usr/local/bin:/usr/bin:/bin' });
+  let sandbox: Sandbox;
+  let exposed: Sandbox;
+  let worker: Awaited<ReturnType<typeof startWorker>>;
+
+  beforeAll(async () => {
+    const spec = fakeSpec();
+    worker = await startWorker(stateDirectory, spec);
+    sandbox = (await driver.attach(worker.ref, { ...spec, epoch: 2 }, AbortSignal.timeout(10_000)))!;
+    exposed = await driver.create(fakeSpec({ env: { FORWARDED: canary } }), AbortSignal.timeout(60_000));
+    await exposed.write('/workspace/.npmrc', Buffer.from(canary));
+    await exposed.write('/workspace/secret', Buffer.from(canary));
+  });
+  afterAll(async () => {
+    worker?.cleanUp();
+    await cleanUp();
+  });
+
+  test('the worker itself is full of canaries', () => {
+    expect(readFileSync(`/proc/${worker.worker.pid}/environ`, 'latin1')).toContain(canary);
+    expect(readFileSync(`/proc/${worker.worker.pid}/fd/5`, 'latin1')).toContain(canary);
+    expect(readFileSync(join(worker.home, '.npmrc'), 'utf8')).toContain(canary);
+  });
+
+  test.each(Object.keys(scanners) as Array<keyof typeof scanners>)(
+    'the scanner of %s finds a planted canary, and none where nothing was forwarded',
+    async (name) => {
+      const holding = await exposed.exec(
+        {
+          id: `hold-${name.replaceAll(' ', '-')}`,
+          command: { argv: ['sh', '-c', 'exec 7<secret; (exec sleep 60) & echo up', canary] },
+          cwd: '/workspace',
+          env: {},
+          timeoutMs: 60_000,
+          maxOutputBytes: 1000,
+          overflow: 'truncate',
+        },
+        { signal: AbortSignal.timeout(10_000) },
+      );
+      expect(holding.kind).toBe('exited');
+      if (name === 'command line of every process') {
+        // The planted process is the scanner's own sibling with the canary as an argument.
+        const planted = await inside(
+          exposed,
+          `sh -c 'sleep 30; true' x "$FORWARDED" & sleep 0.2; ${scanners[name].replaceAll('$needle', '$FORWARDED')}; true`,
+        );
+        expect(planted.text).toContain(canary);
+      } else {
+        expect((await scan(exposed, name)).text).not.toBe('');
+      }
+      expect((await scan(sandbox, name)).text).toBe('');
+    },
+    90_000,
+  );
+
+  test('programs of the home directory can be used, and nothing beside them can be seen', async () => {
+    const { text } = await inside(sandbox, `from-home; ls -a "${worker.home}" "${worker.home}/.cargo"`);
+    expect(text.split('\n').filter((line) => !/^\.{0,2}$/.test(line))).toEqual([
+      'from home',
+      `${worker.home}:`,
+      '.cargo',
+      `${worker.home}/.cargo:`,
+      'bin',
+    ]);
+  });
+
+  test('sandboxd, which the worker started, holds none of its secrets either', () => {
+    const record = JSON.parse(readFileSync(join(worker.ref.address, 'place.json'), 'utf8')) as {
+      sandboxd: { pid: number };
+    };
+    const { pid } = record.sandboxd;
+    expect(readFileSync(`/proc/${pid}/environ`, 'latin1')).not.toContain(canary);
+    const open = readdirSync(`/proc/${pid}/fd`).map((name) => readlinkSync(`/proc/${pid}/fd/${name}`));
+    expect(open.filter((path) => path.startsWith(worker.home))).toEqual([]);
+  });
+
+  test('neither a service account nor a metadata service is there', async () => {
+    const { text } = await inside(
+      sandbox,
+      'ls -d /var/run/secrets /run/secrets /run/docker.sock /var/run/docker.sock /run/containerd /run/user /sys 2>/dev/null',
+    );
+    expect(text).toBe('');
+    expect(await nodeInside(sandbox, askDoor, 'http://169.254.169.254/latest/meta-data/')).toMatch(
+      /^403 Berth refused this connection: 169\.254\.169\.254/,
+    );
+  });
+
+  test('the directories above the workspace show nothing of the host', async () => {
+    const { text } = await inside(sandbox, 'ls -A /workspace /home /var /mnt /srv /media /boot 2>/dev/null');
+    expect(text).toBe('/home:\nagent\n\n/var:\ntmp\n\n/workspace:\n');
+  });
+});
