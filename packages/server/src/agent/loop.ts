@@ -16,7 +16,7 @@ import { nextAction } from './decide.ts';
 import type { NextAction, Outlook } from './decide.ts';
 import { repairNote } from './notes.ts';
 import { orAborted } from './or-aborted.ts';
-import { runTools } from './run-tools.ts';
+import { meetSandbox, runTools } from './run-tools.ts';
 import { Session } from './session.ts';
 import type { AgentModels } from './session.ts';
 
@@ -48,7 +48,7 @@ export interface AgentResult {
  */
 export async function runAgent(ctx: RunContext, input: AgentInput): Promise<AgentResult> {
   const session = new Session(ctx, input.stepKey, input.models, input.rules);
-  await settleLast(session);
+  await takeUp(session);
   for (;;) {
     ctx.signal.throwIfAborted();
     const conversation = await session.follow();
@@ -88,12 +88,16 @@ async function act(
   }
 }
 
-/** An answer may have been stored by a worker that died before it settled; settling twice is settling once. */
-async function settleLast(session: Session): Promise<void> {
-  const { lastAnswer } = await session.follow();
+/**
+ * What a worker that died may have left undone: an answer that was stored but not settled (settling twice is
+ * settling once), and a sandbox that went with it.
+ */
+async function takeUp(session: Session): Promise<void> {
+  const { lastAnswer, finished } = await session.follow();
   if (lastAnswer === null) return;
   const { callId, costUsd, usage } = lastAnswer;
   await session.ctx.limits.settle({ callId, costUsd, tokens: usage.inputTokens + usage.outputTokens });
+  if (finished[session.step] === undefined) await meetSandbox(session);
 }
 
 async function outlookOf(session: Session, conversation: Conversation): Promise<Outlook> {

@@ -14,7 +14,10 @@ export function nudgeNote(step: string, text: string): NewEvent {
 }
 
 export function repairNote(step: string, text: string): NewEvent {
-  return told(step, 'repair', text);
+  const output = delimited('failures', {}, text);
+  const advice =
+    'Find the cause in your change and repair it; change no test to make it pass unless the task asks for it. Then call finish again.';
+  return told(step, 'repair', `Berth ran the checks on your work, and they failed:\n${output}\n${advice}`);
 }
 
 export function messageNote(step: string, message: EventData<'message.received'>): NewEvent {

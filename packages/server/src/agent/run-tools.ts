@@ -30,8 +30,10 @@ export async function runTools(
   const sandbox = await orAborted(session.ctx.workbench.sandbox('work'), session.ctx.signal);
   const run = async (call: Call): Promise<ToolResult> =>
     await runCall(session, conversation, sandbox, call, all.indexOf(call));
-  if (allRead) await Promise.all(calls.map(run));
-  else {
+  if (allRead) {
+    const results = await Promise.all(calls.map(run));
+    if (results.some((result) => result.interrupted === true)) await meetSandbox(session);
+  } else {
     let failedBefore = all.some((call) => call.end?.isError === true);
     for (const call of calls) {
       const result =
@@ -40,11 +42,17 @@ export async function runTools(
       // The rest of the calls meet the new sandbox, after the model was told.
       if (result.interrupted === true) {
         await skipRest(session, calls.slice(calls.indexOf(call) + 1));
+        await meetSandbox(session);
         return;
       }
     }
   }
   if (all.some((call) => toolOf(session, call)?.kind === 'acts')) session.ctx.workbench.checkpointSoon();
+}
+
+/** Attaches to the work sandbox or has it replaced, so that the log, and the model, learn of a loss at once. */
+export async function meetSandbox(session: Session): Promise<void> {
+  await orAborted(session.ctx.workbench.sandbox('work'), session.ctx.signal);
 }
 
 function toolOf(session: Session, call: Call): Tool | undefined {

@@ -17,6 +17,7 @@ export interface Replacement {
 export function replaceText(text: string, wanted: Replacement): Change {
   const old = wanted.old.replaceAll('\r\n', '\n');
   const fresh = wanted.new.replaceAll('\r\n', '\n');
+  if (old === '') return { ok: false, problem: 'old is empty. Use write for a new file.' };
   if (old === fresh) return { ok: false, problem: 'old and new are the same text.' };
   const exact = exactly(text, old, fresh, wanted.all);
   if (exact !== null) return exact;
@@ -165,35 +166,47 @@ type Shift = (line: string) => string;
 const noShift: Shift = (line) => line;
 const indentOf = (line: string): string => /^[ \t]*/.exec(line)![0];
 
+/** From one indentation to another; null where it does not apply. */
+type IndentMap = (indent: string) => string | null;
+
+const unitWidths = [2, 4, 8, 3];
+/** Spaces for tabs and tabs for spaces, depth by depth. */
+const unitMaps: readonly IndentMap[] = unitWidths.flatMap((width): IndentMap[] => [
+  (indent) =>
+    /^ *$/.test(indent) && indent.length % width === 0 ? '\t'.repeat(indent.length / width) : null,
+  (indent) => (/^\t*$/.test(indent) ? ' '.repeat(indent.length * width) : null),
+]);
+
 /**
- * The one change of indentation that turns every wanted line into the found one: the same characters added or
- * taken at the front. Null when the lines are not shifted alike: then nesting differs, and new lines would land
- * at a wrong depth.
+ * The one change of indentation that turns every wanted line into the found one: none, another unit, or the same
+ * characters added or taken at the front. Null when the lines are not shifted alike: then nesting differs, and
+ * new lines would land at a wrong depth.
  */
 function shiftBetween(wanted: readonly string[], found: readonly string[]): Shift | null {
-  let from: string | null = null;
-  let to = '';
-  for (const [place, line] of wanted.entries()) {
-    if (line.trim() === '') continue;
-    const mine = indentOf(line);
-    const theirs = indentOf(found[place]!);
-    if (from === null) {
-      let common = 0;
-      while (common < mine.length && mine[mine.length - 1 - common] === theirs[theirs.length - 1 - common])
-        common++;
-      from = mine.slice(0, mine.length - common);
-      to = theirs.slice(0, theirs.length - common);
-      // Where only some depth is shared, the whole front is replaced: compared anew on the next lines.
-      if (from !== '' && to !== '') {
-        from = mine;
-        to = theirs;
-      }
-    } else if (!mine.startsWith(from) || to + mine.slice(from.length) !== theirs) return null;
+  const pairs = wanted.flatMap((line, place): [string, string][] =>
+    line.trim() === '' ? [] : [[indentOf(line), indentOf(found[place]!)]],
+  );
+  const first = pairs[0];
+  if (first === undefined) return null;
+  const maps: readonly IndentMap[] = [(indent) => indent, ...unitMaps, frontMap(...first)];
+  const map = maps.find((one) => pairs.every(([mine, theirs]) => one(mine) === theirs));
+  if (map === undefined) return null;
+  return (line) => {
+    const indent = indentOf(line);
+    return line.trim() === '' ? line : (map(indent) ?? indent) + line.slice(indent.length);
+  };
+}
+
+/** Replaces the front in which both differ; what they share at the end is depth and stays. */
+function frontMap(mine: string, theirs: string): IndentMap {
+  let common = 0;
+  while (common < mine.length && mine[mine.length - 1 - common] === theirs[theirs.length - 1 - common]) {
+    common++;
   }
-  if (from === null) return null;
-  const taken = from;
-  return (line) =>
-    line.trim() === '' ? line : line.startsWith(taken) ? to + line.slice(taken.length) : line;
+  const isPure = common === mine.length || common === theirs.length;
+  const from = isPure ? mine.slice(0, mine.length - common) : mine;
+  const to = isPure ? theirs.slice(0, theirs.length - common) : theirs;
+  return (indent) => (indent.startsWith(from) ? to + indent.slice(from.length) : null);
 }
 
 function lineOf(text: string, place: number): number {
