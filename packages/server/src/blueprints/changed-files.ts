@@ -6,7 +6,7 @@ import type { Plan } from './steps/step.ts';
 export const maxAffectedFiles = 200;
 
 /** `$1` is the base commit. Deleted files are left out: no tool can be pointed at them. */
-const script = [
+export const changedFilesScript = [
   'git -c core.quotePath=false diff --no-ext-diff --no-renames --name-only -z --diff-filter=d "$1" -- 2>/dev/null || exit 1',
   'git ls-files -z --others --exclude-standard 2>/dev/null',
 ].join('\n');
@@ -26,7 +26,7 @@ export async function changedInSandbox(
     step: request.step,
     purpose: 'other',
     name: 'changed files',
-    command: { run: script, cwd: '.', env: {}, timeoutMinutes: 1, egress: [] },
+    command: { run: changedFilesScript, cwd: '.', env: {}, timeoutMinutes: 1, egress: [] },
     args: [plan.base.commit],
   });
   if ('setup' in ran || !succeeded(ran.outcome.result) || ran.outcome.result.truncated) return null;

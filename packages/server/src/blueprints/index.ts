@@ -3,13 +3,12 @@ export { resolveBlueprint } from './resolve.ts';
 export type {
   AgentRunner,
   ChangedFile,
-  Failure,
   JudgeModel,
   MadeProposal,
+  PolicyFinding,
   PrefetchItem,
   PrefetchSource,
   ProposalStore,
-  SecretScanner,
   StepDeps,
   StepOutcome,
 } from './steps/step.ts';

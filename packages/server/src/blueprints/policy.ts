@@ -1,14 +1,9 @@
 import type { RunContext } from '../domain/ports/run-context.ts';
 import type { Proposal } from './proposal.ts';
 import type { Objection } from './readiness.ts';
+import { isErrorCode } from '../domain/errors/index.ts';
 import { visible } from '../domain/events/index.ts';
-import type { Plan, StepDeps } from './steps/step.ts';
-
-/** Berth's own settings decide about runs: a run may propose to change them, never as ready. */
-export const alwaysProtected: readonly string[] = ['.berth'];
-
-/** Most of a difference that is searched for credentials, in bytes. */
-const maxScannedBytes = 8 * 1024 * 1024;
+import type { Plan, PolicyFinding, StepDeps } from './steps/step.ts';
 
 export interface PolicyResult {
   readonly objections: readonly Objection[];
@@ -16,21 +11,18 @@ export interface PolicyResult {
   readonly mayPush: boolean;
 }
 
-/** What policy says about a proposal, looked at outside of every sandbox. */
+/** What policy says about a proposal: what git found when it was taken in, and whether it alters its own checks. */
 export async function policyOf(
   ctx: RunContext,
   deps: StepDeps,
   plan: Plan,
   proposal: Proposal,
 ): Promise<PolicyResult> {
-  const range = { base: plan.base.commit, commit: proposal.commit, signal: ctx.signal };
-  const objections: Objection[] = [];
-  const pathspecs = [...alwaysProtected, ...plan.blueprint.protectedPaths];
-  const guarded = await deps.proposals.changedFiles({ ...range, pathspecs });
-  if (guarded.length > 0) {
-    const named = some(guarded.map((file) => file.path));
-    objections.push({ code: 'PROTECTED_PATH', sentence: `protected paths are changed: ${named}` });
-  }
+  const findings = [...(proposal.findings ?? [])].sort((a, b) => gravity(b) - gravity(a));
+  const objections = findings.map(({ code, sentence }): Objection => ({
+    code: isErrorCode(code) ? code : 'NEEDS_A_PERSON',
+    sentence,
+  }));
   const altered = await alteredDefinitions(ctx, deps, plan, proposal);
   if (altered.length > 0) {
     objections.push({
@@ -38,19 +30,11 @@ export async function policyOf(
       sentence: `the change alters how it is checked: ${some(altered)}`,
     });
   }
-  let mayPush = true;
-  if (deps.secrets !== null) {
-    const { text } = await deps.proposals.diff({ ...range, maxBytes: maxScannedBytes });
-    const found = deps.secrets.scan(text);
-    if (found.length > 0) {
-      mayPush = false;
-      objections.push({
-        code: 'SECRET_IN_PROPOSAL',
-        sentence: `a credential seems to be in it: ${some(found)}`,
-      });
-    }
-  }
-  return { objections, mayPush };
+  return { objections, mayPush: !findings.some((finding) => finding.severity === 'refuse') };
+}
+
+function gravity(finding: PolicyFinding): number {
+  return finding.severity === 'refuse' ? 1 : 0;
 }
 
 const makefiles = ['Makefile', 'makefile', 'GNUmakefile'];

@@ -1,7 +1,8 @@
-import type { EventData } from '../domain/events/index.ts';
+import { BerthError } from '../domain/errors/index.ts';
+import type { EventData, StoredEvent } from '../domain/events/index.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import { titleText } from './pull-request/markdown.ts';
-import { planned, type StepDeps } from './steps/step.ts';
+import { failed, planned, skipped, type StepDeps, type StepOutcome } from './steps/step.ts';
 
 export type Proposal = EventData<'proposal.made'>;
 
@@ -15,7 +16,7 @@ const working: readonly string[] = ['setup', 'agent', 'check'];
  */
 export async function ensureProposal(ctx: RunContext, deps: StepDeps): Promise<Proposal | null> {
   const { plan, created } = planned(ctx);
-  const current = await currentProposal(ctx);
+  const { proposal: current, workedAt } = await currentProposal(ctx);
   if (current !== null) return current;
   const { proposalTree } = await ctx.workbench.checkpoint();
   const baseTree = await deps.proposals.treeOf(plan.base.commit, ctx.signal);
@@ -26,29 +27,46 @@ export async function ensureProposal(ctx: RunContext, deps: StepDeps): Promise<P
     base: plan.base.commit,
     blob: checkpoint.blob,
     tree: proposalTree,
-    branch: created.branch,
-    message: commitMessage(created.title, created.taskId, ctx.runId),
+    taskId: created.taskId,
+    runId: ctx.runId,
+    // As data: a title that says `fixes #12` closes nothing when the commit is merged.
+    title: titleText(created.title, 72),
+    atMs: workedAt,
+    protectedPaths: plan.blueprint.protectedPaths,
     signal: ctx.signal,
   });
-  if (made.tree === baseTree) return null;
   // What was verified before was another tree; its sandbox may not answer for this one.
   await ctx.workbench.release('verify');
-  const proposal: Proposal = { ...made, base: plan.base.commit, branch: created.branch };
+  const { findings, ...facts } = made;
+  const proposal: Proposal = {
+    ...facts,
+    base: plan.base.commit,
+    branch: created.branch,
+    findings: [...findings],
+  };
   await ctx.events.append({ type: 'proposal.made', data: proposal });
   return proposal;
 }
 
-/** The proposal in the log when nothing has worked on the tree since. */
-async function currentProposal(ctx: RunContext): Promise<Proposal | null> {
-  const entries = await ctx.log.events({ types: ['step.started', 'proposal.made'] });
-  const last = entries.findLast(
-    (entry) =>
-      entry.type === 'proposal.made' || (entry.type === 'step.started' && working.includes(entry.data.kind)),
-  );
-  return last?.type === 'proposal.made' ? last.data : null;
+/** The proposal in the log when nothing has worked on the tree since, and when the last work began. */
+async function currentProposal(
+  ctx: RunContext,
+): Promise<{ readonly proposal: Proposal | null; readonly workedAt: number }> {
+  const entries = await ctx.log.events({ types: ['run.planned', 'step.started', 'proposal.made'] });
+  const isWork = (entry: StoredEvent): boolean =>
+    entry.type === 'run.planned' || (entry.type === 'step.started' && working.includes(entry.data.kind));
+  const last = entries.findLast((entry) => entry.type === 'proposal.made' || isWork(entry));
+  const work = entries.findLast(isWork);
+  return {
+    proposal: last?.type === 'proposal.made' ? last.data : null,
+    workedAt: work === undefined ? ctx.clock.nowMs() : Date.parse(work.at),
+  };
 }
 
-/** The commit's message: the task's title as data (it closes no issue when it is merged), and which run made it. */
-export function commitMessage(title: string, taskId: string, runId: string): string {
-  return `${titleText(title, 72)}\n\nBerth-Task: ${taskId}\nBerth-Run: ${runId}\n`;
+/** A change that cannot be taken out of the sandbox at all, as the outcome of the step that needed it. */
+export function refusedProposal(error: unknown): StepOutcome | null {
+  if (!(error instanceof BerthError) || !error.code.startsWith('PROPOSAL_')) return null;
+  return error.code.endsWith('_EMPTY')
+    ? skipped('nothing was changed', 'NOTHING_CHANGED')
+    : failed(error.code, error.message);
 }

@@ -61,7 +61,12 @@ export function describeIssue(issue: Issue, root: unknown, locator: Locator): Bl
     case 'not_multiple_of':
     case 'invalid_element':
     case 'custom':
-      return [{ ...here, sentence: `${where} is ${found}; needed: ${issue.message}` }];
+      return [
+        {
+          ...here,
+          sentence: `${where} is ${found}; needed: ${path.at(-1) === 'host' ? 'a host name, or *.name for all below it' : issue.message}`,
+        },
+      ];
   }
 }
 

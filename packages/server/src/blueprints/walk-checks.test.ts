@@ -9,8 +9,6 @@ const blueprint = {
   checks: [{ name: 'test', kind: 'test', run: 'npm test' }],
 };
 
-const failing = 'TAP version 13\nnot ok 1 - adds\n';
-
 function walked(harness: Harness): Promise<RunEnd> {
   return walk(harness.context(), harness.deps);
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { baseTree, Crash, stepHarness, type Harness, type World } from '../testing/step-harness.ts';
 import { walk } from './walk.ts';

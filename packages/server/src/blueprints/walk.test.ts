@@ -95,7 +95,7 @@ test('a failed check gives the agent the failing part only, and then passes', as
     blueprint,
     world: {
       agent: (request, world) => {
-        seen.push(...request.failures.map((failure) => failure.text));
+        if (request.repair !== null) seen.push(request.repair);
         return works(world, request.round);
       },
       respond: (purpose, command, world) =>
@@ -207,24 +207,28 @@ test('without checks nothing is claimed: a draft that says so', async () => {
   expect(harness.world.pulls[0]!.body).toContain('No checks known');
 });
 
-test('a credential is never pushed', async () => {
-  const harness = stepHarness({
-    blueprint,
-    world: { agent: (request, world) => works(world, request.round), secrets: ['src/a.ts: private key'] },
-  });
-  expect(await walked(harness)).toMatchObject({ outcome: 'needs_human', code: 'SECRET_IN_PROPOSAL' });
-  expect(harness.world.branches.size).toBe(0);
-});
-
-test('a protected path makes it a draft', async () => {
+test('what policy refuses is never pushed, not even as a draft', async () => {
   const harness = stepHarness({
     blueprint,
     world: {
       agent: (request, world) => works(world, request.round),
-      proposed: [{ path: '.berth/blueprint.yaml', added: 1, removed: 0 }],
+      findings: [{ code: 'NEEDS_A_PERSON', sentence: 'a private key in src/a.ts', severity: 'refuse' }],
     },
   });
-  expect(await walked(harness)).toMatchObject({ outcome: 'needs_human', code: 'PROTECTED_PATH' });
+  expect(await walked(harness)).toMatchObject({ outcome: 'needs_human', code: 'NEEDS_A_PERSON' });
+  expect(harness.world.branches.size).toBe(0);
+  expect(harness.world.kept.size).toBe(1);
+});
+
+test('what a person has to look at becomes a draft', async () => {
+  const harness = stepHarness({
+    blueprint,
+    world: {
+      agent: (request, world) => works(world, request.round),
+      findings: [{ code: 'NEEDS_A_PERSON', sentence: 'a workflow is changed', severity: 'person' }],
+    },
+  });
+  expect(await walked(harness)).toMatchObject({ outcome: 'needs_human', code: 'NEEDS_A_PERSON' });
   expect(harness.world.pulls[0]!.draft).toBe(true);
 });
 

@@ -1,5 +1,6 @@
 import type { StepKind } from '../domain/blueprint.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
+import { refusedProposal } from './proposal.ts';
 import { agentStep } from './steps/agent.ts';
 import { checkStep } from './steps/check.ts';
 import { judgeStep } from './steps/judge.ts';
@@ -30,7 +31,11 @@ export async function enterStep(ctx: RunContext, deps: StepDeps, visit: Visit): 
   if (open === undefined) {
     await ctx.events.append({ type: 'step.started', data: { key, kind: step.step, round } });
   }
-  const outcome = await steps[step.step](ctx, deps, visit);
+  const outcome = await steps[step.step](ctx, deps, visit).catch((error: unknown) => {
+    const refused = ctx.signal.aborted ? null : refusedProposal(error);
+    if (refused === null) throw error;
+    return refused;
+  });
   const startedAt = ctx.log.state().steps.find((one) => one.key === key)?.startedAt;
   const durationMs = startedAt === undefined ? 0 : Math.max(0, ctx.clock.nowMs() - Date.parse(startedAt));
   await ctx.events.append({ type: 'step.ended', data: { key, kind: step.step, ...outcome, durationMs } });

@@ -9,7 +9,7 @@ import type { Sandbox } from '../domain/ports/sandbox.ts';
 import type { SandboxPurpose } from '../domain/purpose.ts';
 import { foldAll, type RunState } from '../domain/run-state.ts';
 import { runOptionsSchema } from '../domain/task.ts';
-import type { ChangedFile, StepDeps } from '../blueprints/steps/step.ts';
+import type { ChangedFile, PolicyFinding, StepDeps } from '../blueprints/steps/step.ts';
 
 /** What a command does in the harness. */
 export interface Answer {
@@ -37,14 +37,14 @@ export interface World {
   respond(purpose: SandboxPurpose, command: DurableCommand, world: World): Answer;
   changed: readonly string[];
   agent(
-    request: { round: number; failures: readonly { text: string }[] },
+    request: { round: number; repair: string | null },
     world: World,
   ): EventData<'agent.finished'>['result'];
   judge: string;
   /** Contents by `commit:path`. */
   readonly contents: Map<string, string>;
   readonly proposed: ChangedFile[];
-  secrets: readonly string[];
+  findings: readonly PolicyFinding[];
   /** What the verify sandbox says its tree is; null: the proposed one. */
   verifyTree: string | null;
   readonly executed: Executed[];
@@ -89,7 +89,7 @@ export function stepHarness(options: {
     judge: '{"verdict":"ok","reasons":[]}',
     contents: new Map(),
     proposed: [{ path: 'src/a.ts', added: 1, removed: 1 }],
-    secrets: [],
+    findings: [],
     verifyTree: null,
     executed: [],
     branches: new Map(),
@@ -323,14 +323,10 @@ function depsOf(world: World, burn: () => void): StepDeps {
         files: 1,
         added: 1,
         removed: 1,
+        findings: world.findings,
       }),
       diff: async () => ({ text: 'diff --git a/src/a.ts b/src/a.ts', truncated: false }),
-      changedFiles: async ({ pathspecs }) =>
-        pathspecs === undefined
-          ? world.proposed
-          : world.proposed.filter((file) =>
-              pathspecs.some((spec) => file.path === spec || file.path.startsWith(`${spec}/`)),
-            ),
+      changedFiles: async () => world.proposed,
       readFileAt: async (commit, path) => world.contents.get(`${commit}:${path}`) ?? null,
       push: async ({ commit, branch, expected }) => {
         burn();
@@ -345,16 +341,20 @@ function depsOf(world: World, burn: () => void): StepDeps {
     },
     prefetch: { gather: async () => [] },
     agent: {
-      run: async (_ctx, request) => ({
-        step: request.step,
-        result: world.agent(request, world),
+      run: async (_ctx, { stepKey, opening }) => ({
+        result: world.agent(
+          {
+            round: Number(stepKey.split('#')[1] ?? 0),
+            repair: opening.kind === 'repair' ? opening.text : null,
+          },
+          world,
+        ),
         code: null,
         summary: 'All tests pass, I promise.',
       }),
     },
     judge: { ask: async () => world.judge },
     forge: forgeOf(world, burn),
-    secrets: { scan: () => world.secrets },
   };
 }
 

@@ -51,7 +51,7 @@ const vitest: Extractor = (lines) => {
 };
 
 const jest: Extractor = (lines) => {
-  if (!lines.some((line) => /^Test Suites: /.test(line) || /^FAIL \S/.test(line))) return null;
+  if (!lines.some((line) => line.startsWith('Test Suites: ') || /^FAIL \S/.test(line))) return null;
   const summary = next(lines, 0, /^Summary of all failing tests/);
   const until = summary === lines.length ? next(lines, 0, /^Test Suites: /) : summary;
   const items: string[] = [];

@@ -1,11 +1,16 @@
 import { BerthError, isErrorCode } from '../../domain/errors/index.ts';
-import type { Check } from '../../domain/blueprint.ts';
+import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { RunState } from '../../domain/run-state.ts';
+import { clip } from '../failures/clean-output.ts';
+import { maxFailureBytes } from '../failures/failure-extract.ts';
 import { latestByName } from '../readiness.ts';
 import type { Visit } from '../walker.ts';
 import { prepare } from '../prepared.ts';
 import { setupError } from './setup.ts';
-import { failed, passed, planned, type Failure, type StepFunction } from './step.ts';
+import { failed, passed, planned, type AgentRunner, type StepFunction } from './step.ts';
+
+type Opening = Parameters<AgentRunner['run']>[1]['opening'];
+type TaskBrief = Extract<Opening, { kind: 'task' }>['brief'];
 
 /**
  * Lets the agent work. In a repair round it is given the failing part of the failed checks and nothing else. What
@@ -21,10 +26,10 @@ export const agentStep: StepFunction = async (ctx, deps, visit) => {
     if (!prepared.ok) throw setupError(prepared);
   }
   const finish = await deps.agent.run(ctx, {
-    step: visit.key,
-    round: visit.round,
-    instructions: visit.step.step === 'agent' ? (visit.step.instructions ?? null) : null,
-    failures: visit.repair ? failuresFor(state, visit) : [],
+    stepKey: visit.key,
+    opening: visit.repair
+      ? { kind: 'repair', text: repairText(state, visit) }
+      : { kind: 'task', brief: await briefOf(ctx, visit) },
   });
   const { proposalTree } = await ctx.workbench.checkpoint();
   const unchanged = proposalTree === (await deps.proposals.treeOf(plan.base.commit, ctx.signal));
@@ -49,24 +54,37 @@ function codeFor(code: string | null): ReturnType<typeof failed>['code'] & strin
   return code !== null && isErrorCode(code) ? code : 'WORK_UNFINISHED';
 }
 
-/** The failures that led to a repair: those of the last check or verify before it. Pure. */
-export function failuresFor(state: RunState, visit: Visit): Failure[] {
+async function briefOf(ctx: RunContext, visit: Visit): Promise<TaskBrief> {
+  const { created } = planned(ctx);
+  const fetched = (await ctx.log.events({ types: ['context.prefetched'] })).at(-1);
+  const items = fetched?.type === 'context.prefetched' ? fetched.data.items : [];
+  const map = items.find((item) => item.kind === 'map');
+  const instructions = visit.step.step === 'agent' ? visit.step.instructions : undefined;
+  return {
+    task: created.text,
+    items: items.filter((item) => item.kind !== 'map'),
+    ...(instructions === undefined ? {} : { instructions }),
+    ...(map === undefined ? {} : { map: map.text }),
+  };
+}
+
+/** Most of a repair's text: two failures in full. */
+const maxRepairBytes = 2 * maxFailureBytes;
+
+/** What led to a repair: the failing part of each check that failed last, and nothing else. Pure. */
+export function repairText(state: RunState, visit: Visit): string {
   const step = state.steps.findLast(
     (one) =>
       (one.kind === 'check' || one.kind === 'verify') && one.state === 'failed' && one.key !== visit.key,
   );
-  if (step === undefined) return [];
-  const judged = latestByName(state.checks.filter((check) => check.step === step.key));
-  const failures = judged
-    .filter((check) => check.verdict === 'failed')
-    .map((check) => ({
-      name: check.name,
-      kind: check.kind as Check['kind'],
-      command: check.command,
-      exitCode: check.exitCode,
-      text: check.failure ?? '',
-    }));
-  if (failures.length > 0) return failures;
-  // A verification that failed in its setup has no verdicts; its sentence holds the end of the output.
-  return [{ name: step.kind, kind: 'build', command: 'setup', exitCode: null, text: step.sentence }];
+  if (step === undefined) return 'A check failed.';
+  const failures = latestByName(state.checks.filter((check) => check.step === step.key)).filter(
+    (check) => check.verdict === 'failed',
+  );
+  // A verification that failed before its checks has no verdicts; its sentence holds the end of the output.
+  if (failures.length === 0) return clip(step.sentence, maxRepairBytes);
+  return clip(
+    failures.map((check) => `$ ${check.command}\n${check.failure ?? ''}`).join('\n\n'),
+    maxRepairBytes,
+  );
 }

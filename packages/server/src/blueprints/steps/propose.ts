@@ -1,3 +1,4 @@
+import { BerthError } from '../../domain/errors/index.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import { policyOf } from '../policy.ts';
 import { ensureProposal, type Proposal } from '../proposal.ts';
@@ -28,7 +29,14 @@ export const proposeStep: StepFunction = async (ctx, deps) => {
     await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
     return refusal(policy.objections) ?? passed(`kept as branch ${proposal.branch}, not pushed`);
   }
-  const { draft, number } = await offer(ctx, deps, proposal, policy.objections);
+  const offered = await offer(ctx, deps, proposal, policy.objections).catch(async (error: unknown) => {
+    // Somebody else moved the branch, or the code host refuses: trying again would not help, losing work neither.
+    if (ctx.signal.aborted || !(error instanceof BerthError) || !error.code.startsWith('PUSH_')) throw error;
+    await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
+    return failed(error.code, error.message);
+  });
+  if ('outcome' in offered) return offered;
+  const { draft, number } = offered;
   return refusal(policy.objections) ?? passed(`${draft ? 'draft pull request' : 'pull request'} #${number}`);
 };
 
@@ -86,6 +94,6 @@ async function lastPushed(ctx: RunContext): Promise<string | null> {
 
 /** A refusal of policy is the step's failure, whatever became of the draft. */
 function refusal(objections: readonly Objection[]): StepOutcome | null {
-  const worst = objections.find((one) => one.code === 'SECRET_IN_PROPOSAL') ?? objections[0];
+  const worst = objections[0];
   return worst === undefined ? null : failed(worst.code, worst.sentence);
 }

@@ -1,4 +1,3 @@
-import type { Check } from '../../domain/blueprint.ts';
 import type { ErrorCode } from '../../domain/errors/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { EventData } from '../../domain/events/index.ts';
@@ -28,12 +27,16 @@ export interface ChangedFile {
   readonly removed: number | null;
 }
 
+/** What policy found in a proposal. `refuse`: it is not pushed. `person`: only as a draft that a person looks at. */
+export type PolicyFinding = NonNullable<EventData<'proposal.made'>['findings']>[number];
+
 export interface MadeProposal {
   readonly commit: string;
   readonly tree: string;
   readonly files: number;
   readonly added: number;
   readonly removed: number;
+  readonly findings: readonly PolicyFinding[];
 }
 
 /** What steps need from git, outside of every sandbox. */
@@ -43,15 +46,20 @@ export interface ProposalStore {
   /**
    * Takes a checkpoint out of the sandbox's pack and makes the proposal's commit from it, pinned to `base`. The
    * same request makes the same commit.
-   * @throws BerthError with a code of `git/` when the pack is not acceptable
+   * @throws BerthError with a `PROPOSAL_*` code when the change is not acceptable at all
    */
   importProposal(request: {
     readonly base: string;
     /** Blob of the checkpoint's pack. */
     readonly blob: string;
     readonly tree: string;
-    readonly branch: string;
-    readonly message: string;
+    readonly taskId: string;
+    readonly runId: string;
+    /** First line of the commit's message. */
+    readonly title: string;
+    /** Time of the commit: the same whenever the request is repeated. */
+    readonly atMs: number;
+    readonly protectedPaths: readonly string[];
     readonly signal: AbortSignal;
   }): Promise<MadeProposal>;
   /** The difference as text, cut at `maxBytes`. */
@@ -61,11 +69,9 @@ export interface ProposalStore {
     readonly maxBytes: number;
     readonly signal: AbortSignal;
   }): Promise<{ readonly text: string; readonly truncated: boolean }>;
-  /** The changed files, optionally only those that match one of git's pathspecs. */
   changedFiles(request: {
     readonly base: string;
     readonly commit: string;
-    readonly pathspecs?: readonly string[];
     readonly signal: AbortSignal;
   }): Promise<readonly ChangedFile[]>;
   /** A text file of a commit; null when there is none. */
@@ -89,33 +95,36 @@ export interface ProposalStore {
   }): Promise<void>;
 }
 
-/** A failed check as the repair round sees it. */
-export interface Failure {
-  readonly name: string;
-  readonly kind: Check['kind'];
-  readonly command: string;
-  readonly exitCode: number | null;
-  /** The failing part of the output; hostile text. */
-  readonly text: string;
-}
-
 /** What an agent step needs from the engine that drives it. */
 export interface AgentRunner {
-  /**
-   * Works until the agent finishes or is ended. Safe to call again after a crash: it goes on where the log ends.
-   */
+  /** Works until the agent finishes or is ended. Safe to call again after a crash: it goes on where the log ends. */
   run(
     ctx: RunContext,
     request: {
       /** Key of the step's visit. */
-      readonly step: string;
-      readonly round: number;
-      /** The blueprint's own words for this step, from the base commit. */
-      readonly instructions: string | null;
-      /** Empty in the first round. */
-      readonly failures: readonly Failure[];
+      readonly stepKey: string;
+      readonly opening:
+        | {
+            readonly kind: 'task';
+            readonly brief: {
+              readonly task: string;
+              /** The blueprint's own words for this step. */
+              readonly instructions?: string;
+              readonly items: readonly PrefetchItem[];
+              readonly map?: string;
+            };
+          }
+        | {
+            readonly kind: 'repair';
+            /** The failing part of what failed; hostile text. */
+            readonly text: string;
+          };
     },
-  ): Promise<EventData<'agent.finished'>>;
+  ): Promise<{
+    readonly result: EventData<'agent.finished'>['result'];
+    readonly code: string | null;
+    readonly summary: string;
+  }>;
 }
 
 /** One question to the `judge` slot, answered with text. Reserves and records its own call. */
@@ -132,12 +141,6 @@ export interface JudgeModel {
   ): Promise<string>;
 }
 
-/** Finds credentials in text; the room `secrets` knows how. */
-export interface SecretScanner {
-  /** Where something looks like a credential, without its value: `src/a.ts: private key`. */
-  scan(text: string): readonly string[];
-}
-
 export type PrefetchItem = EventData<'context.prefetched'>['items'][number];
 
 export interface PrefetchSource {
@@ -152,7 +155,6 @@ export interface StepDeps {
   readonly agent: AgentRunner | null;
   readonly judge: JudgeModel | null;
   readonly forge: Forge | null;
-  readonly secrets: SecretScanner | null;
 }
 
 export type Plan = NonNullable<RunState['plan']>;

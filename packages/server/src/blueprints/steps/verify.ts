@@ -22,7 +22,9 @@ import {
  * Puts tracked files back to the proposed commit (`setup` may rewrite a lock file, a test its fixtures) and
  * prints the tree that is then there. `command -p` looks for git in the system's own path.
  */
-const confirmScript = [
+export const confirmScript = [
+  // Warnings would mix with the answer.
+  'exec 2>/dev/null',
   'g() { command -p git -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.untrackedCache=false "$@"; }',
   'g reset --quiet --hard "$1" -- && g diff --quiet HEAD -- && g rev-parse --verify "HEAD^{tree}"',
 ].join('\n');

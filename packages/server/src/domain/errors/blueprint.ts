@@ -79,8 +79,8 @@ export const blueprintErrors = family({
     http: 409,
     exit: 5,
   },
-  PROTECTED_PATH: {
-    sentence: 'The change touches paths that a proposal may not change by itself.',
+  NEEDS_A_PERSON: {
+    sentence: 'The change touches what a person has to accept.',
     next: 'Look at these files in the draft; a person has to accept them.',
     retryable: false,
     http: 409,
@@ -89,13 +89,6 @@ export const blueprintErrors = family({
   CHECKS_CHANGED: {
     sentence: 'The change alters how it is checked, so passing checks say little about it.',
     next: 'Look at the changed scripts in the draft; a person has to accept them.',
-    retryable: false,
-    http: 409,
-    exit: 5,
-  },
-  SECRET_IN_PROPOSAL: {
-    sentence: 'The change seems to contain a credential, so it was not pushed.',
-    next: 'Look at the kept branch with `berth diff RUN`; remove the credential before anything is pushed.',
     retryable: false,
     http: 409,
     exit: 5,

@@ -174,6 +174,10 @@ export const workEvents = {
       files: z.number(),
       added: z.number(),
       removed: z.number(),
+      /** What policy found: `refuse` is not pushed, `person` only as a draft. */
+      findings: z
+        .array(z.object({ code: z.string(), sentence: z.string(), severity: z.enum(['refuse', 'person']) }))
+        .optional(),
     }),
     (data) => `proposal ${data.commit.slice(0, 10)}: ${data.files} files +${data.added} -${data.removed}`,
   ),

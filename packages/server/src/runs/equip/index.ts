@@ -55,7 +55,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       knownSecrets,
       state: () => base.log.state(),
     });
-    const common = { proposals, prefetch: prefetchSource(repository), forge, secrets: null };
+    const common = { proposals, prefetch: prefetchSource(repository), forge };
     let deps: StepDeps | null = null;
     /** Once the run is planned: only then is it known whether a model is needed, and what may be spent. */
     const prepared = async (ctx: RunContext): Promise<StepDeps> => {

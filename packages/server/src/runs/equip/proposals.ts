@@ -1,4 +1,4 @@
-import type { ChangedFile, ProposalStore } from '../../blueprints/index.ts';
+import type { PolicyFinding, ProposalStore } from '../../blueprints/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Blobs } from '../../domain/ports/blobs.ts';
 import type { Forge } from '../../domain/ports/forge.ts';
@@ -6,8 +6,7 @@ import type { RunState } from '../../domain/run-state.ts';
 import { diff, diffStat } from '../../git/diff.ts';
 import { gitText } from '../../git/git-process.ts';
 import { importProposal } from '../../git/import-proposal.ts';
-import { protectedBy } from '../../git/proposal-paths.ts';
-import { blockingFinding } from '../../git/proposal-policy.ts';
+import type { Finding } from '../../git/proposal-policy.ts';
 import { push } from '../../git/push.ts';
 import type { RunRepository } from './repository.ts';
 
@@ -32,29 +31,28 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
         signal,
       });
     },
-    async importProposal({ base, blob, tree, signal }) {
+    async importProposal({ base, blob, tree, taskId, runId, title, atMs, protectedPaths, signal }) {
       const proposal = await importProposal(await repository.mirror(), {
-        ...identity(parts.state()),
         base,
         tree,
         pack: await parts.blobs.get(blob),
-        // The blueprint's protected paths are weighed by the propose step, which can still open a draft.
-        protectedPaths: [],
+        taskId,
+        runId,
+        title,
+        body: '',
+        atMs,
+        protectedPaths,
         knownSecrets: parts.knownSecrets,
         signal,
       });
-      const refused = blockingFinding(proposal.findings.filter((finding) => finding.kind === 'secret'));
-      if (refused !== null) throw refused;
       const { files, added, removed } = proposal.stat;
-      return { commit: proposal.commit, tree: proposal.tree, files, added, removed };
+      const { commit, findings } = proposal;
+      return { commit, tree: proposal.tree, files, added, removed, findings: policyFindings(findings) };
     },
     diff: async ({ base, commit, maxBytes, signal }) =>
       diff(await repository.mirror(), base, commit, { maxBytes, signal }),
-    async changedFiles({ base, commit, pathspecs, signal }) {
-      const { perFile } = await diffStat(await repository.mirror(), base, commit, signal);
-      const matches = (file: ChangedFile): boolean =>
-        pathspecs === undefined || protectedBy(file.path, pathspecs) !== null;
-      return perFile.filter(matches);
+    async changedFiles({ base, commit, signal }) {
+      return (await diffStat(await repository.mirror(), base, commit, signal)).perFile;
     },
     readFileAt: (commit, path) => repository.text(commit, path),
     async push({ commit, branch, expected, signal }) {
@@ -74,6 +72,32 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
       });
     },
   };
+}
+
+/** One finding per kind, as people read it. Protected paths may still be looked at as a draft; a secret may not. */
+function policyFindings(findings: readonly Finding[]): PolicyFinding[] {
+  const named = (places: readonly string[]): string =>
+    `${places.slice(0, 5).join(', ')}${places.length > 5 ? ` and ${places.length - 5} more` : ''}`;
+  const secrets = findings.flatMap((one) =>
+    one.kind === 'secret' ? [`${one.path}:${one.line} (${one.rule})`] : [],
+  );
+  const paths = findings.flatMap((one) => (one.kind === 'protected-path' ? [one.path] : []));
+  const found: PolicyFinding[] = [];
+  if (secrets.length > 0) {
+    found.push({
+      code: 'PROPOSAL_SECRET_FOUND',
+      sentence: `the change holds what looks like a secret in ${named(secrets)}`,
+      severity: 'refuse',
+    });
+  }
+  if (paths.length > 0) {
+    found.push({
+      code: 'PROPOSAL_PROTECTED_PATH',
+      sentence: `the change touches protected paths: ${named(paths)}`,
+      severity: 'person',
+    });
+  }
+  return found;
 }
 
 /** What makes the proposal's commit the same whenever it is made again. */
