@@ -63,7 +63,7 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
         lookSoon();
       }
     }
-    if (interrupt.cause === null) await refresh();
+    if (interrupt.cause === null) await refresh().catch(async () => session.connect().then(refresh));
   } finally {
     if (look !== null) clearTimeout(look);
     view.end();

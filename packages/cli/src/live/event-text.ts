@@ -142,7 +142,12 @@ function commandRow(data: Record<string, unknown>): Row {
 
 function row(
   shown: string,
-  options: { readonly facts?: string; readonly tone?: Tone | null; readonly below?: readonly string[] },
+  options: {
+    readonly facts?: string;
+    readonly tone?: Tone | null;
+    readonly mark?: string;
+    readonly below?: readonly string[];
+  },
 ): Row {
   return {
     text: shown,
