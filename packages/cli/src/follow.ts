@@ -1,4 +1,4 @@
-import { followRun, type BerthClient, type Run } from '@berth/client';
+import { followRun, type Run } from '@berth/client';
 import type { CommandContext } from './command-context.ts';
 import { durationMs } from './limits.ts';
 import { failure } from './failure.ts';
@@ -27,19 +27,25 @@ export interface FollowResult {
   readonly isEnded: boolean;
 }
 
-/** Least time between two looks at the run itself; its header is not more exact than that. */
-const refreshMs = 400;
+/** Time from an event to a look at the run itself; its header is not more exact than that. */
+const refreshMs = 250;
 
 /** Follows a run to its end, or until interrupted; then pauses it where this process carries it. */
 export async function follow(request: FollowRequest): Promise<FollowResult> {
   const { context, session, interrupt } = request;
   const view = viewFor(request);
   let run = request.run;
-  let refreshedAt = 0;
-  const refresh = async (client: BerthClient): Promise<void> => {
-    refreshedAt = performance.now();
-    run = await client.getRun(run.id);
+  const refresh = async (): Promise<void> => {
+    run = await session.client.getRun(run.id);
     view.run(run);
+  };
+  // Events only ask for a look; a burst of them is one look, shortly after its beginning.
+  let look: NodeJS.Timeout | null = null;
+  const lookSoon = (): void => {
+    look ??= setTimeout(() => {
+      look = null;
+      void refresh().catch(() => undefined);
+    }, refreshMs);
   };
   view.run(run);
   try {
@@ -54,11 +60,12 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
       else {
         if (context.format === 'jsonl') context.printLine(item.event);
         view.event(item.event);
-        if (performance.now() - refreshedAt > refreshMs) await refresh(session.client).catch(() => undefined);
+        lookSoon();
       }
     }
-    if (interrupt.cause === null) await refresh(session.client);
+    if (interrupt.cause === null) await refresh().catch(async () => session.connect().then(refresh));
   } finally {
+    if (look !== null) clearTimeout(look);
     view.end();
   }
   if (interrupt.cause === null) return { run, exitCode: exitCodeOf(run.status), isEnded: true };

@@ -8,6 +8,8 @@ export interface Row {
   /** Set at the right edge: exit codes and durations. */
   readonly facts: string;
   readonly tone: Tone | null;
+  /** Stands before the text where the terminal shows marks; the text says the same in words. */
+  readonly mark: string;
   /** Lines below it, indented. */
   readonly below: readonly string[];
 }
@@ -53,11 +55,11 @@ export function rowOf(event: Event): Row | null {
   const title = harmlessLine(event.title);
   switch (event.type) {
     case 'step.started':
-      return row(title, { tone: 'bold' });
+      return row(title, { tone: 'bold', mark: '●' });
     case 'step.ended':
       return data['outcome'] === 'passed'
-        ? row(title, { facts: took(data), tone: 'dim' })
-        : row(title, { facts: took(data), tone: 'bad' });
+        ? row(title, { facts: took(data), tone: 'good', mark: '✔' })
+        : row(title, { facts: took(data), tone: 'bad', mark: '✖' });
     case 'command.ended':
       return commandRow(data);
     case 'command.started':
@@ -80,16 +82,18 @@ export function rowOf(event: Event): Row | null {
       return row(`check ${title}`, { facts: took(data), tone: isFailed ? 'bad' : 'good', below: failing });
     }
     case 'egress.decided':
-      return data['allowed'] === true ? null : row(`egress ${title}`, { tone: 'warn' });
+      return data['allowed'] === true ? null : row(`egress ${title}`, { tone: 'warn', mark: '!' });
     case 'run.ended':
-      return row(title, { tone: data['outcome'] === 'succeeded' ? 'good' : 'bad' });
+      return data['outcome'] === 'succeeded'
+        ? row(title, { tone: 'good', mark: '✔' })
+        : row(title, { tone: 'bad', mark: '✖' });
     case 'proposal.opened':
-      return row(`${title}  ${harmlessLine(text(data['url']))}`, { tone: 'good' });
+      return row(`${title}  ${harmlessLine(text(data['url']))}`, { tone: 'good', mark: '✔' });
     case 'model.failed':
     case 'sandbox.lost':
     case 'limit.warned':
     case 'run.paused':
-      return row(title, { tone: 'warn' });
+      return row(title, { tone: 'warn', mark: '!' });
     default:
       return event.importance === 'low' ? null : row(title, {});
   }
@@ -131,18 +135,25 @@ function commandRow(data: Record<string, unknown>): Row {
     text: '',
     facts: `${exit}  ${time}`,
     tone: isBad ? 'bad' : null,
+    mark: '',
     below: lines(text(data['tail']), isBad ? 6 : 1),
   };
 }
 
 function row(
   shown: string,
-  options: { readonly facts?: string; readonly tone?: Tone | null; readonly below?: readonly string[] },
+  options: {
+    readonly facts?: string;
+    readonly tone?: Tone | null;
+    readonly mark?: string;
+    readonly below?: readonly string[];
+  },
 ): Row {
   return {
     text: shown,
     facts: options.facts ?? '',
     tone: options.tone ?? null,
+    mark: options.mark ?? '',
     below: options.below ?? [],
   };
 }

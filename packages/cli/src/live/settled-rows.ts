@@ -50,7 +50,7 @@ export class SettledRows {
     if (reads === null) return [];
     return this.#lines(
       reads.at,
-      { text: `  ${readingText(reads.names)}`, facts: '', tone: 'dim', below: [] },
+      { text: `  ${readingText(reads.names)}`, facts: '', tone: 'dim', mark: '', below: [] },
       columns,
     );
   }
@@ -68,10 +68,11 @@ export class SettledRows {
     const shownTime = minute === this.#minute ? `     ${time.slice(5)}` : time;
     this.#minute = minute;
     const room = width - 11;
+    const marked = this.#isAscii ? row.text : `${row.mark === '' ? ' ' : row.mark} ${row.text}`;
     const text =
       row.facts === ''
-        ? cut(row.text, room)
-        : `${fit(row.text, Math.max(10, room - textWidth(row.facts) - 2))}  ${row.facts}`;
+        ? cut(marked, room)
+        : `${fit(marked, Math.max(10, room - textWidth(row.facts) - 2))}  ${row.facts}`;
     const bar = this.#isAscii ? '|' : '│';
     return [
       ` ${this.#paint('dim', shownTime)}  ${row.tone === null ? text : this.#paint(row.tone, text)}`,
