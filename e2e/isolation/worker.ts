@@ -1,6 +1,6 @@
 import type { SandboxSpec } from '../../packages/server/src/domain/ports/sandbox.ts';
 import { BubblewrapDriver } from '../../packages/server/src/sandboxes/bubblewrap/index.ts';
-import { systemClock } from '../../packages/server/src/testing/fake-sandbox.ts';
+import { testClock as systemClock } from '../../packages/server/src/testing/test-clock.ts';
 
 // A worker as an attacker would like it: full of secrets. It makes a sandbox, says where, and waits to be killed.
 const [stateDirectory = '', spec = '{}'] = process.argv.slice(2);

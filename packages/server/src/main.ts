@@ -2,12 +2,13 @@ import { resolve } from 'node:path';
 import { systemClock } from './domain/clock.ts';
 import type { BerthError } from './domain/errors/index.ts';
 import type { RunState } from './domain/run-state.ts';
+import type { Forge } from './domain/ports/forge.ts';
 import type { ControlPlane } from './domain/ports/control-plane.ts';
 import type { SandboxDriver } from './domain/ports/sandbox.ts';
 import { createApi } from './api/create-api.ts';
 import { listenApi } from './api/listen-api.ts';
 import { socketPathOf } from './api/socket-path.ts';
-import { localForges } from './local-forges.ts';
+import { LocalForge } from './forges/local/local-forge.ts';
 import { knownSecrets, modelsFor } from './models-for.ts';
 import { createControlPlane } from './runs/control-plane.ts';
 import { inspectInstallation } from './runs/doctor.ts';
@@ -67,14 +68,15 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     const redactor = createRedactor(secrets);
     const redact = (value: unknown): unknown => redactor.value(value);
     const hub = liveHub();
-    const forgeOf = localForges(home);
+    const forgeOf = async (projectId: string, mirror: string | null): Promise<Forge> =>
+      new LocalForge({ home, projectId, mirror, clock, signal: stopping.signal });
     const driver = options.driver ?? chooseDriver({ home, clock });
     const controlPlane = createControlPlane({
       db,
       hub,
       redact,
       checkedRepository: (repository) => checkedRepository(repository, stopping.signal),
-      forgeOf: async (projectId) => forgeOf(projectId),
+      forgeOf: (projectId) => forgeOf(projectId, null),
       diffOf: (state) =>
         diffOf(
           state,
@@ -93,7 +95,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
         sandboxLimits: defaultSandboxLimits(),
         knownSecrets: secrets.map((secret) => secret.value),
         modelsFor: (runOptions) => modelsFor(env, runOptions, clock, redactor),
-        forgeOf: async (projectId) => forgeOf(projectId),
+        forgeOf,
       });
       const max = options.maxRuns ?? 8;
       const worker = startWorker({

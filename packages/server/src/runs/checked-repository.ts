@@ -1,4 +1,4 @@
-import { inspectLocalSource } from '../git/local-source.ts';
+import { findLocalSource } from '../git/local-source.ts';
 import { parseAddress } from '../git/repository-address.ts';
 
 /**
@@ -9,5 +9,5 @@ import { parseAddress } from '../git/repository-address.ts';
 export async function checkedRepository(repository: string, signal: AbortSignal): Promise<string> {
   const address = parseAddress(repository, '/');
   if (address.kind !== 'local') return repository;
-  return (await inspectLocalSource(address.path, signal)).path;
+  return (await findLocalSource(address.path, signal)).path;
 }

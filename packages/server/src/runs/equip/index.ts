@@ -29,7 +29,8 @@ export interface Installation {
   readonly knownSecrets: readonly string[];
   /** The models a run asked for. @throws BerthError `MODEL_NOT_CONFIGURED`, `CASSETTE_*` */
   modelsFor(options: RunOptions): ModelSlots;
-  forgeOf(projectId: string, repository: string): Promise<Forge>;
+  /** The code host of a project; `mirror` is Berth's own copy of its repository. */
+  forgeOf(projectId: string, mirror: string): Promise<Forge>;
 }
 
 /** Puts together what one run needs, from what the installation offers. */
@@ -39,7 +40,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
     const { created } = base.log.state();
     if (created === null) throw new BerthError('INTERNAL', 'A run without its first entry.');
     const repository = runRepository(home, created.repository, base.signal);
-    const forge = await installation.forgeOf(created.projectId, created.repository);
+    const forge = await installation.forgeOf(created.projectId, (await repository.mirror()).directory);
     const workbench = createWorkbench({
       ...base,
       driver,
