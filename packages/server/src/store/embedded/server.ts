@@ -98,6 +98,9 @@ function serverArguments(place: Place, durable: boolean): string[] {
     timezone: 'UTC',
     log_timezone: 'UTC',
     log_checkpoints: 'off',
+    // Statements and rows hold what people and agents wrote: the log is not the place for it.
+    log_error_verbosity: 'terse',
+    log_min_error_statement: 'panic',
     max_logical_replication_workers: '0',
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
