@@ -32,6 +32,8 @@ export interface StartServerOptions {
   readonly parts: readonly ('api' | 'worker')[];
   /** Told in a sentence what takes a while. */
   readonly onProgress: (sentence: string) => void;
+  /** Parent of the database directories of root's homes; tests have their own. */
+  readonly databaseRoot?: string;
   /** Runs at once; two per core are plenty where checks compile. */
   readonly maxRuns?: number;
   /** Instead of the strongest driver that works here. */
@@ -61,6 +63,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     clock,
     signal: stopping.signal,
     onProgress,
+    ...(options.databaseRoot === undefined ? {} : { rootDirectory: options.databaseRoot }),
   });
   const undo: (() => Promise<void>)[] = [() => db.close()];
   try {

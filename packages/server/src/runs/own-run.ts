@@ -1,11 +1,12 @@
 import { asBerthError, BerthError } from '../domain/errors/index.ts';
-import { foldAll, type RunState } from '../domain/run-state.ts';
+import type { RunState } from '../domain/run-state.ts';
 import { statusOf } from '../domain/run-status.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import type { Database } from '../store/database.ts';
 import { appendEvents } from '../store/events/append-events.ts';
 import { prepareAppend, type Redact } from '../store/events/prepare-append.ts';
 import { readEvents } from '../store/events/read-events.ts';
+import { loadRunState } from '../store/runs/load-run-state.ts';
 import { readInbox } from '../store/runs/read-inbox.ts';
 import { readRun } from '../store/runs/read-run.ts';
 import type { Ownership } from '../store/runs/claim-run.ts';
@@ -18,6 +19,8 @@ import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
 import { limitMinutes } from './time-limit.ts';
 import { whileAway } from './while-away.ts';
+
+const inboxPollMs = 3_000;
 
 /** What a run needs that only its log can tell: made anew for each ownership. */
 export interface RunEquipment {
@@ -67,7 +70,8 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
     inbox.stop();
   }
   const { ended, paused } = log.state();
-  await releaseRun(db, ownership, { requeue: ended === null && paused === null });
+  const requeue = ended === null && paused === null;
+  await whileAway(db.clock, parts.signal, () => releaseRun(db, ownership, { requeue }));
 }
 
 /** A run that cannot even be walked says why, instead of being tried for ever. */
@@ -104,7 +108,7 @@ async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunP
   const { db, redact } = parts;
   const { runId, worker, epoch } = ownership;
   let head = (await readRun(db, runId)).head;
-  const initial = foldAll(runId, await readEvents(db, runId));
+  const initial = await loadRunState(db, runId);
   return ownedLog({
     initial,
     prepare: (events) =>
@@ -151,19 +155,33 @@ function inboxPump(
     draining = draining.then(drainOnce);
     return draining;
   };
-  const stopListening = db.bell.listen(ownership.runId, () => {
+  const wake = (): void => {
     drain().catch((error: unknown) => {
       const known = asBerthError(error);
       if (known.code === 'DATABASE_UNAVAILABLE') draining = Promise.resolve();
       else control.abort(known);
     });
-  });
-  return { drain, stop: stopListening };
+  };
+  const stopListening = db.bell.listen(ownership.runId, wake);
+  // A notification can be lost: this is the net beneath the bell.
+  const ended = new AbortController();
+  const poll = async (): Promise<void> => {
+    for (;;) {
+      await db.clock.sleep(inboxPollMs, ended.signal);
+      wake();
+    }
+  };
+  poll().catch(() => undefined);
+  const stop = (): void => {
+    stopListening();
+    ended.abort();
+  };
+  return { drain, stop };
 }
 
 /** The state of a run that somebody else owns, or nobody. */
 export async function readState(db: Database, runId: string): Promise<RunState> {
-  const entries = await readEvents(db, runId);
-  if (entries.length === 0) throw new BerthError('NOT_FOUND', `There is no run ${runId}.`);
-  return foldAll(runId, entries);
+  const state = await loadRunState(db, runId);
+  if (state.seq === 0) throw new BerthError('NOT_FOUND', `There is no run ${runId}.`);
+  return state;
 }

@@ -5,18 +5,25 @@ import type { Clock } from '../domain/ports/clock.ts';
 const firstWaitMs = 100;
 const longestWaitMs = 2_000;
 
+/** A worker that is told to stop does not wait longer than this for a database that is away. */
+const longestAfterStopMs = 5_000;
+
 /**
  * Does something that is safe to repeat, again and again while the database is away, until it answers or the
- * worker has to let go.
+ * worker has to let go: at once when it lost its lease, soon when it was told to stop.
  */
 export async function whileAway<T>(clock: Clock, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  let stoppedMs: number | null = null;
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
     try {
       return await act();
     } catch (error) {
-      // Pause and cancel must still be written down: only the loss of the lease ends the waiting.
-      const reason = signal.aborted ? asBerthError(signal.reason).code : null;
-      if (asBerthError(error).code !== 'DATABASE_UNAVAILABLE' || reason === 'OWNERSHIP_LOST') throw error;
+      if (asBerthError(error).code !== 'DATABASE_UNAVAILABLE') throw error;
+      if (signal.aborted) {
+        stoppedMs ??= clock.monotonicMs();
+        const isOver = clock.monotonicMs() - stoppedMs > longestAfterStopMs;
+        if (isOver || asBerthError(signal.reason).code === 'OWNERSHIP_LOST') throw error;
+      }
       await clock.sleep(waitMs);
     }
   }

@@ -3,6 +3,7 @@ import { newId } from '../domain/ids.ts';
 import { admitRuns, type AdmissionCaps } from '../store/runs/admit-runs.ts';
 import { waitingRuns } from '../store/runs/create-task.ts';
 import type { Ownership } from '../store/runs/claim-run.ts';
+import { listOwned } from '../store/runs/list-owned.ts';
 import { takeOver } from '../store/runs/take-over.ts';
 import { keepLease, type Lease } from '../store/workers/keep-lease.ts';
 import { ownRun, type OwnRunParts } from './own-run.ts';
@@ -49,6 +50,10 @@ export function startWorker(parts: WorkerParts): Worker {
   };
 
   const claim = async (lease: Lease, signal: AbortSignal): Promise<void> => {
+    // Owned by the database and not by us: the answer to a claim was lost, or a run failed before it let go.
+    for (const ownership of await listOwned(db, lease.workerId)) {
+      if (!owned.has(ownership.runId)) take(ownership, signal);
+    }
     const room = parts.caps.total - owned.size;
     if (room <= 0) return;
     for (const ownership of await takeOver(db, lease.workerId, room)) take(ownership, signal);
