@@ -85,7 +85,8 @@ export function hardeningArguments(options: { keepCredentials?: boolean } = {}) 
 const farSide =
   "git -c 'safe.directory=*' -c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 -c maintenance.auto=false -c core.alternateRefsCommand=true -c receive.autogc=false";
 export const localUploadPack = `${farSide} upload-pack`;
-export const localReceivePack = `${farSide} receive-pack`;
+// A project that is shallow itself is pushed to the local forge with the history it has.
+export const localReceivePack = `${farSide} -c receive.shallowUpdate=true receive-pack`;
 
 const remoteVariables = [
   'HTTP_PROXY',

@@ -174,7 +174,13 @@ async function openQuarantine(
 async function index(place: ObjectPlace, pack: Uint8Array, limits: ProposalLimits): Promise<void> {
   try {
     await git({
-      args: ['index-pack', '--stdin', '--strict', '--threads=1', `--max-input-size=${limits.packBytes}`],
+      args: [
+        'index-pack',
+        '--stdin',
+        '--strict=badFilemode=error',
+        '--threads=1',
+        `--max-input-size=${limits.packBytes}`,
+      ],
       cwd: place.directory,
       input: pack,
       timeoutMs: 120_000,
