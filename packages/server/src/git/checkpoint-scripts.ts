@@ -42,6 +42,7 @@ if ! git cat-file -e "$base^{tree}" 2> /dev/null; then
   mkdir -p "$checkpoints/info"
   git index-pack --stdin < "$kept.pack" > /dev/null
 fi
+mkdir -p "$checkpoints/info"
 printf '%s\\n' '${rawAttributes}' > "$checkpoints/info/attributes"
 rm -f "$checkpoints"/proposal.index.lock
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BerthError } from '../domain/errors/index.ts';
 import { commitAll, gitIn, makeRepository, TestPlace, writeFiles } from '../testing/git-fixtures.ts';
@@ -252,7 +252,7 @@ describe('hostile packs', () => {
 });
 
 describe('policy', () => {
-  const tokens = ['ghp_' + 'a1B2c3D4e5F6'.repeat(3), 'AKIA' + 'QWERTYUPASDFGHJ2'];
+  const tokens = ['ghp_' + 'a1B2c3D4e5F6'.repeat(3), ['AKIA', 'QWERTYUPASDFGHJ2'].join('')];
 
   test('protected paths and secrets come back as findings that forbid the push', async () => {
     writeFiles(source, {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isDotGit, linkEscapes, pathProblem, protectedBy } from './proposal-paths.ts';
 import { findSecrets } from './secret-scan.ts';
@@ -23,10 +23,10 @@ test('every spelling of .git on any file system is known, and ordinary names are
     '.gi\ufefft',
     '\u206a.git',
   ]) {
-    expect(isDotGit(name), JSON.stringify(name)).toBe(true);
+    expect([name, isDotGit(name)]).toEqual([name, true]);
   }
   for (const name of ['.gitignore', '.github', 'git', '.gitt', 'x.git', '.gitkeep', 'git~'])
-    expect(isDotGit(name), name).toBe(false);
+    expect([name, isDotGit(name)]).toEqual([name, false]);
 });
 
 test('paths that could leave the repository or deceive are refused', () => {
@@ -47,7 +47,7 @@ test('paths that could leave the repository or deceive are refused', () => {
     'x/'.repeat(70) + 'y',
     'x'.repeat(1_025),
   ]) {
-    expect(pathProblem(bytes(path)), JSON.stringify(path)).not.toBeNull();
+    expect([path, pathProblem(bytes(path)) !== null]).toEqual([path, true]);
   }
   for (const path of [
     'a',
@@ -59,7 +59,7 @@ test('paths that could leave the repository or deceive are refused', () => {
     '$(x)',
     'a\\b',
   ]) {
-    expect(pathProblem(bytes(path)), path).toBeNull();
+    expect([path, pathProblem(bytes(path))]).toEqual([path, null]);
   }
   expect(pathProblem(Buffer.from([0xff, 0xfe, 0x41]))).toBeNull();
 });
@@ -96,7 +96,7 @@ test('protected patterns: folders, stars, letters of either case', () => {
     ['c.lock', '**/*.lock'],
     ['src/x/y', '/src/'],
   ] as const) {
-    expect(protectedBy(path, [pattern]), `${path} ${pattern}`).toBe(pattern);
+    expect([path, protectedBy(path, [pattern])]).toEqual([path, pattern]);
   }
   for (const [path, pattern] of [
     ['berth/x', '.berth'],
@@ -105,7 +105,7 @@ test('protected patterns: folders, stars, letters of either case', () => {
     ['xdb/1.sql', 'db/*.sql'],
     ['a.b', 'a?b/c'],
   ] as const) {
-    expect(protectedBy(path, [pattern]), `${path} ${pattern}`).toBeNull();
+    expect([path, protectedBy(path, [pattern])]).toEqual([path, null]);
   }
 });
 
@@ -170,7 +170,7 @@ test('secrets are found by shape and by value, and examples are not', () => {
     Buffer.from(secret).toString('base64'),
     Buffer.from(secret).toString('hex'),
   ]) {
-    expect(found(`x=${form};`, [secret]), form).toEqual(['known secret']);
+    expect([form, found(`x=${form};`, [secret])]).toEqual([form, ['known secret']]);
   }
   expect(found('short', ['short'])).toEqual([]);
   expect(findSecrets(bytes(`1\n2\n${secret}`), [secret])[0]?.line).toBe(3);

@@ -5,13 +5,13 @@ import type { Forge, OpenPullRequest } from '../domain/ports/forge.ts';
 export interface ForgeUnderTest {
   readonly forge: Forge;
   /** Pushes a branch made from the present `main` with these files changed; answers its commit. */
-  pushBranch(branch: string, files: Readonly<Record<string, string>>): Promise<string>;
+  readonly pushBranch: (branch: string, files: Readonly<Record<string, string>>) => Promise<string>;
   /** Text of a file at the head of a branch of the forge, or null. */
-  fileAt(branch: string, path: string): Promise<string | null>;
-  headOf(branch: string): Promise<string | null>;
+  readonly fileAt: (branch: string, path: string) => Promise<string | null>;
+  readonly headOf: (branch: string) => Promise<string | null>;
   /** Parents of a commit of the forge. */
-  parentsOf(commit: string): Promise<readonly string[]>;
-  cleanUp(): Promise<void>;
+  readonly parentsOf: (commit: string) => Promise<readonly string[]>;
+  readonly cleanUp: () => Promise<void>;
 }
 
 const request = (changes: Partial<OpenPullRequest> = {}): OpenPullRequest => ({
