@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { localUploadPack } from './git-environment.ts';
 import { asGitError } from './git-failure.ts';
@@ -23,14 +23,30 @@ export async function createBare(
 }
 
 /**
- * Removes git's own lock files that a killed process left. Only for a repository whose every writer holds the
- * caller's lock: then none of them can be in use.
+ * Removes git's own lock files that a killed process left. `olderThanMs` 0 is only for a repository whose every
+ * writer holds the caller's lock: then none of them can be in use.
  */
-export async function removeStaleLocks(directory: string): Promise<void> {
+export async function removeStaleLocks(directory: string, olderThanMs: number): Promise<void> {
   const tops = ['packed-refs.lock', 'shallow.lock', 'HEAD.lock', 'config.lock'];
   const refs = await readdir(join(directory, 'refs'), { recursive: true }).catch(() => []);
   const locks = [...tops, ...refs.filter((name) => name.endsWith('.lock')).map((name) => join('refs', name))];
-  await Promise.all(locks.map((name) => rm(join(directory, name), { force: true })));
+  await Promise.all(locks.map((name) => removeIfOld(join(directory, name), olderThanMs)));
+}
+
+/** Removes what killed processes left in a directory of temporary things. */
+export async function removeAbandoned(directory: string, prefix: string, olderThanMs: number): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  await Promise.all(
+    names
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => removeIfOld(join(directory, name), olderThanMs)),
+  );
+}
+
+async function removeIfOld(path: string, olderThanMs: number): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found === null || Date.now() - found.mtimeMs < olderThanMs) return;
+  await rm(path, { recursive: true, force: true });
 }
 
 /** The commit a name stands for, or null. `name` is a full ref name or an object id, never text of others. */

@@ -145,6 +145,8 @@ export function gitEnvironment(
   if (options.trustUserConfig) {
     delete environment['GIT_CONFIG_NOSYSTEM'];
     delete environment['GIT_CONFIG_GLOBAL'];
+    // The operator's own `core.sshCommand` counts; without a terminal it cannot ask either.
+    delete environment['GIT_SSH_COMMAND'];
   }
   return environment;
 }

@@ -5,6 +5,7 @@ import { withoutCredentials } from './repository-address.ts';
 
 /** What git says (with `LC_ALL=C`) and what it means; the first that matches wins. */
 const meanings: ReadonlyArray<readonly [RegExp, ErrorCode]> = [
+  [/no space left on device|disk quota exceeded/i, 'GIT_DISK_FULL'],
   [
     /authentication failed|could not read (username|password)|permission denied \((publickey|password)|http basic: access denied|host key verification failed|returned error: 40[13]|access denied|terminal prompts disabled/i,
     'REPO_AUTH_FAILED',

@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { BerthError } from '../domain/errors/index.ts';
 import { gitEnvironment, hardeningArguments } from './git-environment.ts';
 import type { Transport } from './git-environment.ts';
+import { withoutCredentials } from './repository-address.ts';
 
 /** Hard limits of one process, held by the kernel where the `prlimit` program exists. */
 export interface ProcessLimits {
@@ -39,18 +40,24 @@ export interface GitAnswer {
   readonly stderr: string;
 }
 
-/** Git ended with a code that is not an answer. Callers turn it into a code of the registry. */
-export class GitFailure extends Error {
+/**
+ * Git ended with a code that is not an answer. Callers that know what they asked turn it into a more exact
+ * code (`asGitError`); what they let through is `GIT_FAILED` or `GIT_DISK_FULL`.
+ */
+export class GitFailure extends BerthError {
   readonly exitCode: number | null;
   readonly stderr: string;
   /** The git sub-command, without its arguments (they may hold an address with credentials). */
   readonly command: string;
 
   constructor(command: string, exitCode: number | null, stderr: string, cause?: unknown) {
-    super(
-      `git ${command} failed (${exitCode ?? 'killed'}): ${stderr.slice(0, 500)}`,
-      cause === undefined ? undefined : { cause },
-    );
+    const said = withoutCredentials(stderr).trim().slice(-2_000);
+    const last = said.split('\n').at(-1) ?? '';
+    const full = /no space left on device|disk quota exceeded/i.test(stderr);
+    super(full ? 'GIT_DISK_FULL' : 'GIT_FAILED', full ? undefined : `git ${command} failed: ${last}`, {
+      details: { command, exitCode, said },
+      cause,
+    });
     this.name = 'GitFailure';
     this.command = command;
     this.exitCode = exitCode;

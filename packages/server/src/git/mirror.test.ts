@@ -147,6 +147,15 @@ describe('a local working copy', () => {
     expect(pack.shallow).toEqual([base.commit]);
   });
 
+  test('a partial clone whose objects are elsewhere says so', async () => {
+    const source = makeRepository(place.path('source'), { 'a.txt': 'one\n' });
+    gitIn(source, ['config', 'uploadpack.allowFilter', 'true']);
+    writeFiles(source, { 'a.txt': 'two\n' });
+    commitAll(source, 'second');
+    gitIn(place.root, ['clone', '-q', '--filter=blob:none', `file://${source}`, place.path('partial')]);
+    expect((await codeOf(open(place.path('partial')))).code).toBe('REPO_PARTIAL');
+  });
+
   test.skipIf(process.getuid?.() !== 0)('a repository of another user works [needs root]', async () => {
     const source = makeRepository(place.path('source'), { 'a.txt': 'one\n' });
     execFileSync('chown', ['-R', '12345:12345', source]);

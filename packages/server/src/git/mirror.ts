@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../domain/errors/index.ts';
-import { createBare, removeStaleLocks } from './bare-repository.ts';
+import { createBare, removeAbandoned, removeStaleLocks } from './bare-repository.ts';
 import { withFileLock } from './file-lock.ts';
 import { localUploadPack } from './git-environment.ts';
 import { asGitError } from './git-failure.ts';
@@ -45,10 +45,15 @@ interface Source {
   readonly identity: string;
   readonly shown: string;
   readonly uncommitted: UncommittedChanges | null;
+  /** Some of its objects are only on its own remote. */
+  readonly partial: boolean;
   readonly command: Pick<GitCommand, 'transport' | 'trustUserConfig'>;
   readonly far: readonly string[];
   readonly refspecs: readonly string[];
 }
+
+/** Temporary directories of a process that died are removed after a day. */
+const abandonedMs = 24 * 60 * 60_000;
 
 const refspecs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
@@ -59,6 +64,7 @@ async function locate(address: RepositoryAddress, shadow: string, options: OpenP
       identity: address.shown,
       shown: address.shown,
       uncommitted: null,
+      partial: false,
       command: {
         transport: address.transport,
         ...(options.trustUserConfig === undefined ? {} : { trustUserConfig: options.trustUserConfig }),
@@ -79,6 +85,7 @@ async function locate(address: RepositoryAddress, shadow: string, options: OpenP
         if (error instanceof GitFailure) return null;
         throw error;
       }),
+      partial: await isPartial(local.commonDirectory),
       command: { transport: 'file' },
       far: [`--upload-pack=${localUploadPack}`],
       refspecs: [...refspecs, '+refs/remotes/*:refs/remotes/*'],
@@ -86,6 +93,11 @@ async function locate(address: RepositoryAddress, shadow: string, options: OpenP
   } catch (error) {
     throw asGitError(error, local.path);
   }
+}
+
+async function isPartial(commonDirectory: string): Promise<boolean> {
+  const packs = await readdir(join(commonDirectory, 'objects/pack')).catch(() => []);
+  return packs.some((name) => name.endsWith('.promisor'));
 }
 
 /** Directory of the mirror of a source: readable name and a hash that keeps apart what looks alike. */
@@ -139,6 +151,7 @@ export async function openProject(options: OpenProject): Promise<Mirror> {
   const address = parseAddress(options.repository, options.cwd ?? process.cwd());
   const mirrors = join(options.home, 'mirrors');
   await mkdir(mirrors, { recursive: true, mode: 0o700 });
+  await removeAbandoned(mirrors, 'shadow-', abandonedMs);
   const shadow = join(mirrors, `shadow-${randomUUID()}`);
   try {
     const source = await locate(address, shadow, options);
@@ -156,8 +169,14 @@ async function refresh(source: Source, directory: string, options: OpenProject):
   if (!offer.any) throw new BerthError('REPO_EMPTY', `${source.shown} has no commits.`);
   await withMirrorLock(directory, signal, async () => {
     await createBare(directory, offer.idLength === 64 ? 'sha256' : 'sha1', signal);
-    await removeStaleLocks(directory);
-    await fetchInto(directory, source, offer, options);
+    await removeStaleLocks(directory, 0);
+    await removeAbandoned(join(directory, 'berth-quarantine'), '', abandonedMs);
+    await fetchInto(directory, source, offer, options).catch((error: unknown) => {
+      if (source.partial && error instanceof GitFailure) {
+        throw new BerthError('REPO_PARTIAL', undefined, { cause: error, details: error.details });
+      }
+      throw error;
+    });
   });
   return {
     directory,

@@ -58,6 +58,13 @@ export const gitErrors = family({
     http: 422,
     exit: 2,
   },
+  REPO_PARTIAL: {
+    sentence: 'The local clone is partial: some of its objects are only on its remote.',
+    next: 'Give the URL of the remote instead, or complete the clone (`git fetch --refetch --no-filter`).',
+    retryable: false,
+    http: 422,
+    exit: 2,
+  },
   BASE_UNKNOWN: {
     sentence: 'There is no such branch, tag or commit.',
     next: 'Give another with `--base`; `git branch -a` lists the branches.',
@@ -85,6 +92,13 @@ export const gitErrors = family({
     retryable: false,
     http: 500,
     exit: 1,
+  },
+  GIT_DISK_FULL: {
+    sentence: 'The disk is full: git could not write.',
+    next: 'Make room in the data directory, then go on.',
+    retryable: true,
+    http: 507,
+    exit: 10,
   },
   GIT_OUTPUT_TOO_LARGE: {
     sentence: 'Git answered with more data than is accepted.',

@@ -11,6 +11,7 @@ import {
   isAncestor,
   moveRef,
   objectFormat,
+  removeStaleLocks,
   setHead,
 } from '../../git/bare-repository.ts';
 import { isBranchName } from '../../git/deliver-repository.ts';
@@ -199,6 +200,8 @@ export class LocalForge implements Forge {
     return withFileLock(`${this.directory}.lock`, { timeoutMs: 120_000, signal }, async () => {
       const format = mirror === null ? 'sha1' : await objectFormat(mirror, signal);
       await createBare(this.directory, format, signal);
+      // Pushes do not hold this lock; none takes minutes to move its ref.
+      await removeStaleLocks(this.directory, 5 * 60_000);
       return work();
     });
   }
