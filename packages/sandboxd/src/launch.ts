@@ -96,7 +96,7 @@ while :; do
   generation=$((generation + 1))
   "$@" --generation "$generation" </dev/null &
   pid=$!
-  wait "$pid"
+  wait "$pid" 2>/dev/null
   code=$?
   [ "$code" = 75 ] && exit 75
   pid=
