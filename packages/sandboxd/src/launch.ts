@@ -96,7 +96,7 @@ while :; do
   generation=$((generation + 1))
   "$@" --generation "$generation" </dev/null &
   pid=$!
-  wait "$pid"
+  wait "$pid" 2>/dev/null
   code=$?
   [ "$code" = 75 ] && exit 75
   pid=
@@ -109,13 +109,14 @@ done
 export const commandEnvironmentName = 'BERTH_COMMAND_ENV';
 
 /**
- * The environment to start `runnerArgv` with: nothing but a PATH and, as one JSON value, what every command inherits. Kept
+ * The environment to start `runnerArgv` with: nothing but PATH, TMPDIR and, as one JSON value, what every command inherits. Kept
  * apart, so that a project's `NODE_OPTIONS` or `LD_PRELOAD` is for its commands and does not break the runner.
  * @param commands PATH, HOME, LANG, `SandboxSpec.env` …; at most 128 KiB as JSON
  */
 export function runnerEnvironment(commands: Readonly<Record<string, string>>): Record<string, string> {
   return {
     PATH: commands['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    ...(commands['TMPDIR'] === undefined ? {} : { TMPDIR: commands['TMPDIR'] }),
     [commandEnvironmentName]: JSON.stringify(commands),
     // glibc otherwise keeps the memory of past output, and a fork takes longer the more of it there is.
     MALLOC_ARENA_MAX: '2',

@@ -114,7 +114,7 @@ export class Runner {
         answer(stream);
         return;
       case 'resize':
-        this.#resize(message.id, message.columns, message.rows);
+        await this.#resize(message.id, message.columns, message.rows);
         answer(stream);
         return;
       case 'read':
@@ -205,19 +205,20 @@ export class Runner {
     else for (const pid of processesOf(tree)) process.kill(pid, signal);
   }
 
-  #resize(id: string, columns: number, rows: number): void {
+  /** Tells the terminal of a call its new size; the kernel then tells the programs. */
+  async #resize(id: string, columns: number, rows: number): Promise<void> {
+    await this.#starting.get(id);
     const pid = this.#calls.get(id)?.pid;
     if (pid === undefined) throw new RefusedError('unknown-call', 'This call does not run.');
-    for (const member of processesOf({ mark: `${this.#markPrefix}${id}`, leader: pid })) {
-      try {
-        const terminal = readlinkSync(`/proc/${member}/fd/0`);
-        if (!terminal.startsWith('/dev/pts/')) continue;
-        execFile('stty', ['-F', terminal, 'rows', String(rows), 'cols', String(columns)], () => {});
-        return;
-      } catch {
-        // It ended meanwhile.
-      }
+    const terminal = processesOf({ mark: `${this.#markPrefix}${id}`, leader: pid })
+      .map(terminalOf)
+      .find((name) => name !== null);
+    if (terminal === undefined || terminal === null) {
+      throw new RefusedError('pty-unavailable', 'This call has no terminal.');
     }
+    await new Promise<void>((resolve) => {
+      execFile('stty', ['-F', terminal, 'rows', String(rows), 'cols', String(columns)], () => resolve());
+    });
   }
 
   async #connect(port: number, stream: MuxStream): Promise<void> {
@@ -243,4 +244,13 @@ function tellNotFound(program: string, stream: MuxStream): void {
   const exit = Buffer.from(JSON.stringify({ exitCode: 127, signal: null, timedOut: false }));
   stream.write(Buffer.concat([encodeRecordHeader('stderr', message.length), message]));
   stream.end(Buffer.concat([encodeRecordHeader('exit', exit.length), exit]));
+}
+
+function terminalOf(pid: number): string | null {
+  try {
+    const name = readlinkSync(`/proc/${pid}/fd/0`);
+    return name.startsWith('/dev/pts/') ? name : null;
+  } catch {
+    return null;
+  }
 }

@@ -3,7 +3,7 @@ import type { MuxStream, WorkerRequest } from '@berth/protocol';
 import { parseRequest, readExactly, RefusedError } from '../refusal.ts';
 import { Call, drained } from './call.ts';
 import type { RunnerLink } from './runner-link.ts';
-import type { Spool } from './spool.ts';
+import { Spool } from './spool.ts';
 
 /** Calls that are remembered. Forgetting is the worker's act: dropping one in silence would let it run twice. */
 const maxCalls = 4096;
@@ -19,9 +19,9 @@ export class Journal {
   readonly #spool: Spool;
   readonly #oomKills: () => number;
 
-  constructor(runner: RunnerLink, spool: Spool, oomKills: () => number) {
+  constructor(runner: RunnerLink, spoolDirectory: string, oomKills: () => number) {
     this.#runner = runner;
-    this.#spool = spool;
+    this.#spool = new Spool(spoolDirectory, () => this.#makeRoom());
     this.#oomKills = oomKills;
   }
 
@@ -98,6 +98,15 @@ export class Journal {
     if (call.running) throw new RefusedError('refused', 'The call still runs.');
     this.#calls.delete(id);
     call.drop();
+  }
+
+  /** Gives up output that was delivered whole, the oldest first; the calls stay known and are never repeated. */
+  #makeRoom(): void {
+    const wanted = this.#spool.usedBytes / 2;
+    for (const { log } of this.#calls.values()) {
+      if (this.#spool.usedBytes <= wanted) return;
+      if (log.delivered) log.acknowledge(log.end);
+    }
   }
 
   async #known(id: string): Promise<Call> {

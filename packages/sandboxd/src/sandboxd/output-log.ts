@@ -42,6 +42,7 @@ export class OutputLog {
   #memoryBytes = 0;
   #truncated = false;
   #finished = false;
+  #delivered = false;
 
   constructor(spool: Spool, limits: OutputLimits) {
     this.#spool = spool;
@@ -111,6 +112,11 @@ export class OutputLog {
     this.#release();
   }
 
+  /** Whether a reader has had all of it, the exit record included. */
+  get delivered(): boolean {
+    return this.#delivered;
+  }
+
   addReader(offset: number): LogReader {
     const reader = { offset };
     this.#readers.add(reader);
@@ -125,6 +131,7 @@ export class OutputLog {
   /** Moves a reader on, so that what it has read can go. */
   advance(reader: LogReader, offset: number): void {
     reader.offset = offset;
+    if (this.#finished && offset === this.#end) this.#delivered = true;
     if (this.#acknowledged > this.#base) this.#release();
   }
 

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { Journal } from './journal.ts';
 import { oomKillCounter } from './oom-counter.ts';
 import { RunnerLink } from './runner-link.ts';
-import { Spool } from './spool.ts';
 import { WorkerSession } from './worker-session.ts';
 
 /** Connections of one owner: control, bulk, and those whose end nobody noticed yet. The oldest give way. */
@@ -49,8 +48,8 @@ export class Sandboxd {
         for (const session of this.#sessions) session.notify(notice);
       },
     });
-    const spool = new Spool(join(options.spoolDirectory, options.bootId));
-    this.#journal = new Journal(this.#runner, spool, oomKillCounter(options.oomCounterFile));
+    const spoolDirectory = join(options.spoolDirectory, options.bootId);
+    this.#journal = new Journal(this.#runner, spoolDirectory, oomKillCounter(options.oomCounterFile));
     this.#server = createServer((socket) => {
       if (this.#greeting.size >= maxGreeting) socket.destroy();
       else this.#greeting.add(this.#session(socket));

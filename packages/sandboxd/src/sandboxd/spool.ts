@@ -16,9 +16,18 @@ export class Spool {
   #memory = 0;
   #next = 1;
 
-  constructor(directory: string) {
+  readonly #makeRoom: () => void;
+
+  /** @param makeRoom called when the spool is full; it may give up output that was delivered */
+  constructor(directory: string, makeRoom: () => void = () => {}) {
     this.#directory = directory;
+    this.#makeRoom = makeRoom;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** Bytes on disk. */
+  get usedBytes(): number {
+    return this.#used;
   }
 
   get memoryFull(): boolean {
@@ -31,6 +40,7 @@ export class Spool {
 
   /** The name to read it by, or null when there is no room (or the disk is full). */
   write(bytes: Buffer): string | null {
+    if (this.#used + bytes.length > spoolBytes) this.#makeRoom();
     if (this.#used + bytes.length > spoolBytes) return null;
     const name = `${this.#next}`;
     this.#next += 1;

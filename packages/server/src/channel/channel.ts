@@ -14,6 +14,7 @@ import { fileStatShape } from '@berth/protocol';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ExecOptions, ExecRequest, ExecResult, FileStat } from '../domain/ports/sandbox.ts';
 import { followOutput } from './output.ts';
+import type { FollowedCall } from './output.ts';
 import {
   ask,
   askLines,
@@ -75,19 +76,25 @@ export class Channel {
     stream.write(body);
     if (stdin.length > 0) stream.write(stdin);
     stream.end();
-    return await followOutput(this.#link, request.id, stream, options, request.timeoutMs);
+    const { id, timeoutMs } = request;
+    return await followOutput(
+      this.#link,
+      { id, timeoutMs, giveUp: request.overflow === 'block' },
+      stream,
+      options,
+    );
   }
 
   /**
    * Follows a call that is already there.
-   * @param timeoutMs the time-out it was started with
+   * @param call its id, the time-out it was started with, and whether output that was taken may go
    * @throws BerthError `EXEC_UNKNOWN`, `EXEC_OUTPUT_GONE`
    */
-  async attach(id: string, options: ExecOptions, timeoutMs: number): Promise<ExecResult> {
+  async attach(call: FollowedCall, options: ExecOptions): Promise<ExecResult> {
     options.signal.throwIfAborted();
-    const stream = openStream(this.#mux, { m: 'attach', id, offset: options.fromOffset ?? 0 });
+    const stream = openStream(this.#mux, { m: 'attach', id: call.id, offset: options.fromOffset ?? 0 });
     stream.end();
-    return await followOutput(this.#link, id, stream, options, timeoutMs);
+    return await followOutput(this.#link, call, stream, options);
   }
 
   /** Ends the process tree of a call; unknown and finished calls are fine. */

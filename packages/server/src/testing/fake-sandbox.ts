@@ -140,7 +140,7 @@ export class UnisolatedFakeDriver implements SandboxDriver {
 async function start(spec: SandboxSpec): Promise<Place> {
   const bundle = await sandboxdBundle();
   const directory = await mkdtemp(join(tmpdir(), 'berth-unisolated-'));
-  for (const name of ['worker', 'runner', 'spool', 'workspace', 'home']) {
+  for (const name of ['worker', 'runner', 'spool', 'workspace', 'home', 'tmp']) {
     await mkdir(join(directory, name), { mode: 0o700 });
   }
   const runnerSocket = join(directory, 'runner', 'runner.sock');
@@ -169,6 +169,7 @@ async function start(spec: SandboxSpec): Promise<Place> {
     runnerEnvironment({
       PATH: path,
       HOME: join(directory, 'home'),
+      TMPDIR: join(directory, 'tmp'),
       LANG: 'C.UTF-8',
       PAGER: 'cat',
       GIT_PAGER: 'cat',

@@ -17,7 +17,9 @@ export function memoryLog(entries: StoredEvent[] = []): OwnedLog & { readonly en
       entries.push(...batch.stored);
     },
     read: ({ afterSeq, types }) =>
-      Promise.resolve(entries.filter((entry) => entry.seq > afterSeq && (types === null || types.includes(entry.type)))),
+      Promise.resolve(
+        entries.filter((entry) => entry.seq > afterSeq && (types === null || types.includes(entry.type))),
+      ),
     live: () => undefined,
   });
   return Object.assign(log, { entries });

@@ -265,8 +265,22 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
         expect(rest.result).toEqual(whole.result);
       });
 
+      test('that is bounded can be read from the beginning again, however often', async () => {
+        const request = execRequest('seq 1 400000');
+        const [first, second] = [await runToEnd(sandbox, request), await runToEnd(sandbox, request)];
+        expect(first.stdout.length).toBeGreaterThan(2_000_000);
+        expect(second.stdout.equals(first.stdout)).toBe(true);
+      });
+
+      test('of many calls nobody forgets never keeps a new one from being heard whole', async () => {
+        for (let call = 0; call < 8; call += 1) {
+          const ran = await runToEnd(sandbox, execRequest('head -c 14000000 /dev/zero'));
+          expect([ran.stdout.length, ran.result]).toMatchObject([14_000_000, { truncated: false }]);
+        }
+      }, 60_000);
+
       test('that was acknowledged and given up is said to be gone', async () => {
-        const request = execRequest('head -c 2000000 /dev/zero');
+        const request = execRequest('head -c 2000000 /dev/zero', { overflow: 'block' });
         await runToEnd(sandbox, request);
         await expect(runToEnd(sandbox, request)).rejects.toMatchObject({ code: 'EXEC_OUTPUT_GONE' });
       });

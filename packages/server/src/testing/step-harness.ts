@@ -212,7 +212,10 @@ function workbenchOf({ world, events, state, append, burn, blobs }: WorkbenchPar
     if (known !== null) return known.id;
     const id = `s-${purpose}-${events.filter((entry) => entry.type === 'sandbox.created').length + 1}`;
     const ref = { id, driver: 'fake', bootId: 'boot', address: id } as const;
-    append({ type: 'sandbox.created', data: { purpose, ref, commit: '0'.repeat(40), durationMs: 1, restoredFrom: null } });
+    append({
+      type: 'sandbox.created',
+      data: { purpose, ref, commit: '0'.repeat(40), durationMs: 1, restoredFrom: null },
+    });
     return id;
   };
   const answerOf = (purpose: SandboxPurpose, command: DurableCommand): Answer => {

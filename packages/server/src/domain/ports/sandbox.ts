@@ -51,7 +51,11 @@ export interface ExecRequest {
   readonly stdin?: Uint8Array | 'open';
   readonly pty?: { readonly columns: number; readonly rows: number };
   readonly timeoutMs: number;
-  /** After this many bytes output is cut (`truncated`) or, with `block`, the command waits for its reader. */
+  /**
+   * After this many bytes output is cut (`truncated`) or, with `block`, the command waits for its reader. Output of a
+   * `truncate` call can be read again from offset 0 until it is forgotten (under pressure the oldest that was read whole
+   * goes first); that of a `block` call is given up as it is read.
+   */
   readonly maxOutputBytes: number;
   readonly overflow: 'truncate' | 'block';
 }
