@@ -37,6 +37,8 @@ export interface SandboxdLaunch {
   readonly runnerFile?: string;
   /** It ends itself after this long without a worker. */
   readonly idleMinutes?: number;
+  /** Where no control group counts: all processes together may use this; the count goes to `oomCounterFile`. */
+  readonly memoryLimitBytes?: number;
   /** Directories whose size it watches, and the size at which it ends the sandbox. */
   readonly disk?: { readonly paths: readonly string[]; readonly limitBytes: number };
 }
@@ -58,6 +60,7 @@ export function sandboxdArgv(launch: SandboxdLaunch): string[] {
     ...(launch.oomCounterFile === undefined ? [] : ['--oom-counter', launch.oomCounterFile]),
     ...(launch.runnerFile === undefined ? [] : ['--runner', launch.runnerFile]),
     ...(launch.idleMinutes === undefined ? [] : ['--idle-minutes', String(launch.idleMinutes)]),
+    ...(launch.memoryLimitBytes === undefined ? [] : ['--memory-limit', String(launch.memoryLimitBytes)]),
     ...(launch.disk === undefined
       ? []
       : ['--disk-paths', launch.disk.paths.join(':'), '--disk-limit', String(launch.disk.limitBytes)]),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readArguments, required } from '../arguments.ts';
 import { watchDisk } from './disk-watch.ts';
 import { closeInheritedDescriptors } from './inherited.ts';
+import { watchMemory } from './memory-watch.ts';
 import { RunnerProcess } from './runner-process.ts';
 import { Sandboxd } from './sandboxd.ts';
 
@@ -17,6 +18,7 @@ const option = readArguments(process.argv.slice(2), [
   'idle-minutes',
   'disk-paths',
   'disk-limit',
+  'memory-limit',
 ]);
 
 const bootId = randomUUID();
@@ -63,6 +65,15 @@ if (runnerFile !== undefined) {
     generation: () => sandboxd.generation,
     isUp: () => sandboxd.hasRunner,
     onSaid: (text) => process.stderr.write(text),
+  });
+}
+
+const memoryLimit = option('memory-limit');
+if (memoryLimit !== undefined) {
+  watchMemory({
+    root: () => runner?.pid ?? null,
+    limitBytes: Number(memoryLimit),
+    counterFile: required(option('oom-counter'), 'oom-counter'),
   });
 }
 

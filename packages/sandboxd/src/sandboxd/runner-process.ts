@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { childrenOf } from './memory-watch.ts';
 
 /** How a driver wants the runner's isolation started; a JSON file of the sandbox's own directory. */
 export interface RunnerProcessSpec {
@@ -51,6 +52,11 @@ export class RunnerProcess {
     this.#options = options;
     this.#start();
     this.#watch = setInterval(() => this.#look(), lookEveryMs);
+  }
+
+  /** The outermost process, while it lives. */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
   }
 
   /**
@@ -122,14 +128,5 @@ export class RunnerProcess {
     if (lastedMs > settledMs) this.#delayMs = firstDelayMs;
     setTimeout(() => this.#start(), this.#delayMs);
     this.#delayMs = Math.min(this.#delayMs * 3, longestDelayMs);
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
-    return text.split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
   }
 }

@@ -25,7 +25,11 @@ const command = (id: string, run: string): DurableCommand => {
   return { id, step: '0:check', purpose: 'other', name: id, command: spec };
 };
 
-function parts(log: ReturnType<typeof memoryLog>, sandbox: Sandbox, signal = new AbortController().signal): DurableCommandParts {
+function parts(
+  log: ReturnType<typeof memoryLog>,
+  sandbox: Sandbox,
+  signal = new AbortController().signal,
+): DurableCommandParts {
   return {
     events: log,
     log,
@@ -50,7 +54,10 @@ test('a command whose end is in the log is not sent again', async () => {
 test('a worker that dies in the middle leaves a command to which the next one attaches', async () => {
   const log = memoryLog();
   const dying = new AbortController();
-  const slow = command('b/slow', 'echo ran >> counted-b; echo before; while [ ! -e go-b ]; do sleep 0.02; done; echo after');
+  const slow = command(
+    'b/slow',
+    'echo ran >> counted-b; echo before; while [ ! -e go-b ]; do sleep 0.02; done; echo after',
+  );
   const dead = runDurably(slow, parts(log, first, dying.signal));
   await expect.poll(() => first.stat('counted-b')).not.toBeNull();
   dying.abort(new Error('killed'));
@@ -87,6 +94,9 @@ test('arguments reach the script as they are', async () => {
 });
 
 test('a command that asks for input gets none and ends', async () => {
-  const outcome = await runDurably(command('e/input', 'read answer || echo "no answer"'), parts(memoryLog(), first));
+  const outcome = await runDurably(
+    command('e/input', 'read answer || echo "no answer"'),
+    parts(memoryLog(), first),
+  );
   expect(outcome.tail).toBe('no answer\n');
 });

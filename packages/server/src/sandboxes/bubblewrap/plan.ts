@@ -49,6 +49,9 @@ export function bubblewrapArgs(plan: BubblewrapPlan): string[] {
 /** Processes that are ours, not the commands': bubblewrap's two, the supervisor, Node with its threads. */
 export const ownProcesses = 32;
 
+/** What V8 reserves for code as writable memory before it runs a line: it aborts when it cannot. */
+const reservedBytes = 2 ** 30;
+
 /**
  * `prlimit` in front of the runner, inside the namespaces: limits that every command inherits and cannot raise.
  * @param hard The worker's own hard limits: they cannot be passed either.
@@ -65,9 +68,9 @@ export function resourceLimitArgv(
     `--nofile=${both(Math.min(limits.openFiles, hard.openFiles))}`,
     `--fsize=${both(limits.fileBytes)}`,
     '--core=0:0',
-    // Without a control group each process is held by itself; address space stays free, since Node, Go and Java
-    // reserve far more of it than they use.
-    ...(memoryByKernel ? [] : [`--data=${both(limits.memoryBytes)}`]),
+    // Without a control group sandboxd watches the sum, and this bounds what one process can take between two looks.
+    // Address space itself stays free: Node, Go and Java reserve far more of it than they use.
+    ...(memoryByKernel ? [] : [`--data=${both(limits.memoryBytes + reservedBytes)}`]),
     '--',
   ];
 }

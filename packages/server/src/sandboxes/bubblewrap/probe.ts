@@ -193,7 +193,7 @@ function limits(host: Host): Finding[] {
   const groups = `control groups version ${version}`;
   const memory = parents.has('memory')
     ? `memory by ${groups}`
-    : 'memory for each process by itself (RLIMIT_DATA)';
+    : 'memory by looking five times a second, and RLIMIT_DATA';
   const processes = parents.has('pids')
     ? `processes by ${groups} and RLIMIT_NPROC`
     : 'processes by RLIMIT_NPROC';

@@ -90,7 +90,9 @@ export async function startSandbox(options: StartOptions): Promise<PlaceRecord> 
       workerSocket: workerSocket(record),
       runnerSocket: join(socketDirectory, 'r', 'runner.sock'),
       spoolDirectory: place.path('spool'),
-      ...(cgroups.oomCounterFile === null ? {} : { oomCounterFile: cgroups.oomCounterFile }),
+      ...(cgroups.oomCounterFile === null
+        ? { oomCounterFile: place.path('oom'), memoryLimitBytes: spec.limits.memoryBytes }
+        : { oomCounterFile: cgroups.oomCounterFile }),
       runnerFile: place.path('runner.json'),
       idleMinutes: options.idleMinutes,
       ...(existsSync(place.image)
