@@ -70,7 +70,7 @@ async function readRecords(
       const startedMs = link.clock.monotonicMs();
       await options.onOutput?.({ stream: from, offset, nextOffset, data });
       busy.ms += link.clock.monotonicMs() - startedMs;
-      if (nextOffset - acknowledged < limits.ackEveryBytes) continue;
+      if (options.retain === true || nextOffset - acknowledged < limits.ackEveryBytes) continue;
       acknowledged = nextOffset;
       ask(link, { m: 'ack', id, offset: nextOffset }, emptyShape).catch(() => {});
     }
