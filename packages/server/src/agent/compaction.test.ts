@@ -95,7 +95,7 @@ test('a window that the provider finds full, whatever was estimated, is condense
       if (done > 9) return calls(['finish', { result: 'done', summary: 'ok' }]);
       return calls(['bash', { command: `head -c 6000 /dev/zero | tr '\\0' 'x'; echo ${done}` }]);
     },
-    { contextTokens: 60_000 },
+    { contextTokens: 200_000 },
   );
   const condense = new ScriptedModel(() => text('Short.'));
   expect(await run.live({ model, condense })).toMatchObject({ result: 'done' });

@@ -27,11 +27,13 @@ export interface Cut {
 
 /**
  * Where to cut: between turns (an answer and its results are one turn, so pairs stay pairs), keeping the latest
- * quarter of the window as it is. Null when nothing would be dropped.
+ * quarter of the window as it is (or of the conversation, where the window turned out to be smaller than we
+ * know). Null when nothing would be dropped.
  */
 export function cutOf(conversation: Conversation, model: Pick<Model, 'contextTokens'>): Cut | null {
   const { turns } = conversation;
-  let left = model.contextTokens * keptShare;
+  const all = turns.reduce((sum, turn) => sum + turnTokens(turn), 0);
+  let left = Math.min(model.contextTokens, all) * keptShare;
   let from = turns.length;
   while (from > 0) {
     const turn = turns[from - 1]!;

@@ -119,3 +119,25 @@ test('a repeated model call is marked, its first reservation stays spent, and a 
     await run.close();
   }
 });
+
+test('the output of a command that ran while no worker lived is whole', async () => {
+  const run = new AgentHarness();
+  try {
+    const command = `${counted('seq 1 300000')}; sleep 0.4; echo end`;
+    const model = new ScriptedModel(inTurn([calls(['bash', { command }]), finishes]));
+    const stop = new AbortController();
+    run.onEvent = (event) => {
+      if (event.type === 'tool.started') setTimeout(() => stop.abort(new Killed()), 300);
+    };
+    await expect(run.live({ model }, { signal: stop.signal })).rejects.toThrow(Killed);
+    run.onEvent = () => undefined;
+    await run.live({ model });
+    const ended = run.events('tool.ended')[0]!.data;
+    expect(ended.text).toMatch(/^1\n2\n[^]*\n300000\nend\n\[exit 0\]$/);
+    const whole = new TextDecoder().decode(await run.blobs.get(ended.full!));
+    expect(whole).toBe(`${Array.from({ length: 300_000 }, (_, n) => n + 1).join('\n')}\nend\n`);
+    expect(readFileSync(join(run.workspace, '../home/count.txt'), 'utf8')).toBe('run\n');
+  } finally {
+    await run.close();
+  }
+});

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ModelRequest } from '../domain/ports/model.ts';
+import { Killed } from '../testing/agent-harness.ts';
 import { harnesses } from '../testing/open-harness.ts';
 import { ScriptedModel, calls, finishes, inTurn, text } from '../testing/scripted-model.ts';
 import type { Scripted } from '../testing/scripted-model.ts';
@@ -184,7 +185,7 @@ test('a call whose sandbox was lost while no worker lived is interrupted, never 
   const run = harness();
   const model = new ScriptedModel(inTurn([calls(['bash', { command: 'echo once >>done.txt' }]), finishes]));
   const kill = { seq: 5, stored: true };
-  await expect(run.live({ model }, { kill })).rejects.toThrow();
+  await expect(run.live({ model }, { kill })).rejects.toThrow(Killed);
   expect(run.log.at(-1)!.type).toBe('tool.started');
   await run.loseSandbox();
   await run.live({ model });

@@ -139,6 +139,8 @@ export class MemoryLimits implements LimitsGate {
 export interface HarnessOptions {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly limits?: Partial<RunLimits>;
+  /** Directory that is put before PATH in the sandbox. */
+  readonly tools?: string;
 }
 
 /** One run in memory over real sandboxd and runner processes, with lives that can be killed. */
@@ -153,11 +155,16 @@ export class AgentHarness {
   checkpointsAsked = 0;
   /** Called after each stored event, to act in the middle of a run. */
   onEvent: (event: StoredEvent) => void = () => undefined;
+  readonly #env: Readonly<Record<string, string>>;
   #epoch = 0;
   #sandbox: Sandbox | null = null;
 
   constructor(options: HarnessOptions = {}) {
     this.limits = new MemoryLimits(options.limits ?? {});
+    this.#env =
+      options.tools === undefined
+        ? {}
+        : { PATH: `${options.tools}:${process.env['PATH'] ?? '/usr/bin:/bin'}` };
     mkdirSync(join(this.home, 'base'));
     for (const [path, content] of Object.entries(options.files ?? {})) {
       mkdirSync(dirname(join(this.home, 'base', path)), { recursive: true });
@@ -317,7 +324,7 @@ export class AgentHarness {
       };
       await append({ type: 'sandbox.lost', data });
     }
-    const spec = fakeSpec({ epoch });
+    const spec = fakeSpec({ epoch, env: this.#env });
     const sandbox = await this.driver.create(spec, signal);
     const saved = join(this.home, 'checkpoint');
     const from = existsSync(saved) ? saved : join(this.home, 'base');

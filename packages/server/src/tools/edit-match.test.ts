@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { replaceText } from './edit-match.ts';
 import type { Change } from './apply-change.ts';
@@ -107,8 +107,9 @@ test('property: whatever is asked, text outside the replaced place stays byte fo
       }
       const removed = text.slice(start, text.length - end);
       const squeeze = (value: string): string => value.replaceAll(/\s+/g, '');
-      // What went away is part of what was asked for, white space aside.
-      expect(squeeze(old.join('\n'))).toContain(squeeze(removed));
+      // What went away is part of what was asked for, white space aside; where the file repeats itself, the
+      // comparison above may see it rotated.
+      expect(squeeze(old.join('') + old.join(''))).toContain(squeeze(removed));
     }),
     { numRuns: 2000 },
   );

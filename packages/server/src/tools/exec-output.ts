@@ -14,12 +14,11 @@ export interface ExecOutcome {
 export async function execWithOutput(request: ExecRequest, context: ToolContext): Promise<ExecOutcome> {
   const extract = new OutputExtract(async (chunks) => await context.blobs.put(chunks));
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
-  let missing = 0;
   try {
     const result = await context.sandbox.exec(request, {
       signal: context.signal,
+      retain: true,
       onOutput: async (chunk) => {
-        if (extract.bytes === 0) missing = chunk.offset;
         const text = decoders[chunk.stream].decode(chunk.data, { stream: true });
         context.events.live({
           kind: 'output',
@@ -31,8 +30,7 @@ export async function execWithOutput(request: ExecRequest, context: ToolContext)
       },
     });
     const { text, full } = await extract.end(`read on with output {"call": "${request.id}", "offset": 0}`);
-    const note = missing === 0 ? '' : '[the beginning of the output was lost in an interruption]\n';
-    return { result, text: note + text, full, bytes: extract.bytes };
+    return { result, text, full, bytes: extract.bytes };
   } catch (error) {
     extract.abandon(error);
     throw error;

@@ -66,6 +66,7 @@ async function readLines(
   let scanned = 0;
   let more = false;
   let lossy = false;
+  let lastLineEnds = true;
 
   const take = (): boolean => {
     if (line >= call.offset) {
@@ -91,6 +92,7 @@ async function readLines(
       return failure(`${call.path} is a binary file.`, `read ${call.path}: binary`);
     }
     scanned += chunk.length;
+    lastLineEnds = chunk.at(-1) === 0x0a;
     const parts = decoder.decode(chunk, { stream: true }).split('\n');
     for (const [place, part] of parts.entries()) {
       if (place > 0 && !take()) {
@@ -107,12 +109,16 @@ async function readLines(
       break;
     }
   }
+  // Before `offset` no text is kept, so the last byte tells whether the last line was ended.
   if (!more && text !== '' && !take()) more = true;
   if (shown.length === 0) {
     const empty = scanned === 0;
     return empty
       ? { text: `${call.path} is empty.`, isError: false, summary: `read ${call.path} (empty)` }
-      : failure(`${call.path} ends at line ${line - 1}.`, `read ${call.path}: past the end`);
+      : failure(
+          `${call.path} ends at line ${line - (lastLineEnds ? 1 : 0)}.`,
+          `read ${call.path}: past the end`,
+        );
   }
   const notes = [
     more ? `[more follows: read on with offset ${call.offset + shown.length}]` : null,
