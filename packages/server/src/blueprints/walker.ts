@@ -146,8 +146,12 @@ function conclude(state: RunState): Decision {
   if (!readiness.ready) {
     return end('needs_human', readiness.code, `${sentenceOf(readiness.sentence)}; ${offered}`);
   }
-  const preexisting = verifyVerdicts(state).filter((check) => check.verdict === 'preexisting').length;
-  const note = preexisting === 0 ? '' : ` (${preexisting} failed the same way before)`;
+  const verdicts = verifyVerdicts(state);
+  const old = verdicts.filter((check) => check.verdict === 'preexisting').length;
+  if (old > 0 && old === verdicts.length) {
+    return end('succeeded', null, `No new failures (every check failed the same way before); ${offered}`);
+  }
+  const note = old === 0 ? '' : ` (${old} failed the same way before)`;
   return end('succeeded', null, `Verified${note}; ${offered}`);
 }
 
