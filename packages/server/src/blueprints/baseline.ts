@@ -1,9 +1,10 @@
 import type { Check } from '../domain/blueprint.ts';
 import type { CommandResult } from '../domain/events/index.ts';
 import type { CommandOutcome, RunContext } from '../domain/ports/run-context.ts';
+import { concernsTask } from './concerns-task.ts';
 import { extractFailure, failedBefore, type ExtractedFailure } from './failures/failure-extract.ts';
 import { outputText, runPrepared, succeeded } from './prepared.ts';
-import type { Plan } from './steps/step.ts';
+import { planned, type Plan } from './steps/step.ts';
 
 /** How a check behaves on the base commit, where no agent has acted. */
 export type Baseline =
@@ -54,7 +55,7 @@ export interface JudgedFailure {
 }
 
 /**
- * The verdict on a command that failed.
+ * The verdict on a command that failed. What failed before is excused only where the task is not about it.
  * @param compare false where there is nothing to compare with, because the tree is the base's own
  */
 export async function judgeFailure(
@@ -69,7 +70,8 @@ export async function judgeFailure(
 ): Promise<JudgedFailure> {
   const { step, check, outcome, compare } = request;
   const failure = extractFailure(await outputText(ctx, outcome));
-  if (!compare) return { verdict: 'failed', failure };
+  const { title, text } = planned(ctx).created;
+  if (!compare || concernsTask(`${title}\n${text}`, failure.items)) return { verdict: 'failed', failure };
   const before = await baselineOf(ctx, plan, step, check);
   const same = isPreexisting({ result: outcome.result, failure }, before);
   return { verdict: same ? 'preexisting' : 'failed', failure };

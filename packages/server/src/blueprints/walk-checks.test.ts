@@ -73,3 +73,34 @@ test('a work sandbox that is lost in a check is set up again before the check ru
     true,
   );
 });
+
+const stillRed = 'TAP version 13\nnot ok 1 - dates are parsed\n';
+
+test('a failing test that the task is about is not excused by having failed before: repair, then a draft', async () => {
+  const harness = stepHarness({
+    blueprint,
+    task: 'Fix how dates are parsed',
+    world: {
+      agent: (request, world) => works(world, request.round),
+      respond: (_purpose, command) =>
+        command.name.startsWith('test') ? { exitCode: 1, output: stillRed } : {},
+    },
+  });
+  expect(await walked(harness)).toMatchObject({ outcome: 'needs_human', code: 'CHECKS_FAILED' });
+  expect(harness.state().steps.filter((step) => step.kind === 'agent')).toHaveLength(3);
+  expect(harness.world.pulls[0]!.draft).toBe(true);
+});
+
+test('what passed where the agent worked and fails in a fresh sandbox is no old failure', async () => {
+  // The shim in the agent's sandbox hides a failure that the base commit has, too.
+  const harness = stepHarness({
+    blueprint,
+    world: {
+      agent: (request, world) => works(world, request.round),
+      respond: (purpose, command) =>
+        command.name.startsWith('test') && purpose !== 'work' ? { exitCode: 1, output: stillRed } : {},
+    },
+  });
+  expect(await walked(harness)).toMatchObject({ outcome: 'needs_human', code: 'VERIFY_FAILED' });
+  expect(harness.world.pulls[0]!.draft).toBe(true);
+});

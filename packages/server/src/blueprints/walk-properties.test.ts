@@ -51,7 +51,7 @@ test('a crash at any point ends in the same way, with one branch and one pull re
     expect([fuse, end]).toEqual([fuse, expected]);
     expect(harness.world.pulls).toHaveLength(1);
     expect(harness.world.pulls[0]!.draft).toBe(false);
-    expect([...harness.world.branches.keys()]).toEqual(['berth/fix-the-date-1']);
+    expect([...harness.world.branches.keys()]).toEqual(['berth/greet-the-user-1']);
     expect(commands(harness)).toEqual(commands(calm));
     expect(harness.state().checks.map(({ name, verdict }) => [name, verdict])).toEqual(
       calm.state().checks.map(({ name, verdict }) => [name, verdict]),

@@ -122,6 +122,7 @@ test('a check that failed the same way before is not held against the agent, and
   expect(await walked(harness)).toMatchObject({ outcome: 'succeeded' });
   expect(harness.state().checks.map((check) => check.verdict)).toEqual(['preexisting', 'preexisting']);
   expect(harness.world.pulls[0]!.body).toContain('the same way on the base commit');
+  expect(harness.world.pulls[0]!.body).not.toContain('**Verified**');
   expect(
     harness.world.executed.filter((command) => command.purpose === 'baseline').map(({ run }) => run),
   ).toEqual(['npm ci', 'npm test']);

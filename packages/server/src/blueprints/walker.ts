@@ -43,6 +43,7 @@ export function decide(state: RunState): Decision {
   let round = 0;
   let index = 0;
   let repairing = false;
+  let lastPlace = -1;
   // Every turn settles one visit; keys never repeat, because going back raises the round.
   while (index < blueprint.steps.length) {
     const step = blueprint.steps[index]!;
@@ -59,6 +60,11 @@ export function decide(state: RunState): Decision {
     if (record === undefined || record.state === 'running' || record.state === 'interrupted') {
       return { kind: 'step', ...visit };
     }
+    // Records stand in the order in which they began. One that is older than what comes before it in the walk is
+    // out of date: a run that was resumed did that again, and what followed from it has to follow again.
+    const place = state.steps.indexOf(record);
+    if (place < lastPlace) return { kind: 'step', ...visit };
+    lastPlace = place;
     repairing = false;
     const turn = after(record, blueprint, index, round < limits.rounds);
     switch (turn.go) {
@@ -140,8 +146,12 @@ function conclude(state: RunState): Decision {
   if (!readiness.ready) {
     return end('needs_human', readiness.code, `${sentenceOf(readiness.sentence)}; ${offered}`);
   }
-  const preexisting = verifyVerdicts(state).filter((check) => check.verdict === 'preexisting').length;
-  const note = preexisting === 0 ? '' : ` (${preexisting} failed the same way before)`;
+  const verdicts = verifyVerdicts(state);
+  const old = verdicts.filter((check) => check.verdict === 'preexisting').length;
+  if (old > 0 && old === verdicts.length) {
+    return end('succeeded', null, `No new failures (every check failed the same way before); ${offered}`);
+  }
+  const note = old === 0 ? '' : ` (${old} failed the same way before)`;
   return end('succeeded', null, `Verified${note}; ${offered}`);
 }
 

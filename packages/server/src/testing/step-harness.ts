@@ -75,6 +75,8 @@ export function stepHarness(options: {
   readonly blueprint: unknown;
   readonly limits?: Partial<RunLimits>;
   readonly propose?: boolean;
+  /** Default: `Greet the user`. */
+  readonly task?: string;
   readonly world?: Partial<World>;
 }): Harness {
   const blueprint: Blueprint = blueprintSchema.parse(options.blueprint);
@@ -128,9 +130,9 @@ export function stepHarness(options: {
         taskId: 't-1',
         projectId: 'p-1',
         repository: '/repo',
-        title: 'Fix the date',
-        text: 'Fix the date',
-        branch: 'berth/fix-the-date-1',
+        title: options.task ?? 'Greet the user',
+        text: options.task ?? 'Greet the user',
+        branch: 'berth/greet-the-user-1',
         attempt: 1,
         options: runOptionsSchema.parse({ propose: options.propose ?? true }),
       },

@@ -59,6 +59,9 @@ function verdictOf({ state, plan, objections }: BodyFacts): string {
       ? ''
       : ` ${old} of them ${old === 1 ? 'fails' : 'fail'} the same way on the base commit and ${old === 1 ? 'is' : 'are'} not held against this change.`;
   const count = `${verdicts.length} ${verdicts.length === 1 ? 'check' : 'checks'}`;
+  if (old === verdicts.length) {
+    return `**No new failures**: ${count} ran in a fresh sandbox on exactly this tree. Every one fails, and fails the same way on the base commit, so none confirms the change.${simulated}`;
+  }
   return `**Verified**: ${count} ran in a fresh sandbox on exactly this tree, in which no agent has acted.${note}${simulated}`;
 }
 

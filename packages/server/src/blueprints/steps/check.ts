@@ -198,7 +198,9 @@ export async function judge(ctx: RunContext, verdict: EventData<'check.judged'>)
   const known = ctx.log
     .state()
     .checks.some((one) => one.commandId === verdict.commandId && one.step === verdict.step);
-  if (!known) await ctx.events.append({ type: 'check.judged', data: verdict });
+  if (known) return;
+  const durationMs = Math.round(verdict.durationMs);
+  await ctx.events.append({ type: 'check.judged', data: { ...verdict, durationMs } });
 }
 
 function summary(judged: readonly Judged[]): StepOutcome {

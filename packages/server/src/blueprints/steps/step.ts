@@ -190,13 +190,14 @@ export const skipped = (sentence: string, code: ErrorCode | null = null): StepOu
 });
 
 /**
- * How often a step's visit was already settled as failed. A run that is resumed after its end enters the same
- * visit again, and then its commands have to run anew instead of answering from the log.
+ * How often a step's visit was already settled. A run that is resumed after its end enters a visit again, and then
+ * its commands have to run anew instead of answering from the log. A visit that was only interrupted goes on.
  */
 export async function attemptOf(ctx: RunContext, visit: Visit): Promise<number> {
   const ends = await ctx.log.events({ types: ['step.ended'] });
   return ends.filter(
-    (entry) => entry.type === 'step.ended' && entry.data.key === visit.key && entry.data.outcome === 'failed',
+    (entry) =>
+      entry.type === 'step.ended' && entry.data.key === visit.key && entry.data.outcome !== 'interrupted',
   ).length;
 }
 

@@ -112,15 +112,22 @@ async function record(
     await judge(ctx, { ...base, verdict: 'passed', failure: null });
     return 'passed';
   }
-  const { verdict, failure } = await judgeFailure(ctx, plan, {
-    step: visit.key,
-    check,
-    outcome,
-    compare: true,
-  });
+  // The same command passed where the agent worked and fails here: that is no old failure, whatever it looks like.
+  const compare = !passedAtWork(ctx, check);
+  const { verdict, failure } = await judgeFailure(ctx, plan, { step: visit.key, check, outcome, compare });
   const text = describeFailure(check, { outcome, command: check.run }, failure.text);
   await judge(ctx, { ...base, verdict, failure: text });
   return verdict;
+}
+
+/** Whether the full command of a check passed in the agent's own sandbox the last time it was judged there. */
+function passedAtWork(ctx: RunContext, check: Check): boolean {
+  const { state } = planned(ctx);
+  const last = state.checks.findLast(
+    (one) =>
+      one.name === check.name && state.steps.some((step) => step.key === one.step && step.kind === 'check'),
+  );
+  return last?.verdict === 'passed' && last.command === check.run;
 }
 
 /** Puts the tracked files back to the proposed tree and makes sure of it; otherwise says why nothing can count. */
