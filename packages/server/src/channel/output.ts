@@ -20,23 +20,30 @@ const execAnswer = object({ attached: flag });
 /** A call that has not ended this long after its time-out is not believed any more. */
 const overdueMs = 60_000;
 
+export interface FollowedCall {
+  readonly id: string;
+  readonly timeoutMs: number;
+  /** Whether output that was taken is acknowledged, every 256 KiB, and so given up in the sandbox. */
+  readonly giveUp: boolean;
+}
+
 /**
- * Reads the output of a call to its end. Each chunk waits for `onOutput`, and what it took is acknowledged every
- * 256 KiB; the rest stays in the sandbox for whoever attaches next.
+ * Reads the output of a call to its end; each chunk waits for `onOutput`. Output that is bounded (`truncate`) stays in the
+ * sandbox, so that whoever attaches next can read it from the beginning; of a call that waits for its reader
+ * (`block`) only the rest does.
  */
 export async function followOutput(
   link: ChannelLink,
-  id: string,
+  call: FollowedCall,
   stream: MuxStream,
   options: ExecOptions,
-  timeoutMs: number,
 ): Promise<ExecResult> {
   const busy = { ms: 0 };
   const releaseAbort = resetOnAbort(stream, options.signal);
-  const releaseWatch = resetWhenSilent(stream, link.clock, timeoutMs + overdueMs, () => busy.ms);
+  const releaseWatch = resetWhenSilent(stream, link.clock, call.timeoutMs + overdueMs, () => busy.ms);
   try {
     await replyOf(stream, execAnswer);
-    return await readRecords(link, id, stream, options, busy);
+    return await readRecords(link, call, stream, options, busy);
   } catch (error) {
     options.signal.throwIfAborted();
     if (link.mux.isClosed && isLoss(error)) return { kind: 'lost', what: 'sandbox' };
@@ -54,7 +61,7 @@ function isLoss(error: unknown): boolean {
 
 async function readRecords(
   link: ChannelLink,
-  id: string,
+  call: FollowedCall,
   stream: MuxStream,
   options: ExecOptions,
   busy: { ms: number },
@@ -70,9 +77,9 @@ async function readRecords(
       const startedMs = link.clock.monotonicMs();
       await options.onOutput?.({ stream: from, offset, nextOffset, data });
       busy.ms += link.clock.monotonicMs() - startedMs;
-      if (options.retain === true || nextOffset - acknowledged < limits.ackEveryBytes) continue;
+      if (!call.giveUp || nextOffset - acknowledged < limits.ackEveryBytes) continue;
       acknowledged = nextOffset;
-      ask(link, { m: 'ack', id, offset: nextOffset }, emptyShape).catch(() => {});
+      ask(link, { m: 'ack', id: call.id, offset: nextOffset }, emptyShape).catch(() => {});
     }
   }
   throw new BerthError('SANDBOX_LOST', 'The sandbox ended the output of a command without its end.');

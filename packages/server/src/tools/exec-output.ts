@@ -17,7 +17,6 @@ export async function execWithOutput(request: ExecRequest, context: ToolContext)
   try {
     const result = await context.sandbox.exec(request, {
       signal: context.signal,
-      retain: true,
       onOutput: async (chunk) => {
         const text = decoders[chunk.stream].decode(chunk.data, { stream: true });
         context.events.live({

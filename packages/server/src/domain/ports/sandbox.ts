@@ -90,11 +90,6 @@ export interface ExecOptions {
   readonly onOutput?: (chunk: OutputChunk) => void | Promise<void>;
   /** Where to resume the output; 0 is the beginning. */
   readonly fromOffset?: number;
-  /**
-   * Keeps the whole output in the sandbox until `forget`, so that it can be read again from 0 after a crash;
-   * `maxOutputBytes` then bounds all of it. Otherwise what was taken is given up as it is taken.
-   */
-  readonly retain?: boolean;
 }
 
 export interface FileStat {

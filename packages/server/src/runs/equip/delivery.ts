@@ -8,8 +8,15 @@ import type { RunRepository } from './repository.ts';
 
 /** Joins `git/` with the workbench: packs go in, checkpoints come out and are kept as blobs. */
 export function repositoryDelivery(repository: RunRepository, blobs: Blobs): RepositoryDelivery {
-  const pack = async (commit: string, signal: AbortSignal): Promise<DeliveryPack> =>
-    packFor(await repository.mirror(), commit, {}, signal);
+  const packs = new Map<string, Promise<DeliveryPack>>();
+  const pack = (commit: string, signal: AbortSignal): Promise<DeliveryPack> => {
+    const known = packs.get(commit);
+    if (known !== undefined) return known;
+    const made = repository.mirror().then((mirror) => packFor(mirror, commit, {}, signal));
+    packs.set(commit, made);
+    made.catch(() => packs.delete(commit));
+    return made;
+  };
 
   return {
     async deliver(sandbox, { commit, branch, signal }) {

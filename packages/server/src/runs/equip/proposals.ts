@@ -5,6 +5,7 @@ import type { Forge } from '../../domain/ports/forge.ts';
 import type { RunState } from '../../domain/run-state.ts';
 import { diff, diffStat } from '../../git/diff.ts';
 import { gitText } from '../../git/git-process.ts';
+import { withMirrorLock } from '../../git/mirror.ts';
 import { importProposal } from '../../git/import-proposal.ts';
 import type { Finding } from '../../git/proposal-policy.ts';
 import { push } from '../../git/push.ts';
@@ -64,24 +65,21 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
       });
     },
     async keep({ commit, branch, signal }) {
-      const { directory } = await repository.mirror();
-      await gitText({
-        args: ['update-ref', '--end-of-options', `refs/berth/kept/${branch}`, commit],
-        cwd: directory,
-        signal,
-      });
+      const mirror = await repository.mirror();
+      const args = ['update-ref', '--end-of-options', `refs/berth/kept/${branch}`, commit];
+      await withMirrorLock(mirror.directory, signal, () => gitText({ args, cwd: mirror.directory, signal }));
     },
   };
 }
 
-/** One finding per kind, as people read it. Protected paths may still be looked at as a draft; a secret may not. */
+/** One finding per kind, as people read it, with the gravest severity of its kind. */
 function policyFindings(findings: readonly Finding[]): PolicyFinding[] {
   const named = (places: readonly string[]): string =>
     `${places.slice(0, 5).join(', ')}${places.length > 5 ? ` and ${places.length - 5} more` : ''}`;
   const secrets = findings.flatMap((one) =>
     one.kind === 'secret' ? [`${one.path}:${one.line} (${one.rule})`] : [],
   );
-  const paths = findings.flatMap((one) => (one.kind === 'protected-path' ? [one.path] : []));
+  const paths = findings.filter((one) => one.kind === 'protected-path');
   const found: PolicyFinding[] = [];
   if (secrets.length > 0) {
     found.push({
@@ -93,8 +91,8 @@ function policyFindings(findings: readonly Finding[]): PolicyFinding[] {
   if (paths.length > 0) {
     found.push({
       code: 'PROPOSAL_PROTECTED_PATH',
-      sentence: `the change touches protected paths: ${named(paths)}`,
-      severity: 'person',
+      sentence: `the change touches protected paths: ${named(paths.map((one) => one.path))}`,
+      severity: paths.some((one) => one.severity === 'refuse') ? 'refuse' : 'person',
     });
   }
   return found;

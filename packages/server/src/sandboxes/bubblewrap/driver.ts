@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -20,6 +21,7 @@ import { inspectHost, type Host } from './host.ts';
 import { Place, placeIds, type PlaceRecord } from './place.ts';
 import { probeHost } from './probe.ts';
 import { isAlive } from './processes.ts';
+import { rootDirectory } from './identity.ts';
 import { startSandbox, workerSocket } from './start.ts';
 
 export interface BubblewrapOptions {
@@ -41,11 +43,15 @@ const defaultIdleMinutes = 24 * 60;
 const runnerUpMs = 15_000;
 
 /**
- * Where sandboxes live: root's must be reachable by the uids of sandboxes, and `$BERTH_HOME` may lie in `/root`.
+ * Where the sandboxes of one data directory live. Root's must be reachable by the uids of sandboxes, and
+ * `$BERTH_HOME` may lie in `/root`; a directory for each home, so that no installation sees, or tidies away,
+ * another's sandboxes.
  * @param berthHome Absolute path of `$BERTH_HOME`.
  */
 export function defaultStateDirectory(berthHome: string): string {
-  return process.getuid?.() === 0 ? '/var/lib/berth' : join(berthHome, 'sandboxd');
+  if (process.getuid?.() !== 0) return join(berthHome, 'sandboxd');
+  const key = createHash('sha256').update(berthHome).digest('hex').slice(0, 12);
+  return join(rootDirectory, key);
 }
 
 /** Sandboxes of one machine in bubblewrap: all namespaces unshared, sandboxd outside of them. */
@@ -91,7 +97,7 @@ export class BubblewrapDriver implements SandboxDriver {
       });
       return await this.#connect(place, record, spec, signal, true);
     } catch (error) {
-      await endSandbox(place, this.#options.stateDirectory);
+      await endSandbox(place);
       signal.throwIfAborted();
       if (error instanceof BerthError) throw error;
       throw new BerthError('SANDBOX_UNAVAILABLE', `The sandbox could not be made: ${String(error)}`, {
@@ -133,7 +139,7 @@ export class BubblewrapDriver implements SandboxDriver {
   }
 
   async destroy(id: string): Promise<void> {
-    await endSandbox(new Place(this.#options.stateDirectory, id), this.#options.stateDirectory);
+    await endSandbox(new Place(this.#options.stateDirectory, id));
   }
 
   #inspect(): Promise<Host> {

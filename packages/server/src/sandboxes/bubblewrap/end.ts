@@ -13,7 +13,7 @@ const sweepMs = 5_000;
  * Ends everything of a sandbox and removes what it left on this machine, from whatever state it is in. Idempotent;
  * works from the directory alone, so also for a sandbox of a worker that is dead.
  */
-export async function endSandbox(place: Place, stateDirectory: string): Promise<void> {
+export async function endSandbox(place: Place): Promise<void> {
   const record = place.read();
   if (record !== null) {
     const { sandboxd, uid, cgroups } = record;
@@ -41,7 +41,7 @@ export async function endSandbox(place: Place, stateDirectory: string): Promise<
     await until(() => removeCgroups(cgroups), sweepMs);
   }
   await place.remove();
-  if (record !== null && record.uid !== null) releaseUid(stateDirectory, record.uid);
+  if (record !== null && record.uid !== null) releaseUid(record.uid);
 }
 
 /** Processes of a sandbox's own uid: nobody else has it. */

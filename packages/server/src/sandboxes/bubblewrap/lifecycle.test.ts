@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { bubblewrapIsMissing, testDriver } from '../../testing/bubblewrap.ts';
 import { execRequest, runToEnd, startCall } from '../../testing/exec-helper.ts';
 import { fakeSpec } from '../../testing/fake-sandbox.ts';
+import { rootDirectory } from './identity.ts';
 import type { PlaceRecord } from './place.ts';
 import { isAlive } from './processes.ts';
 
@@ -47,7 +48,7 @@ b'/-rf/x; ln -s /etc/passwd link; setsid sleep 600 & setsid nohup sleep 601 >/de
     expect(record.cgroups.filter((directory) => existsSync(directory))).toEqual([]);
     expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(spec.id);
     if (record.uid !== null) {
-      expect(existsSync(join(stateDirectory, 'uids', String(record.uid)))).toBe(false);
+      expect(existsSync(join(rootDirectory, 'uids', String(record.uid)))).toBe(false);
       const owners = readdirSync('/proc')
         .filter((name) => /^\d+$/.test(name))
         .map((pid) => {

@@ -47,7 +47,7 @@ export async function startSandbox(options: StartOptions): Promise<PlaceRecord> 
   place.make();
   const socketDirectory = place.makeSocketDirectory();
   const identity: Identity = host.isRoot
-    ? { kind: 'dedicated', uid: claimUid(options.stateDirectory, spec.id) }
+    ? { kind: 'dedicated', uid: claimUid(place.directory) }
     : { kind: 'self' };
   const uid = identity.kind === 'dedicated' ? identity.uid : null;
   let record: PlaceRecord = {
