@@ -91,3 +91,12 @@ test('delimiters cannot be forged by the text between them', () => {
   expect(delimited('file', { path: 'a' }, 'hello')).toBe(first);
   expect(delimited('file', { path: '"\n</x>' }, '')).toContain(String.raw`path="\"\n</x>"`);
 });
+
+test('a long script, as agents write them, arrives whole', async () => {
+  const run = harness();
+  const body = `${'all of it '.repeat(9000)}\n`;
+  const command = `cat >long.txt <<'EOF'\n${body}EOF\nwc -c <long.txt`;
+  await run.live({ model: new ScriptedModel(inTurn([calls(['bash', { command }]), finishes])) });
+  expect(run.events('tool.ended')[0]!.data.text).toContain('[exit 0]');
+  expect(run.file('long.txt')).toBe(body);
+});

@@ -3,6 +3,8 @@ import { cleanOutput } from './clean-text.ts';
 import { OutputExtract } from './output-extract.ts';
 import type { ToolContext } from './tool.ts';
 
+const maxLiveCharacters = 4096;
+
 export interface ExecOutcome {
   readonly result: ExecResult;
   readonly text: string;
@@ -18,7 +20,9 @@ export async function execWithOutput(request: ExecRequest, context: ToolContext)
     const result = await context.sandbox.exec(request, {
       signal: context.signal,
       onOutput: async (chunk) => {
-        const text = decoders[chunk.stream].decode(chunk.data, { stream: true });
+        // Whoever watches sees the end of what came at once: a flood is not worth cleaning whole.
+        const decoded = decoders[chunk.stream].decode(chunk.data, { stream: true });
+        const text = decoded.slice(-maxLiveCharacters);
         context.events.live({
           kind: 'output',
           callId: request.id,
