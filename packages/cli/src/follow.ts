@@ -104,10 +104,11 @@ async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value
   }
 }
 
-function viewFor({ context, view, run }: FollowRequest): View {
+function viewFor({ context, session, view, run }: FollowRequest): View {
+  const hint = session.isHost ? 'Ctrl-C pauses' : 'Ctrl-C detaches';
   if (view === 'none' || context.format !== 'text') return silent;
   return view === 'live' && context.err.isMovable
-    ? new LiveView(context.io, context.err, context.paintErr, Date.now)
+    ? new LiveView(context.io, context.err, context.paintErr, Date.now, hint)
     : new PlainView(context.err, run.id, Date.now);
 }
 
