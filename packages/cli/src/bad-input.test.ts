@@ -109,7 +109,7 @@ test('an unknown command or flag names the one that was meant', async () => {
   ] as const) {
     const result = await world.run([...args]);
     failed(result, 'USAGE');
-    expect(result.stderr, args.join(' ')).toContain(meant);
+    expect(result.stderr).toContain(meant);
   }
 }, 60_000);
 
@@ -147,6 +147,6 @@ test('nothing is asked without a terminal: the flag is named', async () => {
 test('the codes of the command are rows of the one registry, with the same exit codes', () => {
   expect(maxTaskCharacters).toBe(serverLimit);
   for (const [code, { exit }] of Object.entries(ownCodeTable)) {
-    expect(errorRegistry[code as keyof typeof errorRegistry]?.exit, code).toBe(exit);
+    expect(errorRegistry[code as keyof typeof errorRegistry]?.exit).toBe(exit);
   }
 });

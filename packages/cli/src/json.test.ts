@@ -136,7 +136,7 @@ test('words instead of marks under BERTH_ASCII, and completion scripts name the 
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { code, stdout } = await world.run(['completion', shell]);
     expect(code).toBe(0);
-    for (const word of ['proposals', 'merge', '--no-propose']) expect(stdout, shell).toContain(word);
+    for (const word of ['proposals', 'merge', '--no-propose']) expect(stdout).toContain(word);
   }
   expect((await world.run(['completion', 'tcsh'])).code).toBe(2);
 });

@@ -39,7 +39,7 @@ test('URLs pass as they are; paths are not mistaken for them', async () => {
     expect(await repositoryOf(url, '/')).toBe(url);
   }
   for (const path of ['/srv/a', './a', 'a', '../a:b', 'C:\\a', '-oProxyCommand=x'])
-    expect(isUrl(path), path).toBe(false);
+    expect(isUrl(path)).toBe(false);
 });
 
 test('what is no repository is refused with a code', async () => {

@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { entry, World } from '../testing/spawn-berth.ts';
 
 const run = promisify(execFile);
@@ -44,17 +44,14 @@ class Terminal {
   }
 
   async shows(text: string | RegExp): Promise<void> {
-    const matcher =
-      typeof text === 'string'
-        ? (screen: string) => screen.includes(text)
-        : (screen: string) => text.test(screen);
-    await expect
-      .poll(async () => matcher(await this.screen()), {
-        timeout: 15_000,
-        interval: 50,
-        message: String(text),
-      })
-      .toBe(true);
+    await vi.waitFor(
+      async () => {
+        const screen = await this.screen();
+        if (typeof text === 'string' ? screen.includes(text) : text.test(screen)) return;
+        throw new Error(`the screen does not show ${String(text)}:\n${screen}`);
+      },
+      { timeout: 15_000, interval: 50 },
+    );
   }
 
   async press(key: string): Promise<void> {
@@ -85,9 +82,7 @@ afterEach(async () => {
   await world.end();
 });
 
-const name = (text: string): string => `${text} (tmux)`;
-
-test.skipIf(!hasTmux)(name('at 80×24 the run moves in place, its rows stay in the scrollback'), async () => {
+test.skipIf(!hasTmux)('at 80×24 the run moves in place, its rows stay in the scrollback (tmux)', async () => {
   await terminal.open(world, 80, 24, ['run', 'fix the flaky date test'], { FAKE_PACE: '1.5' });
   await terminal.shows(/prefetch ✔\d.*agent ●/);
   await terminal.shows(/\$ npm test +running/);
@@ -95,14 +90,14 @@ test.skipIf(!hasTmux)(name('at 80×24 the run moves in place, its rows stay in t
   await terminal.shows('exit 0');
   const history = await terminal.history();
   for (const once of ['✔ setup passed', 'DENIED', '✖ check failed', '✔ verify passed']) {
-    expect(history.split(once).length - 1, once).toBe(1);
+    expect(history.split(once).length - 1).toBe(1);
   }
   // The panel was taken away before it was drawn again: it is there once.
   expect(history.match(/cost \$/g)).toHaveLength(1);
   expect(history).toContain('read 2 files');
 });
 
-test.skipIf(!hasTmux)(name('a terminal made smaller and larger leaves no rubbish behind'), async () => {
+test.skipIf(!hasTmux)('a terminal made smaller and larger leaves no rubbish behind (tmux)', async () => {
   await terminal.open(world, 100, 30, ['run', 'fix it'], { FAKE_PACE: '3' });
   await terminal.shows(/agent ●/);
   for (const [columns, rows] of [
@@ -119,7 +114,7 @@ test.skipIf(!hasTmux)(name('a terminal made smaller and larger leaves no rubbish
   }
 });
 
-test.skipIf(!hasTmux)(name('under 60 columns there are plain lines and no panel'), async () => {
+test.skipIf(!hasTmux)('under 60 columns there are plain lines and no panel (tmux)', async () => {
   await terminal.open(world, 50, 20, ['run', 'fix it'], { FAKE_PACE: '0.3' });
   await terminal.shows('file:///forge/demo/pulls/1');
   const history = await terminal.history();
@@ -127,7 +122,7 @@ test.skipIf(!hasTmux)(name('under 60 columns there are plain lines and no panel'
   expect(history).toMatch(/^\d\d:\d\d:\d\d verify passed/m);
 });
 
-test.skipIf(!hasTmux)(name('Ctrl-C pauses, gives the cursor back and says how to go on'), async () => {
+test.skipIf(!hasTmux)('Ctrl-C pauses, gives the cursor back and says how to go on (tmux)', async () => {
   await terminal.open(world, 80, 24, ['run', 'fix it'], { FAKE_PACE: '3' });
   await terminal.shows(/agent ●/);
   await terminal.press('C-c');
@@ -137,7 +132,7 @@ test.skipIf(!hasTmux)(name('Ctrl-C pauses, gives the cursor back and says how to
 });
 
 test.skipIf(!hasTmux)(
-  name('what a repository prints cannot move the cursor, set a title or reorder text'),
+  'what a repository prints cannot move the cursor, set a title or reorder text (tmux)',
   async () => {
     await terminal.open(world, 100, 40, ['run', '{hostile} fix it'], { FAKE_PACE: '0.5' });
     await terminal.shows('✔ succeeded');
@@ -148,7 +143,7 @@ test.skipIf(!hasTmux)(
   },
 );
 
-test.skipIf(!hasTmux)(name('BERTH_ASCII and NO_COLOR: words, no marks, no colour'), async () => {
+test.skipIf(!hasTmux)('BERTH_ASCII and NO_COLOR: words, no marks, no colour (tmux)', async () => {
   await terminal.open(world, 80, 24, ['run', 'fix it'], {
     FAKE_PACE: '0.3',
     BERTH_ASCII: '1',
