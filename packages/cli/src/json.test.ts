@@ -16,6 +16,7 @@ function stable(text: string): unknown {
     if (typeof value === 'number' && (key === 'used' || key === 'durationMs')) return `<${key}>`;
     if (typeof value !== 'string') return value;
     return value
+      .replaceAll(world.directory, '<directory>')
       .replaceAll(/\b([rtm])-[0-9a-z]{16}\b/g, '<$1-id>')
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
       .replaceAll(/(berth\/[a-z-]+)-[0-9a-z]{6}\b/g, '$1-<suffix>');

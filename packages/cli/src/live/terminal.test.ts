@@ -129,6 +129,10 @@ test.skipIf(!hasTmux)('Ctrl-C pauses, gives the cursor back and says how to go o
   await terminal.shows('Paused; nothing is lost. Go on: `berth resume r-');
   await terminal.shows('exit 130');
   expect(await terminal.showsCursor()).toBe(true);
+  const history = await terminal.history();
+  expect(history).toContain('‖ paused');
+  expect(history.match(/ tok /g)).toHaveLength(1);
+  expect(history).not.toContain('running');
 });
 
 test.skipIf(!hasTmux)(
