@@ -49,6 +49,7 @@ test('doctor', async () => {
 });
 
 test('lists, and one document per line under --jsonl', async () => {
+  await world.run(['run', 'another']);
   expect(await json('runs', '--limit', '1')).toMatchObject({
     schema: 'berth.list/v1',
     items: [{ schema: 'berth.run/v1' }],
