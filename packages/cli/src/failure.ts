@@ -31,6 +31,11 @@ export function failure(code: OwnCode, message: string, next: string = ownCodes[
   return new ApiFailure({ code, message, next, exit: ownCodes[code].exit });
 }
 
+/** The next step after a misspelling. */
+export function didYouMean(words: readonly string[]): string {
+  return words.length === 0 ? ownCodes.USAGE.next : `Did you mean \`${words.join('`, `')}\`?`;
+}
+
 /** Whatever was thrown, as something with a code, a sentence and a next step. */
 export async function toFailure(thrown: unknown): Promise<ApiFailure> {
   if (thrown instanceof ApiFailure) return thrown;

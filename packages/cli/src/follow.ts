@@ -2,7 +2,7 @@ import { followRun, type Run } from '@berth/client';
 import type { CommandContext } from './command-context.ts';
 import { durationMs } from './limits.ts';
 import { failure } from './failure.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { exitCodeOf, isEnded } from './exit-codes.ts';
 import type { Interrupt } from './interrupt.ts';
 import { LiveView } from './live/live-view.ts';
 import { PlainView } from './live/plain-view.ts';
@@ -64,32 +64,37 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
       }
     }
     if (interrupt.cause === null) await refresh().catch(async () => session.connect().then(refresh));
+    else if (session.isHost) {
+      run = (await pausedRun(request, run)) ?? run;
+      view.run(run);
+    }
   } finally {
     if (look !== null) clearTimeout(look);
     view.end();
   }
-  if (interrupt.cause === null) return { run, exitCode: exitCodeOf(run.status), isEnded: true };
-  run = await leave(request, run);
+  // A run can end in the moment in which it is interrupted.
+  if (interrupt.cause === null || isEnded(run.status.state)) {
+    return { run, exitCode: exitCodeOf(run.status), isEnded: true };
+  }
+  context.note(farewell(request, run));
   return { run, exitCode: interrupt.exitCode, isEnded: false };
 }
 
 /** Two seconds, whatever happens: a run that cannot be paused in them is taken over from its log later. */
 const pauseTimeoutMs = 2_000;
 
-async function leave({ context, session, interrupt }: FollowRequest, run: Run): Promise<Run> {
+async function pausedRun({ session, interrupt }: FollowRequest, run: Run): Promise<Run | null> {
+  const reason = interrupt.cause === 'timeout' ? 'The time given has passed' : 'Interrupted';
+  return within(pauseTimeoutMs, session.client.pause(run.id, reason));
+}
+
+function farewell({ session, interrupt }: FollowRequest, run: Run): string {
   const why = interrupt.cause === 'timeout' ? 'The time is up.' : 'Interrupted.';
   if (!session.isHost) {
-    context.note(`${why} The run goes on. \`berth logs -f ${run.id}\` · \`berth cancel ${run.id}\``);
-    return run;
+    return `${why} The run goes on. \`berth logs -f ${run.id}\` · \`berth cancel ${run.id}\``;
   }
-  const paused = await within(
-    pauseTimeoutMs,
-    session.client.pause(run.id, interrupt.cause === 'timeout' ? 'The time given has passed' : 'Interrupted'),
-  );
-  context.note(
-    `${why} ${paused === null ? 'Stopped' : 'Paused'}; nothing is lost. Go on: \`berth resume ${run.id}\``,
-  );
-  return paused ?? run;
+  const how = run.status.state === 'paused' ? 'Paused' : 'Stopped';
+  return `${why} ${how}; nothing is lost. Go on: \`berth resume ${run.id}\``;
 }
 
 async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value | null> {
@@ -104,10 +109,11 @@ async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value
   }
 }
 
-function viewFor({ context, view, run }: FollowRequest): View {
+function viewFor({ context, session, view, run }: FollowRequest): View {
+  const hint = session.isHost ? 'Ctrl-C pauses' : 'Ctrl-C detaches';
   if (view === 'none' || context.format !== 'text') return silent;
   return view === 'live' && context.err.isMovable
-    ? new LiveView(context.io, context.err, context.paintErr, Date.now)
+    ? new LiveView(context.io, context.err, context.paintErr, Date.now, hint)
     : new PlainView(context.err, run.id, Date.now);
 }
 

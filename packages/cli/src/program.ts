@@ -93,9 +93,9 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
       .option('--yes', 'do not ask')
       .action(act(async () => (await import('./commands/proposals.ts'))[name]));
   }
-  leaf(program, 'doctor', 'look whether everything Berth needs is there and works').action(
-    act(async () => (await import('./commands/doctor.ts')).doctor),
-  );
+  leaf(program, 'doctor', 'look whether everything Berth needs is there and works')
+    .option('--exit-zero', 'exit 0 also when something failed')
+    .action(act(async () => (await import('./commands/doctor.ts')).doctor));
   leaf(program, 'version', 'print the version').action(
     act(async () => (await import('./commands/about.ts')).printVersion),
   );
@@ -168,8 +168,7 @@ function listFlags(command: Command): Command {
   return command
     .option('--project <name|repository>', 'only of this project')
     .option('-n, --limit <count>', 'at most so many', '30')
-    .option('--cursor <cursor>', 'go on where the last list ended')
-    .option('--exit-zero', 'exit 0 also on a failure');
+    .option('--cursor <cursor>', 'go on where the last list ended');
 }
 
 function common(command: Command): Command {

@@ -1,8 +1,9 @@
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import type { ApiFailure } from '@berth/client/api-failure.ts';
 import type { CommonFlags } from './command-context.ts';
-import { failure, toFailure } from './failure.ts';
+import { didYouMean, failure, toFailure } from './failure.ts';
 import type { Io } from './io.ts';
+import { nearest } from './nearest.ts';
 import { printFailure } from './print-failure.ts';
 import { createProgram } from './program.ts';
 
@@ -17,7 +18,7 @@ export async function runCli(io: Io): Promise<number> {
     return exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
-    const error = thrown instanceof CommanderError ? usage(thrown) : await toFailure(thrown);
+    const error = thrown instanceof CommanderError ? usage(thrown, program) : await toFailure(thrown);
     const flags = flagsIn(io.argv);
     printFailure(io, error, flags);
     // Only commands that change nothing have the flag; a refusal to understand stays one.
@@ -45,12 +46,30 @@ function flagsIn(argv: readonly string[]): Pick<CommonFlags, 'json' | 'jsonl'> {
   };
 }
 
-function usage(error: CommanderError): ApiFailure {
+function usage(error: CommanderError, program: Command): ApiFailure {
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`;
+  const excess = /^too many arguments for '(\w+)'.*: (.*)\.$/.exec(first);
+  if (excess !== null) return tooMany(sentence, excess[1]!, excess[2]!, program);
   const guess = /\(Did you mean (?:one of )?([^?]+)\?\)/.exec(rest.join(' '))?.[1];
+  return failure('USAGE', sentence, guess === undefined ? undefined : didYouMean(guess.split(', ')));
+}
+
+/** Words that belong to no argument: a task without quotes, or a misspelt command of a group. */
+function tooMany(sentence: string, name: string, words: string, program: Command): ApiFailure {
+  if (name === 'run')
+    return failure('USAGE', sentence, 'Put the task in quotes: `berth run "fix the test"`.');
+  const group = program.commands.find((one) => program.args[0] === one.name());
+  const first = words.split(', ')[0] ?? '';
+  if (name !== 'list' || group === undefined) return failure('USAGE', sentence);
   return failure(
     'USAGE',
-    `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`,
-    guess === undefined ? 'See `berth help`.' : `Did you mean \`${guess.split(', ').join('`, `')}\`?`,
+    `There is no command ${JSON.stringify(`${group.name()} ${first}`)}.`,
+    didYouMean(
+      nearest(
+        first,
+        group.commands.map((one) => one.name()),
+      ),
+    ),
   );
 }

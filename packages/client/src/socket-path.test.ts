@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { socketPathOf as serverRule } from '../../server/src/api/socket-path.ts';
 import { socketPathOf } from './socket-path.ts';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CommandContext, CommonFlags } from '../command-context.ts';
-import { failure } from '../failure.ts';
+import { didYouMean, failure } from '../failure.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { nearest } from '../nearest.ts';
 import { version } from '../version.ts';
 
 const variables = [
@@ -43,7 +44,12 @@ export function helpFor(program: Command) {
     } else {
       const command = program.commands.find((one) => one.name() === topic);
       if (command === undefined) {
-        throw failure('USAGE', `There is no help on ${JSON.stringify(topic)}.`, 'See `berth help`.');
+        const topics = ['exit-codes', 'environment', ...program.commands.map((one) => one.name())];
+        throw failure(
+          'USAGE',
+          `There is no help on ${JSON.stringify(topic)}.`,
+          didYouMean(nearest(topic, topics)),
+        );
       }
       out.write(helpOf(command));
     }

@@ -12,7 +12,7 @@ const lookMs = 1_000;
 /** `berth host` (hidden): carries runs until none is active; what `--detach` leaves behind. */
 export async function host(context: CommandContext): Promise<number> {
   using interrupt = new Interrupt(null);
-  return context.withSession(['api', 'worker'], async (session) => {
+  return await context.withSession(['api', 'worker'], async (session) => {
     // Another server runs already: it carries the runs.
     if (!session.isHost) return 0;
     while (!interrupt.signal.aborted) {

@@ -20,7 +20,7 @@ export async function resume(
   const limits = parseLimits(flags.limit);
   using interrupt = new Interrupt(timeoutOf(flags.timeout));
   const isDetached = flags.detach === true;
-  return context.withSession(isDetached ? ['api'] : ['api', 'worker'], async (session) => {
+  return await context.withSession(isDetached ? ['api'] : ['api', 'worker'], async (session) => {
     const before = await session.client.getRun(await runIdOf(session, id, context.io.cwd));
     const run = await session.client.resume(before.id, limits);
     if (isDetached) {

@@ -36,7 +36,7 @@ export async function run(
   const task = await newTask(context, flags, given);
   if (flags.detach === true) return detached(context, task);
   using interrupt = new Interrupt(timeoutMs);
-  return context.withSession(['api', 'worker'], async (session) => {
+  return await context.withSession(['api', 'worker'], async (session) => {
     const created = await create(session, task);
     context.note(
       context.paintErr('dim', `run ${created.id} of task ${created.task} in ${created.project}`) +

@@ -9,7 +9,7 @@ export async function watch(
   id: string | undefined,
 ): Promise<number> {
   using interrupt = new Interrupt(timeoutOf(flags.timeout));
-  return context.withSession(['api', 'worker'], async (session) => {
+  return await context.withSession(['api', 'worker'], async (session) => {
     const run = await session.client.getRun(await runIdOf(session, id, context.io.cwd));
     const result = await follow({ context, session, run, afterSeq: 0, interrupt, view: 'live' });
     if (result.isEnded || context.format !== 'text') printOutcome(context, result.run);

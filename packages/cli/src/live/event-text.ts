@@ -79,7 +79,12 @@ export function rowOf(event: Event): Row | null {
     case 'check.judged': {
       const isFailed = data['verdict'] === 'failed';
       const failing = isFailed ? lines(text(data['failure']), 6) : [];
-      return row(`check ${title}`, { facts: took(data), tone: isFailed ? 'bad' : 'good', below: failing });
+      return row(`check ${title}`, {
+        facts: took(data),
+        tone: isFailed ? 'bad' : 'good',
+        mark: isFailed ? '✖' : '✔',
+        below: failing,
+      });
     }
     case 'egress.decided':
       return data['allowed'] === true ? null : row(`egress ${title}`, { tone: 'warn', mark: '!' });

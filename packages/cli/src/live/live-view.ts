@@ -3,9 +3,9 @@ import { onLeave } from '../interrupt.ts';
 import type { Io } from '../io.ts';
 import type { Paint } from '../output/style.ts';
 import type { Surface } from '../output/surface.ts';
+import { timeOfDay } from '../output/units.ts';
 import { callIdOf, lines } from './event-text.ts';
 import { panelLines } from './panel.ts';
-import { plainLine } from './plain-view.ts';
 import { Screen, showCursor } from './screen.ts';
 import { SettledRows } from './settled-rows.ts';
 import type { View } from './view.ts';
@@ -23,6 +23,7 @@ export class LiveView implements View {
   readonly #surface: Surface;
   readonly #paint: Paint;
   readonly #now: () => number;
+  readonly #hint: string;
   readonly #rows: SettledRows;
   readonly #screen: Screen;
   readonly #tick: NodeJS.Timeout;
@@ -34,7 +35,8 @@ export class LiveView implements View {
   #lastEventAtMs: number | null = null;
   #connection: 'ok' | 'lost' = 'ok';
 
-  constructor(io: Io, surface: Surface, paint: Paint, now: () => number) {
+  constructor(io: Io, surface: Surface, paint: Paint, now: () => number, hint: string) {
+    this.#hint = hint;
     this.#surface = surface;
     this.#paint = paint;
     this.#now = now;
@@ -58,7 +60,8 @@ export class LiveView implements View {
   event(event: Event): void {
     this.#lastEventAtMs = this.#now();
     if (this.#isNarrow()) {
-      if (event.importance !== 'low') this.#pending.push(plainLine(event));
+      if (event.importance !== 'low')
+        this.#pending.push(`${timeOfDay(event.at)} ${harmlessLine(event.title)}`);
     } else {
       this.#pending.push(...this.#rows.push(event, this.#surface.columns()));
     }
@@ -111,18 +114,13 @@ export class LiveView implements View {
   #draw(): void {
     if (this.#drawTimer !== null) clearTimeout(this.#drawTimer);
     this.#drawTimer = null;
-    this.#screen.draw(this.#takePending(false), this.#isNarrow() ? this.#oneLine() : this.#panel('Ctrl-C'));
+    this.#screen.draw(this.#takePending(false), this.#isNarrow() ? [] : this.#panel(this.#hint));
   }
 
   #takePending(isLast: boolean): string[] {
     const pending = this.#pending;
     this.#pending = [];
     return isLast ? [...pending, ...this.#rows.flush(this.#surface.columns())] : pending;
-  }
-
-  /** What a narrow terminal shows in place of the panel: nothing. Its lines are never drawn twice. */
-  #oneLine(): string[] {
-    return [];
   }
 
   #panel(hint: string): string[] {

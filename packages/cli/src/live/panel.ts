@@ -150,8 +150,9 @@ function footLine(run: Run, state: PanelState, width: number, paint: Paint): str
   const reason = harmlessLine(run.status.reason);
   const changed =
     run.changes === null ? '' : `${run.changes.files} files +${run.changes.added} -${run.changes.removed} · `;
+  if (isEnded(run.status.state)) return paint('dim', cut(` ${changed}${reason}`, width));
   const left =
-    silentMs >= quietMs && !isEnded(run.status.state)
+    silentMs >= quietMs
       ? ` no event for ${spell(silentMs)}; ${reason}`
       : ` ${changed}${reason} · last event ${spell(silentMs)} ago`;
   const tone = silentMs >= quietMs ? 'warn' : 'dim';

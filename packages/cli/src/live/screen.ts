@@ -23,7 +23,12 @@ export class Screen {
   draw(settled: readonly string[], panel: readonly string[]): void {
     if (settled.length === 0 && same(panel, this.#drawn)) return;
     // One write, so that the terminal shows no half-drawn state.
-    const text = this.#erased() + settled.map((line) => `${line}\n`).join('') + panel.join('\n');
+    const text =
+      this.#erased() +
+      settled.map((line) => `${line}\n`).join('') +
+      panel.join('\n') +
+      // At the line's beginning an echoed ^C cannot wrap into a line that nobody counts.
+      '\r';
     this.#drawn = panel;
     this.#surface.write(text);
   }

@@ -56,7 +56,7 @@ export class SettledRows {
   }
 
   #command(row: Row, id: string): Row {
-    const line = this.#commands.get(id) ?? id;
+    const line = this.#commands.get(id) ?? harmlessLine(id);
     this.#commands.delete(id);
     return { ...row, text: `  ${line}` };
   }

@@ -31,6 +31,10 @@ async function listenOnSocket(app: FastifyInstance, path: string): Promise<strin
   await removeStale(path);
   // Bound under a name of its own and linked afterwards: a link never replaces what another server put there.
   const own = `${path}.${randomBytes(3).toString('hex')}`;
+  let linked: number | null = null;
+  app.addHook('onClose', async () => {
+    if (linked !== null) await removeIfSame(path, linked);
+  });
   await app.listen({ path: own });
   try {
     await chmod(own, 0o600);
@@ -40,8 +44,7 @@ async function listenOnSocket(app: FastifyInstance, path: string): Promise<strin
     if (codeOf(error) === 'EEXIST') throw new BerthError('SERVER_RUNNING', undefined, { cause: error });
     throw error;
   }
-  const { ino } = await lstat(path);
-  app.server.once('close', () => void removeIfSame(path, ino));
+  linked = (await lstat(own)).ino;
   await rm(own, { force: true });
   return path;
 }

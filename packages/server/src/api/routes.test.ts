@@ -86,7 +86,7 @@ test('a validation error names the field and says what is wrong with it', async 
   ] as const;
   for (const [method, url, body, field] of cases) {
     const answer = await call(method, url, body);
-    expect(answer.status, url).toBe(400);
+    expect(answer.status).toBe(400);
     const problem = answer.json() as { code: string; detail: string };
     expect(problem.code).toBe('USAGE');
     expect(problem.detail).toContain(field);
@@ -179,7 +179,7 @@ test('only JSON is read, so that a form of a web page is refused before anything
       headers: { 'content-type': type },
       payload: '{}',
     });
-    expect(answer.statusCode, type).toBe(400);
+    expect(answer.statusCode).toBe(400);
   }
 });
 

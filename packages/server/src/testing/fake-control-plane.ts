@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../domain/errors/index.ts';
@@ -330,7 +330,10 @@ export class FakeControlPlane implements ControlPlane {
     const text = JSON.stringify([...this.#runs.values()], (key, value: unknown) =>
       skipped.has(key) ? undefined : value,
     );
-    if (statePath !== undefined) writeFileSync(statePath, text);
+    if (statePath === undefined) return;
+    // Replaced whole: a process killed in the middle must not leave half a file to the next.
+    writeFileSync(`${statePath}.new`, text);
+    renameSync(`${statePath}.new`, statePath);
   }
 
   #play(held: Held): void {

@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { socketPathOf } from '@berth/client';
+import { World, type Running } from './testing/spawn-berth.ts';
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(async () => world.end());
+
+const idIn = (run: Running): string => /run (r-\w+) of/.exec(run.stderr())?.[1] ?? 'none';
+
+/** Seqs of the whole log, once each and without gaps. */
+async function wholeLog(id: string): Promise<string[]> {
+  const { stdout } = await world.run(['logs', id, '--jsonl']);
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { seq: number; type: string });
+  expect(events.map((event) => event.seq)).toEqual(events.map((_, place) => place + 1));
+  return events.map((event) => event.type);
+}
+
+test('without a server the command hosts one, reachable by others, and takes it away at its end', async () => {
+  const run = world.start(['run', 'fix it'], { env: { FAKE_PACE: '1' } });
+  await run.wrote('step.started agent');
+  const other = await world.run(['status', idIn(run)]);
+  expect(other.stdout).toContain('running');
+  expect(other.stderr).not.toContain('Starting');
+  const { code, stdout } = await run.finished;
+  expect([code, stdout]).toEqual([0, 'file:///forge/demo/pulls/1\n']);
+  expect(existsSync(socketPathOf(world.home))).toBe(false);
+});
+
+test('Ctrl-C at the host pauses the run within two seconds and prints the line that resumes it', async () => {
+  const run = world.start(['run', 'fix it'], { env: { FAKE_PACE: '1' } });
+  await run.wrote('step.started agent');
+  const id = idIn(run);
+  const before = performance.now();
+  run.child.kill('SIGINT');
+  const { code, stderr, stdout } = await run.finished;
+  expect(performance.now() - before).toBeLessThan(2_500);
+  expect([code, stdout]).toEqual([130, '']);
+  expect(stderr).toContain(`Paused; nothing is lost. Go on: \`berth resume ${id}\``);
+  const resumed = await world.run(['resume', id]);
+  expect([resumed.code, resumed.stdout]).toEqual([0, 'file:///forge/demo/pulls/1\n']);
+  expect(resumed.stderr).not.toContain('run.created');
+  const types = await wholeLog(id);
+  expect(types.filter((type) => type === 'run.paused' || type === 'run.resumed')).toEqual([
+    'run.paused',
+    'run.resumed',
+  ]);
+  expect(types.filter((type) => type === 'run.created')).toHaveLength(1);
+});
+
+test('Ctrl-C elsewhere only stops watching: the run goes on', async () => {
+  const plane = await world.serve({ pace: 1 });
+  const run = world.start(['run', 'fix it']);
+  await run.wrote('step.started agent');
+  const id = idIn(run);
+  run.child.kill('SIGINT');
+  const { code, stderr } = await run.finished;
+  expect(code).toBe(130);
+  expect(stderr).toContain(`The run goes on. \`berth logs -f ${id}\` · \`berth cancel ${id}\``);
+  expect(plane.acts).toEqual([]);
+  expect((await world.run(['logs', '-f', id])).code).toBe(0);
+});
+
+test('SIGTERM at the host pauses too, and exits 143', async () => {
+  const run = world.start(['run', 'fix it'], { env: { FAKE_PACE: '1' } });
+  await run.wrote('step.started agent');
+  const id = idIn(run);
+  run.child.kill('SIGTERM');
+  expect((await run.finished).code).toBe(143);
+  expect((await world.run(['status', id])).stdout).toContain('paused');
+});
+
+test('two at once: the second uses the first one’s server and takes over when the first ends', async () => {
+  const first = world.start(['run', 'one'], { env: { FAKE_PACE: '0.4' } });
+  await first.wrote('run.created');
+  const second = world.start(['run', 'two'], { env: { FAKE_PACE: '1' } });
+  await second.wrote('run.created');
+  expect(second.stderr()).not.toContain('Starting the server');
+  await first.wrote('step.started check');
+  first.child.kill('SIGKILL');
+  const { code, stdout, stderr } = await second.finished;
+  expect(stderr).toContain('connection lost');
+  expect(stderr).toContain('taken over by this process');
+  expect([code, stdout]).toEqual([0, 'file:///forge/demo/pulls/1\n']);
+  expect((await wholeLog(idIn(second))).at(-1)).toBe('run.ended');
+  const shown = stderr.split('\n').filter((line) => / (run|step|command|check|tool)\./.test(line));
+  expect(new Set(shown).size).toBe(shown.length);
+  const resumed = await world.run(['logs', '-f', idIn(first)]);
+  expect(resumed.code).toBe(0);
+});
+
+test('a run left running with --detach is carried on by a process of its own', async () => {
+  const { stdout, code } = await world.run(['run', 'fix it', '--detach'], { env: { FAKE_PACE: '0.2' } });
+  expect(code).toBe(0);
+  const id = stdout.trim();
+  await expect
+    .poll(async () => (await world.run(['show', id, '--json=status'])).stdout, {
+      timeout: 15_000,
+      interval: 100,
+    })
+    .toContain('"succeeded"');
+  await expect.poll(() => existsSync(socketPathOf(world.home)), { timeout: 10_000 }).toBe(false);
+});
+
+test('a data directory with a long path works through a short socket', async () => {
+  const home = `${world.directory}/${'long-'.repeat(30)}`;
+  const { code } = await world.run(['run', 'fix it'], { env: { BERTH_HOME: home } });
+  expect(code).toBe(0);
+});
