@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { benchmarks } from './benchmarks/index.ts';
+import { benchmarks } from './benchmarks.ts';
 import { type Benchmark, isMet, type Measured } from './lib/benchmark.ts';
 import { thisCommit, thisMachine } from './lib/machine.ts';
 import { readmePage } from './lib/readme.ts';

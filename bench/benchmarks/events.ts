@@ -5,49 +5,41 @@ import type { NewEvent } from '../../packages/server/src/domain/events/index.ts'
 import { type Database, openDatabase } from '../../packages/server/src/store/database.ts';
 import { makeOwnedRun, makeWorker, writerOf } from '../../packages/server/src/testing/owned-run.ts';
 import type { RunWriter } from '../../packages/server/src/testing/run-writer.ts';
-import type { Benchmark, BenchmarkContext, Figure } from '../lib/benchmark.ts';
+import type { BenchmarkContext, Figure, Measured } from '../lib/benchmark.ts';
 import { withPostgres } from '../lib/database.ts';
 import { median, percentile } from '../lib/statistics.ts';
 
 const parallelRuns = 50;
 const textBytes = 1_024;
 
-export const events: Benchmark = {
-  name: 'events',
-  what: 'events appended per second, one run alone and 50 at once, on the embedded PostgreSQL with fsync.',
-  why: 'the log is the truth: nothing happens before its entry is durable.',
-  goal: 'none of the design; a run writes some ten events a minute.',
-  timeLimitMs: 60_000,
-  run: (context) =>
-    withPostgres(context, async (databaseUrl) => {
-      const db = await openDatabase({
-        home: join(context.directory, 'home'),
-        databaseUrl,
-        clock: systemClock,
-        signal: context.signal,
-      });
-      try {
-        const worker = await makeWorker(db);
-        const forMs = context.quick ? 500 : 5_000;
-        const alone = await append(context, await writers(db, worker, 1), forMs);
-        const many = await append(context, await writers(db, worker, parallelRuns), forMs);
-        return {
-          figures: [...figures('one run', alone), ...figures(`${parallelRuns} runs`, many)],
-          notes: [
-            `one event of about ${textBytes} bytes (tool.ended) in each append, a run's appends one after the other; ` +
-              'redaction, shape check, hash chain, projection and fold included; 10 connections',
-          ],
-        };
-      } finally {
-        await db.close();
-      }
-    }),
-};
+export function run(context: BenchmarkContext): Promise<Measured> {
+  return withPostgres(context, async (databaseUrl) => {
+    const db = await openDatabase({
+      home: join(context.directory, 'home'),
+      databaseUrl,
+      clock: systemClock,
+      signal: context.signal,
+    });
+    try {
+      const worker = await makeWorker(db);
+      const forMs = context.quick ? 500 : 5_000;
+      const alone = await append(context, await writers(db, worker, 1), forMs);
+      const many = await append(context, await writers(db, worker, parallelRuns), forMs);
+      return {
+        figures: [...figures('one run', alone), ...figures(`${parallelRuns} runs`, many)],
+        notes: [
+          `one event of about ${textBytes} bytes (tool.ended) in each append, a run's appends one after the other; ` +
+            'redaction, shape check, hash chain, projection and fold included; 10 connections',
+        ],
+      };
+    } finally {
+      await db.close();
+    }
+  });
+}
 
 function writers(db: Database, worker: string, count: number): Promise<RunWriter[]> {
-  return Promise.all(
-    Array.from({ length: count }, async () => writerOf(db, await makeOwnedRun(db, worker))),
-  );
+  return Promise.all(Array.from({ length: count }, async () => writerOf(db, await makeOwnedRun(db, worker))));
 }
 
 interface Appended {

@@ -1,35 +1,27 @@
 import type { Sandbox } from '../../packages/server/src/domain/ports/sandbox.ts';
-import type { Benchmark, BenchmarkContext, Figure } from '../lib/benchmark.ts';
+import type { BenchmarkContext, Figure, Measured } from '../lib/benchmark.ts';
 import { printing, runCommand, withSandbox } from '../lib/sandbox.ts';
 import { median, percentile, timed } from '../lib/statistics.ts';
 
 const agedCalls = 2_000;
 const agedMib = 200;
 
-export const exec: Benchmark = {
-  name: 'exec',
-  what: 'round trip of `true` through the channel in a bubblewrap sandbox, fresh and aged.',
-  why: 'everything an agent does is a command; sandboxd forks, and a fork slows as its process grows.',
-  goal: 'median below 5 ms, p99 below 20 ms, at any age.',
-  timeLimitMs: 60_000,
-  async run(context) {
-    const { quick, signal } = context;
-    return withSandbox(context, async (sandbox) => {
-      const fresh = await roundTrips(sandbox, context);
-      // Finished calls stay in the journal as they do in a run where nobody forgets them.
-      const calls = quick ? 100 : agedCalls;
-      const mib = quick ? 10 : agedMib;
-      for (let call = 0; call < calls; call += 1)
-        await runCommand(sandbox, ['true'], { signal, keep: true });
-      await runCommand(sandbox, printing(mib), { signal, keep: true });
-      const aged = await roundTrips(sandbox, context);
-      return {
-        figures: [...figures('fresh', fresh), ...figures('aged', aged)],
-        notes: [`aged: after ${calls} calls that nobody told sandboxd to forget, and ${mib} MiB of output`],
-      };
-    });
-  },
-};
+export async function run(context: BenchmarkContext): Promise<Measured> {
+  const { quick, signal } = context;
+  return withSandbox(context, async (sandbox) => {
+    const fresh = await roundTrips(sandbox, context);
+    // Finished calls stay in the journal as they do in a run where nobody forgets them.
+    const calls = quick ? 100 : agedCalls;
+    const mib = quick ? 10 : agedMib;
+    for (let call = 0; call < calls; call += 1) await runCommand(sandbox, ['true'], { signal, keep: true });
+    await runCommand(sandbox, printing(mib), { signal, keep: true });
+    const aged = await roundTrips(sandbox, context);
+    return {
+      figures: [...figures('fresh', fresh), ...figures('aged', aged)],
+      notes: [`aged: after ${calls} calls that nobody told sandboxd to forget, and ${mib} MiB of output`],
+    };
+  });
+}
 
 async function roundTrips(sandbox: Sandbox, { quick, signal }: BenchmarkContext): Promise<number[]> {
   // `keep`: forgetting a call is a round trip of its own.

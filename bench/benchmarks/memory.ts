@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Benchmark, BenchmarkContext, Measured } from '../lib/benchmark.ts';
+import type { BenchmarkContext, Measured } from '../lib/benchmark.ts';
 import { withPostgres } from '../lib/database.ts';
 import { residentMiB } from '../lib/process-memory.ts';
 import { sampleRepository } from '../lib/sample-repository.ts';
@@ -16,23 +16,16 @@ const batch = 20;
 const rampMs = 100_000;
 const settleMs = 5_000;
 
-export const memory: Benchmark = {
-  name: 'memory',
-  what: 'resident memory of an idle server (API and worker, PostgreSQL apart), and of each run that waits for a model.',
-  why: 'one worker is to carry hundreds to thousands of runs, most of them waiting.',
-  goal: 'idle below 200 MB (190 MiB); below 1 MB (976 KiB) for each of 1,000 waiting runs.',
-  timeLimitMs: 150_000,
-  async run(context) {
-    const model = await startSilentModel();
-    try {
-      return await withPostgres(context, (databaseUrl) =>
-        measure(context, { ...model.env, DATABASE_URL: databaseUrl }, model.requests),
-      );
-    } finally {
-      await model.close();
-    }
-  },
-};
+export async function run(context: BenchmarkContext): Promise<Measured> {
+  const model = await startSilentModel();
+  try {
+    return await withPostgres(context, (databaseUrl) =>
+      measure(context, { ...model.env, DATABASE_URL: databaseUrl }, model.requests),
+    );
+  } finally {
+    await model.close();
+  }
+}
 
 async function measure(
   { quick, directory, signal }: BenchmarkContext,
@@ -87,6 +80,8 @@ async function measure(
 
 interface ServerProcess {
   readonly pid: number;
+  /** What went wrong in it so far. */
+  readonly trouble: readonly string[];
   ask(request: Request): void;
   answer<Kind extends Answer['kind']>(kind: Kind): Promise<Extract<Answer, { kind: Kind }>>;
   heap(): Promise<number>;
@@ -107,9 +102,10 @@ function startServerProcess(
     execArgv: ['--expose-gc'],
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const trouble: string[] = [];
   child.on('message', (message) => {
     const said = message as Answer;
-    if (said.kind === 'trouble') process.stderr.write(`  server: ${said.text}\n`);
+    if (said.kind === 'trouble') trouble.push(said.text);
   });
   const answer: ServerProcess['answer'] = (kind) =>
     new Promise((resolve, reject) => {
@@ -122,6 +118,7 @@ function startServerProcess(
   const ask = (request: Request): void => void child.send(request);
   return {
     pid: child.pid ?? 0,
+    trouble,
     ask,
     answer,
     async heap() {
@@ -150,6 +147,7 @@ async function startRuns(
 ): Promise<void> {
   let started = waiting();
   while (waiting() < wanted && performance.now() < untilMs) {
+    if (server.trouble.length > 0) throw new Error(`the server said: ${server.trouble[0]}`);
     if (waiting() >= started && started < wanted) {
       const runs = Math.min(batch, wanted - started);
       started += runs;

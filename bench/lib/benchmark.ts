@@ -34,7 +34,8 @@ export interface Benchmark {
   readonly goal: string;
   /** After so long it counts as failed and is ended. */
   readonly timeLimitMs: number;
-  run(context: BenchmarkContext): Promise<Measured>;
+  /** Loaded only in the process that measures. */
+  load(): Promise<{ run(context: BenchmarkContext): Promise<Measured> }>;
 }
 
 /** Null when the figure has no goal. */

@@ -19,7 +19,9 @@ export async function withPostgres<T>(
     signal,
   });
   try {
-    return await use(`postgres://${databaseUser}@localhost/postgres?host=${encodeURIComponent(server.sockets)}`);
+    return await use(
+      `postgres://${databaseUser}@localhost/postgres?host=${encodeURIComponent(server.sockets)}`,
+    );
   } finally {
     await server.close();
   }

@@ -26,9 +26,20 @@ export function thisMachine(): Machine {
 /** The checkout's commit, marked when product code was changed since; `unknown` outside a checkout. */
 export function thisCommit(root: string): string {
   const git = (...args: readonly string[]): string =>
-    execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    execFileSync('git', ['-C', root, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   try {
-    const changed = git('status', '--porcelain', '--', 'packages', 'bench', ':!bench/results', ':!bench/README.md');
+    const changed = git(
+      'status',
+      '--porcelain',
+      '--',
+      'packages',
+      'bench',
+      ':!bench/results',
+      ':!bench/README.md',
+    );
     return `${git('rev-parse', '--short=12', 'HEAD')}${changed === '' ? '' : ' (with changes)'}`;
   } catch {
     return 'unknown';

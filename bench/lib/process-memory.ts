@@ -23,7 +23,10 @@ export function processesWith(...words: readonly string[]): number[] {
 }
 
 /** Samples the resident memory of a process until it is stopped; answers the first, the highest and the last. */
-export function watchMemory(pid: number, everyMs = 50): { stop(): { first: number; peak: number; last: number } } {
+export function watchMemory(
+  pid: number,
+  everyMs = 50,
+): { stop(): { first: number; peak: number; last: number } } {
   const first = residentMiB(pid);
   let peak = first;
   const timer = setInterval(() => {

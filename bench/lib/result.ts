@@ -17,7 +17,11 @@ const resultsDirectory = join(import.meta.dirname, '..', 'results');
 /** `results/<name>.json`: the numbers, rounded, with their goals and whether each is met. */
 export function writeResult(result: Result): void {
   mkdirSync(resultsDirectory, { recursive: true });
-  const figures = result.figures.map((figure) => ({ ...figure, value: rounded(figure.value), met: isMet(figure) }));
+  const figures = result.figures.map((figure) => ({
+    ...figure,
+    value: rounded(figure.value),
+    met: isMet(figure),
+  }));
   const text = JSON.stringify({ schema: 'berth.bench/v1', ...result, figures }, null, 2);
   writeFileSync(join(resultsDirectory, `${result.name}.json`), `${text}\n`);
 }
@@ -39,7 +43,9 @@ export function shown({ value, unit }: Figure): string {
 
 export function goalOf({ goal, unit }: Figure): string {
   if (goal === undefined) return '';
-  return 'below' in goal ? `< ${shown({ name: '', value: goal.below, unit })}` : `≥ ${shown({ name: '', value: goal.atLeast, unit })}`;
+  return 'below' in goal
+    ? `< ${shown({ name: '', value: goal.below, unit })}`
+    : `≥ ${shown({ name: '', value: goal.atLeast, unit })}`;
 }
 
 /** The figures of one benchmark as lines of aligned columns: name, value, goal, verdict. */

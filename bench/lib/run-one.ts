@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { benchmarks } from '../benchmarks/index.ts';
+import { benchmarks } from '../benchmarks.ts';
 
 // One benchmark in a process of its own: memory and warm code of another cannot colour its figures.
 const [name, speed] = process.argv.slice(2);
@@ -19,7 +19,8 @@ process.once('SIGTERM', () => {
   stopping.abort(new Error('the benchmark used up its time'));
 });
 try {
-  const measured = await benchmark.run({ quick: speed === 'quick', directory, signal: stopping.signal });
+  const loaded = await benchmark.load();
+  const measured = await loaded.run({ quick: speed === 'quick', directory, signal: stopping.signal });
   process.send(measured);
 } catch (error) {
   process.exitCode ||= 1;
