@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { Sandbox } from '../../packages/server/src/domain/ports/sandbox.ts';
 import type { BenchmarkContext, Figure, Measured } from '../lib/benchmark.ts';
 import { printing, runCommand, withSandbox } from '../lib/sandbox.ts';
@@ -8,6 +10,7 @@ const agedMib = 200;
 
 export async function run(context: BenchmarkContext): Promise<Measured> {
   const { quick, signal } = context;
+  const alone = await timed(quick ? 20 : 200, () => once(spawn('true', { stdio: 'ignore' }), 'exit'));
   return withSandbox(context, async (sandbox) => {
     const fresh = await roundTrips(sandbox, context);
     // Finished calls stay in the journal as they do in a run where nobody forgets them.
@@ -17,7 +20,12 @@ export async function run(context: BenchmarkContext): Promise<Measured> {
     await runCommand(sandbox, printing(mib), { signal, keep: true });
     const aged = await roundTrips(sandbox, context);
     return {
-      figures: [...figures('fresh', fresh), ...figures('aged', aged)],
+      figures: [
+        ...figures('fresh', fresh),
+        ...figures('aged', aged),
+        { name: 'spawn of `true` alone, median', value: median(alone), unit: 'ms' },
+        { name: 'spawn of `true` alone, p99', value: percentile(alone, 0.99), unit: 'ms' },
+      ],
       notes: [`aged: after ${calls} calls that nobody told sandboxd to forget, and ${mib} MiB of output`],
     };
   });

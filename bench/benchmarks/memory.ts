@@ -4,14 +4,15 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BenchmarkContext, Measured } from '../lib/benchmark.ts';
 import { withPostgres } from '../lib/database.ts';
-import { residentMiB } from '../lib/process-memory.ts';
+import { residentTreeMiB } from '../lib/process-memory.ts';
 import { sampleRepository } from '../lib/sample-repository.ts';
 import { startSilentModel } from '../lib/silent-model.ts';
 import type { Answer, Request } from '../lib/waiting-server.ts';
 
 const wantedRuns = 1_000;
-/** Runs started together: all thousand at once would measure a thousand git processes. */
-const batch = 20;
+/** Runs on their way at once: all thousand together would measure a thousand git processes. */
+const onTheirWay = 12;
+const firstRuns = 20;
 /** A loaded machine may not get to a thousand in time; how far it got is told. */
 const rampMs = 100_000;
 const settleMs = 5_000;
@@ -38,11 +39,11 @@ async function measure(
   try {
     await server.answer('ready');
     await delay(settleMs, undefined, { signal });
-    const idle = residentMiB(server.pid);
+    const idle = residentTreeMiB(server.pid);
     // The first runs load code (the provider's package, say) that all others share.
-    await startRuns(server, waiting, batch, performance.now() + rampMs, signal);
+    await startRuns(server, waiting, firstRuns, performance.now() + rampMs, signal);
     await delay(settleMs, undefined, { signal });
-    const withFirst = residentMiB(server.pid);
+    const withFirst = residentTreeMiB(server.pid);
     const heapBefore = await server.heap();
     const startedMs = performance.now();
     const first = waiting();
@@ -50,7 +51,7 @@ async function measure(
     const runs = waiting();
     const seconds = (performance.now() - startedMs) / 1_000;
     await delay(settleMs, undefined, { signal });
-    const loaded = residentMiB(server.pid);
+    const loaded = residentTreeMiB(server.pid);
     const heapAfter = await server.heap();
     const perRunKib = (mib: number): number => (mib * 1024) / (runs - first);
     return {
@@ -69,7 +70,7 @@ async function measure(
       notes: [
         'waiting: owned by this worker, its conversation open, its model call sent over a connection of its own to a server that never answers',
         'sandboxes are objects in memory: neither the memory of sandboxd nor the channel (about 32 KiB each in the prototype) is counted',
-        `resident memory after ${settleMs / 1000} s of rest, without a forced collection; per run from run ${first} on`,
+        `resident memory of the server and the helpers it started, after ${settleMs / 1000} s of rest, without a forced collection; per run from run ${first} on`,
         ...(runs < wanted ? [`only ${runs} of ${wanted} runs were waiting after ${rampMs / 1000} s`] : []),
       ],
     };
@@ -137,7 +138,7 @@ function startServerProcess(
   };
 }
 
-/** Starts runs in batches until `wanted` of them wait for their model, or the time is over. */
+/** Starts runs, a few at a time, until `wanted` of them wait for their model, or the time is over. */
 async function startRuns(
   server: ServerProcess,
   waiting: () => number,
@@ -148,11 +149,9 @@ async function startRuns(
   let started = waiting();
   while (waiting() < wanted && performance.now() < untilMs) {
     if (server.trouble.length > 0) throw new Error(`the server said: ${server.trouble[0]}`);
-    if (waiting() >= started && started < wanted) {
-      const runs = Math.min(batch, wanted - started);
-      started += runs;
-      server.ask({ kind: 'start', runs });
-    }
+    const runs = Math.min(onTheirWay - (started - waiting()), wanted - started);
+    if (runs > 0) server.ask({ kind: 'start', runs });
+    started += Math.max(0, runs);
     await delay(20, undefined, { signal });
   }
 }

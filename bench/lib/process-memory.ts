@@ -22,6 +22,17 @@ export function processesWith(...words: readonly string[]): number[] {
     });
 }
 
+/** Resident memory of a process and everything below it that lives now, in MiB; what they share counts for each. */
+export function residentTreeMiB(pid: number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + residentTreeMiB(child), residentMiB(pid));
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
+  );
+}
+
 /** Samples the resident memory of a process until it is stopped; answers the first, the highest and the last. */
 export function watchMemory(
   pid: number,
