@@ -1,0 +1,71 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BenchmarkContext, Measured } from '../lib/benchmark.ts';
+import { processesWith, watchMemory } from '../lib/process-memory.ts';
+import { mebibyte, printing, runCommand, withSandbox } from '../lib/sandbox.ts';
+
+/** The reader stands still for so long at first, and takes so much per second then. */
+const stallMs = 3_000;
+const readerMibPerSecond = 20;
+
+export async function run(context: BenchmarkContext): Promise<Measured> {
+  const { quick, signal } = context;
+  const mib = quick ? 20 : 200;
+  return withSandbox(context, async (sandbox) => {
+    const sandboxd = processesWith('sandboxd.mjs', sandbox.ref.id)[0];
+    if (sandboxd === undefined) throw new Error('no process of sandboxd was found');
+    // Buffers are allocated once and stay: the first megabytes of a process are no growth.
+    await runCommand(sandbox, printing(8), { signal });
+    globalThis.gc?.();
+    const worker = watchMemory(process.pid);
+    const other = watchMemory(sandboxd);
+    let bytes = 0;
+    let startedMs = 0;
+    await runCommand(sandbox, printing(mib), {
+      signal,
+      onOutput: async ({ data }) => {
+        if (bytes === 0) {
+          await delay(stallMs, undefined, { signal });
+          startedMs = performance.now();
+        }
+        bytes += data.byteLength;
+        const dueMs = startedMs + (bytes / mebibyte / readerMibPerSecond) * 1_000;
+        const aheadMs = dueMs - performance.now();
+        if (aheadMs > 5) await delay(aheadMs, undefined, { signal });
+      },
+    });
+    if (bytes !== mib * mebibyte) throw new Error(`got ${bytes} bytes of ${mib} MiB`);
+    const [atWorker, atSandboxd] = [worker.stop(), other.stop()];
+    let fastBytes = 0;
+    const fastStartMs = performance.now();
+    await runCommand(sandbox, printing(mib), {
+      signal,
+      onOutput: ({ data }) => {
+        fastBytes += data.byteLength;
+      },
+    });
+    const fastSeconds = (performance.now() - fastStartMs) / 1_000;
+    return {
+      figures: [
+        {
+          name: 'worker, growth',
+          value: atWorker.peak - atWorker.first,
+          unit: 'MiB',
+          goal: { below: 32 },
+        },
+        { name: 'worker, peak', value: atWorker.peak, unit: 'MiB' },
+        {
+          name: 'sandboxd, growth',
+          value: atSandboxd.peak - atSandboxd.first,
+          unit: 'MiB',
+          goal: { below: 32 },
+        },
+        { name: 'sandboxd, peak', value: atSandboxd.peak, unit: 'MiB' },
+        { name: 'a fast reader', value: fastBytes / mebibyte / fastSeconds, unit: 'MiB/s' },
+      ],
+      notes: [
+        'resident memory, sampled every 50 ms, growth over the first sample; the worker is the benchmark itself',
+      ],
+    };
+  });
+}
