@@ -55,13 +55,13 @@ describe.skipIf(bubblewrapMissing !== null)(`crash (${bubblewrapMissing ?? 'with
     cassettePath = join(here.directory, 'cassette.jsonl');
     writeFileSync(cassettePath, cassette);
     const life = await live(join(here.directory, 'undisturbed'), { E2E_REQUEST: asked() });
-    expect(life.ended, life.stderr).not.toBeNull();
-    undisturbed = { outcome: outcomeOf(life), events: life.ended!.events };
-    expect(undisturbed.outcome.run.status, life.stderr).toMatchObject({ state: 'succeeded' });
+    if (life.ended === null) throw new Error(`the undisturbed run did not end: ${life.stderr}`);
+    undisturbed = { outcome: outcomeOf(life), events: life.ended.events };
   }, 120_000);
   afterAll(() => here.remove());
 
-  const asked = (): string => JSON.stringify(request(here.repository, { text: 'Mend the greeting', cassette: cassettePath }));
+  const asked = (): string =>
+    JSON.stringify(request(here.repository, { text: 'Mend the greeting', cassette: cassettePath }));
 
   /** Kills at each of the moments in turn, one life after the other, on one data directory. */
   const crashAt = async (name: string, moments: readonly string[]): Promise<void> => {
@@ -74,38 +74,57 @@ describe.skipIf(bubblewrapMissing !== null)(`crash (${bubblewrapMissing ?? 'with
       });
       runId = life.runId ?? runId;
       if (life.ended !== null) break;
-      expect(life.killed, `${moment}: ${life.stderr}`).toBe(true);
+      if (!life.killed) throw new Error(`it was not killed at ${moment}: ${life.stderr}`);
     }
     // A kill at the very first entry comes before anybody was told of the run: it is found by its place in the list.
     const last = await live(home, runId === null ? { E2E_RUN: 'latest' } : { E2E_RUN: runId });
-    expect(last.ended, last.stderr).not.toBeNull();
+    if (last.ended === null) throw new Error(`it did not end: ${last.stderr}`);
     const outcome = outcomeOf(last);
-    expect(outcome.run.status.state, JSON.stringify(outcome.run.status)).toBe('succeeded');
+    expect(outcome.run.status).toMatchObject({ state: 'succeeded' });
     expect(outcome.tree).toBe(undisturbed.outcome.tree);
     expect(outcome.executions).toEqual(undisturbed.outcome.executions);
     expect(outcome.pullRequests).toBe(1);
-    const { events } = last.ended!;
+    const { events } = last.ended;
     expect(events.map((event) => event.seq)).toEqual(events.map((_, place) => place + 1));
   };
 
   test('the undisturbed run goes through a failing check, a repair and a verification', () => {
-    const types = undisturbed.events.map((event) => event.type);
-    expect(types).toContain('agent.told');
-    expect(undisturbed.events.filter((event) => event.type === 'check.judged').map((event) => event.title)).toEqual([
-      'spelling failed',
-      'spelling passed',
-      'spelling passed',
-    ]);
+    expect(undisturbed.outcome.run.status).toMatchObject({ state: 'succeeded' });
+    expect(undisturbed.events.map((event) => event.type)).toContain('agent.told');
+    expect(
+      undisturbed.events.filter((event) => event.type === 'check.judged').map((event) => event.title),
+    ).toEqual(['spelling failed', 'spelling passed', 'spelling passed']);
   });
 
   const kinds = [
-    'run.owned', 'run.planned', 'step.started', 'context.prefetched', 'sandbox.created', 'command.started', 'command.ended',
-    'agent.briefed', 'model.requested', 'model.answered', 'tool.started', 'tool.planned', 'tool.ended', 'agent.finished',
-    'check.judged', 'checkpoint.saved', 'agent.told', 'proposal.made', 'proposal.pushed', 'proposal.opened',
+    'run.owned',
+    'run.planned',
+    'step.started',
+    'context.prefetched',
+    'sandbox.created',
+    'command.started',
+    'command.ended',
+    'agent.briefed',
+    'model.requested',
+    'model.answered',
+    'tool.started',
+    'tool.planned',
+    'tool.ended',
+    'agent.finished',
+    'check.judged',
+    'checkpoint.saved',
+    'agent.told',
+    'proposal.made',
+    'proposal.pushed',
+    'proposal.opened',
   ];
-  test.each(kinds)('killed at the first %s', async (kind) => {
-    await crashAt(`first-${kind}`, [`${kind}:1`]);
-  }, 120_000);
+  test.each(kinds)(
+    'killed at the first %s',
+    async (kind) => {
+      await crashAt(`first-${kind}`, [`${kind}:1`]);
+    },
+    120_000,
+  );
 
   test('killed again and again at random moments (seeded)', async () => {
     const random = generator(20_260_101);
@@ -150,4 +169,3 @@ function generator(seed: number): () => number {
     return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
-

@@ -47,7 +47,8 @@ export function demoCassette(): string {
           {
             name: 'bash',
             input: {
-              command: 'npx tsc -p tsconfig.json && node --test --test-reporter=spec dist/test/money.test.js 2>&1 | tail -n 12',
+              command:
+                'npx tsc -p tsconfig.json && node --test --test-reporter=spec dist/test/money.test.js 2>&1 | tail -n 12',
             },
           },
         ],

@@ -33,7 +33,7 @@ status=0
 
 cat <<'TEXT'
 
-Look at it:      ./berth proposals show      ./berth diff      ./berth logs
-Merge it:        ./berth proposals merge
+Look at it:      ./berth proposals show latest      ./berth diff latest      ./berth logs latest
+Merge it:        ./berth proposals merge latest
 Your own:        ./berth run "what you want done" --repo /path/to/your/repository
 TEXT

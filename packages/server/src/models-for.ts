@@ -31,7 +31,12 @@ export function knownSecrets(env: Environment): Secret[] {
  * The models of a run: its cassette, or those the environment configures; recorded when it asks for that.
  * @throws BerthError `MODEL_NOT_CONFIGURED`, `CASSETTE_INVALID`
  */
-export function modelsFor(env: Environment, options: RunOptions, clock: Clock, redactor: Redactor): ModelSlots {
+export function modelsFor(
+  env: Environment,
+  options: RunOptions,
+  clock: Clock,
+  redactor: Redactor,
+): ModelSlots {
   const redact = (text: string): string => redactor.text(text);
   if (options.cassette !== null) {
     return singleModelSlots(cassetteModel(readCassette(options.cassette), { clock, mode: 'strict', redact }));
