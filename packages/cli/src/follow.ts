@@ -7,6 +7,7 @@ import type { Interrupt } from './interrupt.ts';
 import { LiveView } from './live/live-view.ts';
 import { PlainView } from './live/plain-view.ts';
 import type { View } from './live/view.ts';
+import { isGithubActions, writeOutputs } from './output/github-actions.ts';
 import type { Session } from './session.ts';
 
 export interface FollowRequest {
@@ -72,6 +73,7 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
     if (look !== null) clearTimeout(look);
     view.end();
   }
+  await writeOutputs(context.io.env, run);
   // A run can end in the moment in which it is interrupted.
   if (interrupt.cause === null || isEnded(run.status.state)) {
     return { run, exitCode: exitCodeOf(run.status), isEnded: true };
@@ -114,7 +116,7 @@ function viewFor({ context, session, view, run }: FollowRequest): View {
   if (view === 'none' || context.format !== 'text') return silent;
   return view === 'live' && context.err.isMovable
     ? new LiveView(context.io, context.err, context.paintErr, Date.now, hint)
-    : new PlainView(context.err, run.id, Date.now);
+    : new PlainView(context.err, run.id, Date.now, isGithubActions(context.io.env));
 }
 
 const silent: View = {

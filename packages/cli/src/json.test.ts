@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { World } from './testing/spawn-berth.ts';
 
@@ -141,4 +143,17 @@ test('words instead of marks under BERTH_ASCII, and completion scripts name the 
     for (const word of ['proposals', 'merge', '--no-propose']) expect(stdout).toContain(word);
   }
   expect((await world.run(['completion', 'tcsh'])).code).toBe(2);
+});
+
+test('under GitHub Actions steps are groups, failed checks errors, and the outcome is an output', async () => {
+  const file = join(world.directory, 'outputs');
+  const env = { GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: file };
+  const { stderr } = await world.run(['run', '{hostile} fix it'], { env });
+  const spoken = stderr.split('\n').filter((line) => line.startsWith('::'));
+  expect(spoken.slice(0, 2)).toEqual(['::group::prefetch', '::endgroup::']);
+  expect(spoken).toContain('::error title=check failed::test failed');
+  expect(spoken.filter((line) => !/^::(group|endgroup|error)\b/.test(line))).toEqual([]);
+  expect(readFileSync(file, 'utf8')).toMatch(
+    /^run-id=r-\w+\noutcome=succeeded\npr-url=file:\/\/\/forge\/demo\/pulls\/1\n$/,
+  );
 });

@@ -1,4 +1,5 @@
 import { harmlessLine, type Event, type Run } from '@berth/client';
+import { workflowLines } from '../output/github-actions.ts';
 import { spell, stamp } from '../output/units.ts';
 import type { Surface } from '../output/surface.ts';
 import { plainFacts } from './event-text.ts';
@@ -11,11 +12,13 @@ const heartbeatMs = 60_000;
 export class PlainView implements View {
   readonly #surface: Surface;
   readonly #now: () => number;
+  readonly #isActions: boolean;
   readonly #timer: NodeJS.Timeout;
   #run: Run | null = null;
   readonly #runId: string;
 
-  constructor(surface: Surface, runId: string, now: () => number) {
+  constructor(surface: Surface, runId: string, now: () => number, isActions = false) {
+    this.#isActions = isActions;
     this.#surface = surface;
     this.#runId = runId;
     this.#now = now;
@@ -29,7 +32,10 @@ export class PlainView implements View {
 
   event(event: Event): void {
     if (event.importance === 'low') return;
+    const { before, after } = this.#isActions ? workflowLines(event) : { before: '', after: '' };
+    if (before !== '') this.#surface.write(before);
     this.#line(plainLine(event));
+    if (after !== '') this.#surface.write(after);
   }
 
   frame(): void {
