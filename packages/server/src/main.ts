@@ -21,7 +21,8 @@ import { startWorker } from './runs/worker.ts';
 import { chooseDriver } from './sandboxes/choose-driver.ts';
 import { defaultSandboxLimits } from './sandboxes/default-limits.ts';
 import { createRedactor } from './secrets/redactor.ts';
-import { openDatabase } from './store/database.ts';
+import { sql } from 'kysely';
+import { type Database, openDatabase } from './store/database.ts';
 import { checkedRepository } from './runs/checked-repository.ts';
 
 export interface StartServerOptions {
@@ -89,6 +90,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
         ),
       doctor: () => inspectInstallation({ db, driver, env, home, signal: stopping.signal }),
     });
+    // First, so that of two servers that start at once only one works.
+    let socketPath = '';
+    if (options.parts.includes('api')) {
+      const app = createApi(controlPlane, { ready: () => ready(db) });
+      socketPath = await listenApi(app, { socketPath: socketPathOf(home) });
+      undo.push(() => app.close());
+    }
     if (options.parts.includes('worker')) {
       const onError = (error: BerthError): void => onProgress(`${error.code}: ${error.message}`);
       const equip = equipRun({
@@ -114,17 +122,16 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       const endReconciling = reconcileSandboxes(db, driver, onError);
       undo.push(endReconciling, () => worker.stop());
     }
-    let socketPath = '';
-    if (options.parts.includes('api')) {
-      const app = createApi(controlPlane);
-      socketPath = await listenApi(app, { socketPath: socketPathOf(home) });
-      undo.push(() => app.close());
-    }
     return { socketPath, controlPlane, stop: () => stop(undo, stopping) };
   } catch (error) {
     await stop(undo, stopping);
     throw error;
   }
+}
+
+/** Throws while the database does not answer. */
+async function ready(db: Database): Promise<void> {
+  await sql`select 1`.execute(db.sql);
 }
 
 /** Last started, first stopped; the signal last, so that hand-overs can still be written. */

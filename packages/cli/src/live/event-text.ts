@@ -167,7 +167,8 @@ function took(data: Record<string, unknown>): string {
   return typeof data['durationMs'] === 'number' ? duration(data['durationMs']) : '';
 }
 
-function fields(event: Event): Record<string, unknown> {
+/** The data of an event as a record; empty when it is none. */
+export function fields(event: Event): Record<string, unknown> {
   return typeof event.data === 'object' && event.data !== null ? (event.data as Record<string, unknown>) : {};
 }
 

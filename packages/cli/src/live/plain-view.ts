@@ -3,6 +3,7 @@ import { workflowLines } from '../output/github-actions.ts';
 import { spell, stamp } from '../output/units.ts';
 import type { Surface } from '../output/surface.ts';
 import { plainFacts } from './event-text.ts';
+import { Housekeeping } from './housekeeping.ts';
 import type { View } from './view.ts';
 
 /** Silence after which a line says what is waited for. */
@@ -15,6 +16,7 @@ export class PlainView implements View {
   readonly #isActions: boolean;
   readonly #timer: NodeJS.Timeout;
   #run: Run | null = null;
+  readonly #housekeeping = new Housekeeping();
   readonly #runId: string;
 
   constructor(surface: Surface, runId: string, now: () => number, isActions = false) {
@@ -31,7 +33,7 @@ export class PlainView implements View {
   }
 
   event(event: Event): void {
-    if (event.importance === 'low') return;
+    if (event.importance === 'low' || this.#housekeeping.hides(event)) return;
     const { before, after } = this.#isActions ? workflowLines(event) : { before: '', after: '' };
     if (before !== '') this.#surface.write(before);
     this.#line(plainLine(event));

@@ -2,6 +2,7 @@ import { harmlessLine, type Event } from '@berth/client';
 import type { Paint } from '../output/style.ts';
 import { cut, fit, textWidth } from '../output/text-width.ts';
 import { timeOfDay } from '../output/units.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { callIdOf, isReading, readingText, rowOf, toolNameOf, type Row } from './event-text.ts';
 
 /**
@@ -14,6 +15,7 @@ export class SettledRows {
   readonly #commands = new Map<string, string>();
   #reads: { at: string; names: string[] } | null = null;
   #minute = '';
+  readonly #housekeeping = new Housekeeping();
 
   constructor(paint: Paint, isAscii: boolean) {
     this.#paint = paint;
@@ -26,6 +28,7 @@ export class SettledRows {
   }
 
   push(event: Event, columns: number): string[] {
+    if (this.#housekeeping.hides(event)) return [];
     const id = callIdOf(event);
     if (event.type === 'command.started' && id !== null) {
       this.#commands.set(id, harmlessLine(event.title));

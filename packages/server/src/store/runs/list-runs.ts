@@ -6,7 +6,7 @@ import { runColumns, toRunRecord, type RunRecord } from './run-record.ts';
 export interface RunFilter {
   readonly states?: readonly RunStateName[];
   readonly projectId?: string;
-  /** Name or id of a project. */
+  /** Name, id or repository of a project. */
   readonly project?: string;
   readonly taskId?: string;
   /** Beginning of an id, as people type it. */
@@ -47,7 +47,11 @@ export async function listRuns(
           .selectFrom('projects')
           .select('projects.id')
           .where((either) =>
-            either.or([either('projects.name', '=', project), either('projects.id', '=', project)]),
+            either.or([
+              either('projects.name', '=', project),
+              either('projects.id', '=', project),
+              either('projects.repository', '=', project),
+            ]),
           ),
       ),
     );
