@@ -61,7 +61,8 @@ describe.skipIf(bubblewrapMissing !== null)(`crash (${bubblewrapMissing ?? 'with
   }, 120_000);
   afterAll(() => here.remove());
 
-  const asked = (): string => JSON.stringify(request(here.repository, { text: 'Mend the greeting', cassette: cassettePath }));
+  const asked = (): string =>
+    JSON.stringify(request(here.repository, { text: 'Mend the greeting', cassette: cassettePath }));
 
   /** Kills at each of the moments in turn, one life after the other, on one data directory. */
   const crashAt = async (name: string, moments: readonly string[]): Promise<void> => {
@@ -91,21 +92,40 @@ describe.skipIf(bubblewrapMissing !== null)(`crash (${bubblewrapMissing ?? 'with
   test('the undisturbed run goes through a failing check, a repair and a verification', () => {
     const types = undisturbed.events.map((event) => event.type);
     expect(types).toContain('agent.told');
-    expect(undisturbed.events.filter((event) => event.type === 'check.judged').map((event) => event.title)).toEqual([
-      'spelling failed',
-      'spelling passed',
-      'spelling passed',
-    ]);
+    expect(
+      undisturbed.events.filter((event) => event.type === 'check.judged').map((event) => event.title),
+    ).toEqual(['spelling failed', 'spelling passed', 'spelling passed']);
   });
 
   const kinds = [
-    'run.owned', 'run.planned', 'step.started', 'context.prefetched', 'sandbox.created', 'command.started', 'command.ended',
-    'agent.briefed', 'model.requested', 'model.answered', 'tool.started', 'tool.planned', 'tool.ended', 'agent.finished',
-    'check.judged', 'checkpoint.saved', 'agent.told', 'proposal.made', 'proposal.pushed', 'proposal.opened',
+    'run.owned',
+    'run.planned',
+    'step.started',
+    'context.prefetched',
+    'sandbox.created',
+    'command.started',
+    'command.ended',
+    'agent.briefed',
+    'model.requested',
+    'model.answered',
+    'tool.started',
+    'tool.planned',
+    'tool.ended',
+    'agent.finished',
+    'check.judged',
+    'checkpoint.saved',
+    'agent.told',
+    'proposal.made',
+    'proposal.pushed',
+    'proposal.opened',
   ];
-  test.each(kinds)('killed at the first %s', async (kind) => {
-    await crashAt(`first-${kind}`, [`${kind}:1`]);
-  }, 120_000);
+  test.each(kinds)(
+    'killed at the first %s',
+    async (kind) => {
+      await crashAt(`first-${kind}`, [`${kind}:1`]);
+    },
+    120_000,
+  );
 
   test('killed again and again at random moments (seeded)', async () => {
     const random = generator(20_260_101);
@@ -150,4 +170,3 @@ function generator(seed: number): () => number {
     return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
-

@@ -21,7 +21,8 @@ const server = await startServer({
   onProgress: (sentence) => process.stderr.write(`${sentence}\n`),
   onAppended: (_state, types) => {
     for (const type of types) counted.set(type, (counted.get(type) ?? 0) + 1);
-    if (killAt !== undefined && (counted.get(killType) ?? 0) >= Number(killPlace)) process.kill(process.pid, 'SIGKILL');
+    if (killAt !== undefined && (counted.get(killType) ?? 0) >= Number(killPlace))
+      process.kill(process.pid, 'SIGKILL');
   },
 });
 
@@ -33,7 +34,8 @@ if (runId === undefined) {
 }
 process.stdout.write(`run ${runId}\n`);
 for await (const item of controlPlane.follow(runId, 0, AbortSignal.timeout(170_000))) {
-  if ('event' in item && env['E2E_VERBOSE'] !== undefined) process.stderr.write(`${item.event.seq} ${item.event.type} ${item.event.title}\n`);
+  if ('event' in item && env['E2E_VERBOSE'] !== undefined)
+    process.stderr.write(`${item.event.seq} ${item.event.type} ${item.event.title}\n`);
 }
 const run = await controlPlane.getRun(runId);
 const events = await controlPlane.listEvents(runId, { afterSeq: 0, limit: 5_000 });

@@ -69,13 +69,23 @@ export function place(files: Readonly<Record<string, string>>): Place {
 }
 
 export function commitAll(repository: string, message: string): void {
-  const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@berth.invalid', '-c', 'commit.gpgsign=false'];
+  const identity = [
+    '-c',
+    'user.name=Test',
+    '-c',
+    'user.email=test@berth.invalid',
+    '-c',
+    'commit.gpgsign=false',
+  ];
   execFileSync('git', ['-C', repository, 'add', '--all']);
   execFileSync('git', ['-C', repository, ...identity, 'commit', '--quiet', '--allow-empty', '-m', message]);
 }
 
 /** A task as a test hands it in. */
-export function request(repository: string, over: Partial<CreateTask['options']> & { text?: string } = {}): CreateTask {
+export function request(
+  repository: string,
+  over: Partial<CreateTask['options']> & { text?: string } = {},
+): CreateTask {
   const { text = 'Do what the blueprint says', ...options } = over;
   return {
     repository,
