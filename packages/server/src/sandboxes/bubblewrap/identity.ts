@@ -42,7 +42,10 @@ export function claimUid(place: string): number {
       if (isStale(file)) rmSync(file, { force: true });
     }
   }
-  throw new BerthError('SANDBOX_UNAVAILABLE', `All ${count} user ids for sandboxes are in use; ${place} found none.`);
+  throw new BerthError(
+    'SANDBOX_UNAVAILABLE',
+    `All ${count} user ids for sandboxes are in use; ${place} found none.`,
+  );
 }
 
 export function releaseUid(uid: number): void {
