@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sandbox } from '../packages/server/src/domain/ports/sandbox.ts';
@@ -81,16 +82,19 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
     90_000,
   );
 
-  test('programs of the home directory can be used, and nothing beside them can be seen', async () => {
-    const { text } = await inside(sandbox, `from-home; ls -a "${worker.home}" "${worker.home}/.cargo"`);
-    expect(text.split('\n').filter((line) => !/^\.{0,2}$/.test(line))).toEqual([
-      'from home',
-      `${worker.home}:`,
-      '.cargo',
-      `${worker.home}/.cargo:`,
-      'bin',
-    ]);
-  });
+  test.skipIf(homedir().startsWith('/tmp'))(
+    'programs of the home directory can be used, and nothing beside them is seen (home lies in /tmp)',
+    async () => {
+      const { text } = await inside(sandbox, `from-home; ls -a "${worker.home}" "${worker.home}/.cargo"`);
+      expect(text.split('\n').filter((line) => !/^\.{0,2}$/.test(line))).toEqual([
+        'from home',
+        `${worker.home}:`,
+        '.cargo',
+        `${worker.home}/.cargo:`,
+        'bin',
+      ]);
+    },
+  );
 
   test('sandboxd, which the worker started, holds none of its secrets either', () => {
     const record = JSON.parse(readFileSync(join(worker.ref.address, 'place.json'), 'utf8')) as {

@@ -11,6 +11,7 @@ import { fakeSpec } from '../packages/server/src/testing/fake-sandbox.ts';
 import { inside } from './isolation/harness.ts';
 
 const mebibyte = 2 ** 20;
+const isRoot = process.getuid?.() === 0;
 const limits = {
   memoryBytes: 256 * mebibyte,
   cpus: 2,
@@ -146,17 +147,34 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
     expect(text).not.toContain('1.0 GB');
   });
 
-  test('a full disk is full for it alone, and usable again afterwards', async () => {
-    const { text } = await inside(
-      sandbox,
-      `i=0; while dd if=/dev/zero of=/workspace/f$i bs=1M count=50 2>&1 | grep -q 'copied' && [ $i -lt 20 ] && [ $(stat -c %s /workspace/f$i) = 52428800 ]; do i=$((i+1)); done; echo "files $i"; (echo x >/tmp/also) 2>&1 | grep -c 'No space'; rm -f /workspace/f*; echo again >/workspace/ok && cat /workspace/ok`,
-    );
-    expect(text).toMatch(/^files [12]\n[\s\S]*again\n$/);
-    await expect(sandbox.write('too-large', Buffer.alloc(200 * mebibyte))).rejects.toMatchObject({
-      code: expect.stringMatching(/SANDBOX_DISK_FULL|FILE_REFUSED/),
-    });
-    await inside(sandbox, 'rm -rf /workspace/* /workspace/.[!.]*');
-  });
+  test.skipIf(!isRoot)(
+    'a full disk is full for it alone, and usable again afterwards (a disk of its own needs root)',
+    async () => {
+      const { text } = await inside(
+        sandbox,
+        `i=0; while dd if=/dev/zero of=/workspace/f$i bs=1M count=50 2>&1 | grep -q 'copied' && [ $i -lt 20 ] && [ $(stat -c %s /workspace/f$i) = 52428800 ]; do i=$((i+1)); done; echo "files $i"; (echo x >/tmp/also) 2>&1 | grep -c 'No space'; rm -f /workspace/f*; echo again >/workspace/ok && cat /workspace/ok`,
+      );
+      expect(text).toMatch(/^files [12]\n[\s\S]*again\n$/);
+      await expect(sandbox.write('too-large', Buffer.alloc(200 * mebibyte))).rejects.toMatchObject({
+        code: expect.stringMatching(/SANDBOX_DISK_FULL|FILE_REFUSED/),
+      });
+      await inside(sandbox, 'rm -rf /workspace/* /workspace/.[!.]*');
+    },
+  );
+
+  test.skipIf(isRoot)(
+    'a disk that is only watched ends the sandbox when it is full (root has a disk of its own)',
+    async () => {
+      const other = await driver.create(fakeSpec({ limits }), AbortSignal.timeout(60_000));
+      const { result } = await inside(
+        other,
+        'for i in 1 2 3 4; do dd if=/dev/zero of=f$i bs=1M count=50 2>/dev/null; done; sleep 60',
+      );
+      expect(result).toEqual({ kind: 'lost', what: 'sandbox' });
+      expect(await other.lost).toMatchObject({ code: 'SANDBOX_DISK_FULL' });
+      await other.destroy();
+    },
+  );
 
   test('one file, and the number of open files, end at their limits', async () => {
     const { text } = await inside(

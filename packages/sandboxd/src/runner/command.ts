@@ -85,14 +85,15 @@ function terminalArgv(
 
 /**
  * Starts the command in a session of its own.
- * @param io where its pipes come from, and the descriptor of the input that was given, which is closed here
+ * @param io where its pipes come from, the descriptor of the input that was given, which is closed here, and what frees
+ *   process numbers when there are none left
  * @throws RefusedError when it cannot start
  */
 export async function startCommand(
   spec: ExecSpec,
   cwd: string,
   env: Readonly<Record<string, string>>,
-  io: { readonly pipes: PipeMaker; readonly given: number | null },
+  io: { readonly pipes: PipeMaker; readonly given: number | null; readonly makeRoom: () => Promise<void> },
 ): Promise<StartedCommand> {
   const { pipes, given } = io;
   const plain = plainArgv(spec);
@@ -102,19 +103,27 @@ export async function startCommand(
   const made = [withInput ? pipes.input() : null, pipes.output(), pipes.output()] as const;
   const [input, output, errors] = made;
   try {
-    const child = spawnFirstToDie(extra.argv, {
-      cwd,
-      env: { ...env, ...extra.env },
-      stdio: [
-        input?.childFd ?? (withInput ? 'pipe' : (given ?? 'ignore')),
-        output?.childFd ?? 'pipe',
-        errors?.childFd ?? 'pipe',
-      ],
+    const start = async () => {
+      const child = spawnFirstToDie(extra.argv, {
+        cwd,
+        env: { ...env, ...extra.env },
+        stdio: [
+          input?.childFd ?? (withInput ? 'pipe' : (given ?? 'ignore')),
+          output?.childFd ?? 'pipe',
+          errors?.childFd ?? 'pipe',
+        ],
+      });
+      const exited = new Promise<Awaited<StartedCommand['exited']>>((resolve) => {
+        child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+      });
+      await spawned(child);
+      return { child, exited };
+    };
+    const { child, exited } = await start().catch(async (error: unknown) => {
+      if (!isOutOfProcesses(error)) throw error;
+      await io.makeRoom();
+      return await start();
     });
-    const exited = new Promise<Awaited<StartedCommand['exited']>>((resolve) => {
-      child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
-    });
-    await spawned(child);
     return {
       pid: child.pid!,
       exited,
@@ -131,6 +140,13 @@ export async function startCommand(
     for (const pipe of made) if (pipe !== null) closeSync(pipe.childFd);
     if (given !== null) closeSync(given);
   }
+}
+
+function isOutOfProcesses(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.message.includes('EAGAIN') || ('code' in error && error.code === 'EAGAIN'))
+  );
 }
 
 type Stdio = 'pipe' | 'ignore' | number;

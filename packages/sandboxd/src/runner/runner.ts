@@ -21,7 +21,7 @@ import { openEgressDoor, proxyEnvironment } from './egress-door.ts';
 import { listDirectory, readFile, removePath, statFile, writeFile } from './files.ts';
 import { inputFile, PipeMaker } from './pipes.ts';
 import { resolvePath } from './places.ts';
-import { killTree, processesOf } from './process-tree.ts';
+import { isCrowded, killTree, processesOf } from './process-tree.ts';
 import { UsageMeter } from './stats.ts';
 
 export interface RunnerOptions {
@@ -184,12 +184,32 @@ export class Runner {
       tellNotFound(program, stream);
       return null;
     }
+    // A fork bomb may leave just room enough for a shell that then cannot start anything.
+    if (isCrowded()) await this.#killLeftovers();
     const given = spec.stdin === 'given' ? await inputFile(stream) : null;
-    const command = await startCommand(spec, cwd, env, { pipes: this.#pipes, given });
+    const command = await startCommand(spec, cwd, env, {
+      pipes: this.#pipes,
+      given,
+      makeRoom: () => this.#killLeftovers(),
+    });
     stream.reply({ ok: true, value: {} });
     const call = new RunningCall(command, stream, `${markName}=${mark}`);
     this.#calls.set(id, call);
     return { call, spec, command };
+  }
+
+  /**
+   * Ends what finished calls left in the background: a fork bomb whose first process is gone would otherwise hold every
+   * process number, and no command could start again.
+   */
+  async #killLeftovers(): Promise<void> {
+    await killTree({ mark: this.#markPrefix, prefix: true }, () => {
+      const running = [...this.#calls].map(([id, { pid }]) => ({
+        mark: `${this.#markPrefix}${id}`,
+        leader: pid,
+      }));
+      return new Set(running.flatMap((tree) => processesOf(tree)));
+    });
   }
 
   async #signal(id: string, signal: NodeJS.Signals): Promise<void> {

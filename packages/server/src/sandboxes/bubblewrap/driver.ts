@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectChannel } from '../../channel/connect.ts';
 import type { EgressDecision } from '../../domain/egress.ts';
 import { BerthError } from '../../domain/errors/index.ts';
@@ -20,7 +21,7 @@ import { endSandbox } from './end.ts';
 import { inspectHost, type Host } from './host.ts';
 import { Place, placeIds, type PlaceRecord } from './place.ts';
 import { probeHost } from './probe.ts';
-import { isAlive } from './processes.ts';
+import { isAlive, type ProcessName } from './processes.ts';
 import { rootDirectory } from './identity.ts';
 import { startSandbox, workerSocket } from './start.ts';
 
@@ -120,9 +121,9 @@ export class BubblewrapDriver implements SandboxDriver {
     try {
       return await this.#connect(place, record, spec, signal, false);
     } catch (error) {
-      // It may have ended between the look and the call.
-      if (error instanceof BerthError && error.code === 'SANDBOX_UNREACHABLE' && !isAlive(record.sandboxd))
-        return null;
+      // It may have ended between the look and the call; a killed process takes a moment to be gone.
+      const unreachable = error instanceof BerthError && error.code === 'SANDBOX_UNREACHABLE';
+      if (unreachable && (await endsSoon(record.sandboxd))) return null;
       throw error;
     }
   }
@@ -237,4 +238,14 @@ async function runnerUp(up: Promise<void>, place: Place, signal: AbortSignal): P
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
   }
+}
+
+const endingMs = 1_000;
+
+async function endsSoon(name: ProcessName): Promise<boolean> {
+  for (let leftMs = endingMs; leftMs > 0; leftMs -= 20) {
+    if (!isAlive(name)) return true;
+    await sleep(20);
+  }
+  return false;
 }

@@ -215,9 +215,7 @@ async function startSandboxd(
     const bootId = await new Promise<string>((resolve, reject) => {
       let said = '';
       child.once('error', reject);
-      child.once('exit', (code) =>
-        reject(new Error(`sandboxd ended with ${code}: ${readFileSync(logFile, 'utf8').slice(0, 2000)}`)),
-      );
+      child.once('exit', (code) => reject(new Error(`sandboxd ended with ${code}: ${logOf(logFile)}`)));
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
       child.stdout!.on('data', (chunk: Buffer) => {
         said += chunk.toString('utf8');
@@ -234,5 +232,14 @@ async function startSandboxd(
     child.kill('SIGKILL');
     signal.throwIfAborted();
     throw new BerthError('SANDBOX_UNAVAILABLE', 'The sandbox could not be started.', { cause: error });
+  }
+}
+
+function logOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(0, 2000);
+  } catch {
+    // Taken away with the rest after an abort.
+    return '';
   }
 }
