@@ -59,15 +59,16 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
   }
 
   async function restoreSetup(sandbox: Sandbox): Promise<void> {
+    const purpose: SandboxPurpose = 'work';
     const setup = parts.log.state().plan?.blueprint.setup ?? [];
     for (const [index, command] of setup.entries()) {
       // The ids the steps use: what has run here is not run again by them.
-      const id = `setup/work/${sandbox.ref.id}/${index + 1}`;
+      const id = `setup/${purpose}/${sandbox.ref.id}/${index + 1}`;
       const name = `setup ${index + 1}`;
       const durable: DurableCommand = { id, step: 'setup', purpose: 'setup', name, command };
       const { result } = await runDurably(
         durable,
-        commandParts('work', async () => sandbox),
+        commandParts(purpose, async () => sandbox),
       );
       if (result.exitCode !== 0) {
         throw new BerthError(
