@@ -98,6 +98,8 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       undo.push(() => app.close());
     }
     if (options.parts.includes('worker')) {
+      // Looks at the host, and asks its tools for their registries, before the first run needs to know.
+      driver.probe(stopping.signal).catch(() => undefined);
       const onError = (error: BerthError): void => onProgress(`${error.code}: ${error.message}`);
       const equip = equipRun({
         home,

@@ -33,7 +33,7 @@ export function lossNote(step: string, loss: { readonly restoredFrom: string | n
   return told(
     step,
     'loss',
-    `The sandbox was lost and replaced by a new one. ${state} Gone are: running and background commands, the shell's directory and variables, files outside the repository, and installed packages that are not in the saved tree. Look (git status, git diff) before you go on, and do again what is missing.`,
+    `The sandbox was lost and replaced by a new one. ${state} Gone are: running and background commands, the shell's directory and variables, and files outside the repository. The project's set-up ran again in it; what you installed yourself is gone. Look (git status, git diff) before you go on, and do again what is missing.`,
   );
 }
 
