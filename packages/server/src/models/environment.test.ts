@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { ModelSlot } from '../domain/ports/model.ts';
-import { realClock } from '../testing/real-clock.ts';
+import { systemClock } from '../domain/clock.ts';
 import { modelsConfigFromEnvironment, modelsFromEnvironment } from './environment.ts';
 
 const slots: readonly ModelSlot[] = ['primary', 'fast', 'condense', 'judge'];
 const ids = (env: Record<string, string>, model?: string): readonly string[] => {
-  const models = modelsFromEnvironment(env, { clock: realClock }, model);
+  const models = modelsFromEnvironment(env, { clock: systemClock }, model);
   return slots.map((slot) => models.ids(slot).join(' → '));
 };
 const anthropic = { ANTHROPIC_API_KEY: 'sk-ant-1' };
@@ -88,7 +88,7 @@ describe('a server of the user', () => {
 
   test('has no price until one is told', () => {
     const price = (env: Record<string, string>) =>
-      modelsFromEnvironment({ ...own, BERTH_MODEL: 'm', ...env }, { clock: realClock }).model('primary')
+      modelsFromEnvironment({ ...own, BERTH_MODEL: 'm', ...env }, { clock: systemClock }).model('primary')
         .price;
     expect(price({})).toBeNull();
     expect(price({ BERTH_MODEL_PRICE: 'flat' })).toBe('flat');
@@ -109,7 +109,7 @@ describe('a server of the user', () => {
   test('has the window it says', () => {
     const model = modelsFromEnvironment(
       { ...own, BERTH_MODEL: 'm', BERTH_MODEL_CONTEXT: '8192' },
-      { clock: realClock },
+      { clock: systemClock },
     ).model('primary');
     expect(model).toMatchObject({ contextTokens: 8192, maxOutputTokens: 2048 });
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { fakeModel, startFakeProvider, teachContract, wires } from '../testing/fake-provider.ts';
 import { contractAnswers, modelContract } from '../testing/model-contract.ts';
 import { closedServer } from '../testing/raw-server.ts';
-import { realClock } from '../testing/real-clock.ts';
+import { systemClock } from '../domain/clock.ts';
 import { cassetteModel } from './cassette/play.ts';
 import { script } from './cassette/script.ts';
 import { withFallback } from './fallback.ts';
@@ -21,7 +21,7 @@ for (const wire of wires) modelContract(wire, () => Promise.resolve(fakeModel(wi
 
 modelContract('fallback, the first one unreachable', async () => {
   const models = [fakeModel('openai', await closedServer()), fakeModel('anthropic', provider.url)];
-  return withFallback(models, { clock: realClock });
+  return withFallback(models, { clock: systemClock });
 });
 
 const { text, tools, after } = contractAnswers;
@@ -33,4 +33,4 @@ const cassette = script(
   ],
   { paceMs: 2 },
 );
-modelContract('cassette', () => Promise.resolve(cassetteModel(cassette, { clock: realClock })));
+modelContract('cassette', () => Promise.resolve(cassetteModel(cassette, { clock: systemClock })));

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runAgent } from '../agent/index.ts';
 import type { AgentInput, AgentResult } from '../agent/index.ts';
+import { systemClock } from '../domain/clock.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import { eventTypes } from '../domain/events/index.ts';
 import type { EventType, NewEvent, StoredEvent } from '../domain/events/index.ts';
@@ -20,7 +21,6 @@ import { defaultRunLimits } from '../domain/limits.ts';
 import type { RunLimits } from '../domain/limits.ts';
 import type { LiveFrame } from '../domain/live.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
-import type { Clock } from '../domain/ports/clock.ts';
 import type { Model } from '../domain/ports/model.ts';
 import type { LimitsGate, RunContext, Workbench } from '../domain/ports/run-context.ts';
 import type { Sandbox } from '../domain/ports/sandbox.ts';
@@ -36,19 +36,6 @@ export interface KillAt {
   /** … once it is stored, or just before (its work done, its record missing). */
   readonly stored: boolean;
 }
-
-export const realClock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, ms);
-      signal?.addEventListener('abort', () => {
-        clearTimeout(timer);
-        reject(signal.reason as Error);
-      });
-    }),
-};
 
 export class MemoryBlobs implements Blobs {
   readonly stored = new Map<string, Uint8Array>();
@@ -249,7 +236,7 @@ export class AgentHarness {
     };
     return {
       runId: 'r_test',
-      clock: realClock,
+      clock: systemClock,
       signal: options.signal ?? new AbortController().signal,
       events: { append, live: (frame) => this.frames.push(frame) },
       log: {

@@ -5,7 +5,7 @@ import { providerModel } from '../models/provider-model.ts';
 import type { ProviderModelConfig } from '../models/provider-model.ts';
 import type { Wire } from '../models/wire.ts';
 import { contractAnswers } from './model-contract.ts';
-import { realClock } from './real-clock.ts';
+import { systemClock } from '../domain/clock.ts';
 
 export const wires: readonly Wire[] = ['anthropic', 'openai', 'openai-compatible'];
 
@@ -23,7 +23,7 @@ export function fakeModel(
   wire: Wire,
   url: string,
   change: Partial<ProviderModelConfig> = {},
-  clock: Clock = realClock,
+  clock: Clock = systemClock,
 ): Model {
   return providerModel(
     {
