@@ -1,4 +1,5 @@
 /** The room's public face: everything other rooms use of it. */
+export { readinessOf } from './readiness.ts';
 export { resolveBlueprint } from './resolve.ts';
 export type {
   AgentRunner,

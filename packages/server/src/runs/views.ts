@@ -1,3 +1,4 @@
+import { readinessOf } from '../blueprints/index.ts';
 import { describe, type StoredEvent } from '../domain/events/index.ts';
 import type { PullRequest } from '../domain/ports/forge.ts';
 import type { RunState } from '../domain/run-state.ts';
@@ -185,7 +186,7 @@ export function proposalView(
     commit: proposal.commit,
     tree: proposal.tree,
     pushedTree: state.pushed?.commit === proposal.commit ? proposal.tree : null,
-    verified: isVerified(state),
+    verified: readinessOf(state).ready,
     checks: checks.map((check) => ({
       name: check.name,
       command: check.command,
@@ -195,7 +196,7 @@ export function proposalView(
       verdict: check.verdict,
       where: check.step.includes(':verify') ? 'verify' : 'work',
     })),
-    policy: [],
+    policy: (proposal.findings ?? []).map((finding) => ({ rule: finding.code, result: finding.sentence })),
     pr:
       pr === null
         ? null
@@ -210,12 +211,4 @@ export function proposalView(
     simulated: plan.simulated,
     createdAt: state.createdAt ?? new Date(0).toISOString(),
   };
-}
-
-/** Only a passed `verify` step after the newest proposal counts, and only checks on exactly its tree. */
-function isVerified(state: RunState): boolean {
-  const verify = state.steps.findLast((step) => step.kind === 'verify');
-  if (verify?.state !== 'passed' || state.proposal === null) return false;
-  const verdicts = state.checks.filter((check) => check.step === verify.key);
-  return verdicts.every((check) => check.tree === state.proposal?.tree && check.verdict !== 'failed');
 }
