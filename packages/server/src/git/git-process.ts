@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { execa } from 'execa';
 import { BerthError } from '../domain/errors/index.ts';
 import { gitEnvironment, hardeningArguments } from './git-environment.ts';
 import type { Transport } from './git-environment.ts';
+import { runAside } from './program-helper.ts';
 import { withoutCredentials } from './repository-address.ts';
 
 /** Hard limits of one process, held by the kernel where the `prlimit` program exists. */
@@ -82,38 +82,6 @@ function limitArguments(limits: ProcessLimits | undefined): readonly string[] {
 /** Settings that keep git's own appetite below an address space limit. */
 const frugal = ['core.packedGitWindowSize=16m', 'core.packedGitLimit=256m', 'core.bigFileThreshold=16m'];
 
-function killGroup(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, name);
-  } catch {
-    // It is gone already.
-  }
-}
-
-/** Ends a process group on abort or after its time, first kindly (git removes its lock files), then hard. */
-function endOfGroup(pid: number | undefined, signal: AbortSignal, timeoutMs: number) {
-  let late = false;
-  let hard: NodeJS.Timeout | null = null;
-  const finish = () => {
-    if (pid === undefined || hard !== null) return;
-    killGroup(pid, 'SIGTERM');
-    hard = setTimeout(() => killGroup(pid, 'SIGKILL'), 1_000);
-  };
-  const timer = setTimeout(() => {
-    late = true;
-    finish();
-  }, timeoutMs);
-  signal.addEventListener('abort', finish, { once: true });
-  return {
-    timedOut: () => late,
-    stop: () => {
-      clearTimeout(timer);
-      if (hard !== null) clearTimeout(hard);
-      signal.removeEventListener('abort', finish);
-    },
-  };
-}
-
 /**
  * Runs git once with a clean environment, without hooks, helpers or prompts, and bounded in time and output.
  *
@@ -134,38 +102,38 @@ export async function git(command: GitCommand): Promise<GitAnswer> {
     transport: command.transport ?? null,
     trustUserConfig: trust,
   });
-  const child = execa(program, argv, {
-    cwd: command.cwd ?? '/',
-    env: { ...environment, ...command.env },
-    extendEnv: false,
-    ...(command.inputFile === undefined
-      ? { input: command.input ?? '' }
-      : { stdin: { file: command.inputFile } as const }),
-    ...(command.outputFile === undefined ? {} : { stdout: { file: command.outputFile } as const }),
-    encoding: 'buffer',
-    stripFinalNewline: false,
-    reject: false,
-    // A group of its own: ending it ends git's helpers too, which would hold the pipes open.
-    detached: true,
-    maxBuffer: { stdout: command.maxOutputBytes ?? 16 * 1024 * 1024, stderr: 256 * 1024 },
-    buffer: { stdout: command.outputFile === undefined, stderr: true },
-  });
   const timeoutMs = command.timeoutMs ?? 60_000;
-  const end = endOfGroup(child.pid, command.signal, timeoutMs);
-  const result = await child.finally(end.stop);
+  const end = await runAside(
+    {
+      program,
+      argv,
+      cwd: command.cwd ?? '/',
+      env: { ...environment, ...command.env },
+      input: command.input ?? '',
+      inputFile: command.inputFile ?? null,
+      outputFile: command.outputFile ?? null,
+      maxOutputBytes: command.maxOutputBytes ?? 16 * 1024 * 1024,
+      timeoutMs,
+    },
+    command.signal,
+  );
+  const { exitCode, stderr } = end;
   const name = command.args[0] ?? '';
-  const stderr = Buffer.from(result.stderr ?? []).toString('utf8');
   command.signal.throwIfAborted();
-  if (end.timedOut()) {
+  if (end.timedOut) {
     throw new BerthError('GIT_TIMEOUT', `git ${name} did not finish within ${timeoutMs / 1000} s.`);
   }
-  if (result.code === 'ENOENT') throw new BerthError('GIT_MISSING', undefined, { cause: result.cause });
-  if (result.isMaxBuffer) throw new BerthError('GIT_OUTPUT_TOO_LARGE');
-  const exitCode = result.exitCode ?? null;
+  if (end.isMissing) throw new BerthError('GIT_MISSING', undefined, { cause: end.trouble });
+  if (end.isTooLarge) throw new BerthError('GIT_OUTPUT_TOO_LARGE');
   if (exitCode === null || !(command.okCodes ?? [0]).includes(exitCode)) {
-    throw new GitFailure(name, exitCode, stderr, result.cause);
+    throw new GitFailure(name, exitCode, stderr, end.trouble ?? undefined);
   }
-  return { exitCode, stdout: Buffer.from(result.stdout ?? []), stderr };
+  return { exitCode, stdout: asBuffer(end.stdout), stderr };
+}
+
+/** The same bytes, uncopied. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Runs git and answers its output as text without the last line end. */
