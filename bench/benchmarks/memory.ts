@@ -12,6 +12,8 @@ import type { Answer, Request } from '../lib/waiting-server.ts';
 const wantedRuns = 1_000;
 /** Runs on their way at once: all thousand together would measure a thousand git processes. */
 const onTheirWay = 12;
+/** As many repositories: runs of one wait for each other while it is fetched. */
+const repositories = Array.from({ length: onTheirWay }, (_, index) => `ledger-${index}`);
 const firstRuns = 20;
 /** A loaded machine may not get to a thousand in time; how far it got is told. */
 const rampMs = 100_000;
@@ -97,7 +99,8 @@ function startServerProcess(
   runs: number,
 ): ServerProcess {
   const file = join(import.meta.dirname, '..', 'lib', 'waiting-server.ts');
-  const args = [join(directory, 'home'), sampleRepository(directory), String(runs)];
+  const samples = repositories.map((name) => sampleRepository(directory, name));
+  const args = [join(directory, 'home'), String(runs), ...samples];
   const child = fork(file, args, {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     execArgv: ['--expose-gc'],

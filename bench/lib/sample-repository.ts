@@ -5,8 +5,8 @@ import type { CreateTask } from '../../packages/server/src/domain/ports/control-
 import { runOptionsSchema } from '../../packages/server/src/domain/task.ts';
 
 /** A git repository with the sample library of the demo, in `directory`. */
-export function sampleRepository(directory: string): string {
-  const repository = join(directory, 'ledger');
+export function sampleRepository(directory: string, name = 'ledger'): string {
+  const repository = join(directory, name);
   cpSync(join(import.meta.dirname, '..', '..', 'examples', 'demo', 'ledger'), repository, {
     recursive: true,
     filter: (source) => !source.includes('node_modules'),

@@ -15,8 +15,8 @@ export type Answer =
 /** Only the agent's step: everything before it would be garbage by the time the model is asked. */
 const blueprint = 'version: 1\nsteps: [agent]\n';
 
-const [home, repository, maxRuns] = process.argv.slice(2);
-if (home === undefined || repository === undefined || process.send === undefined) process.exit(2);
+const [home, maxRuns, ...repositories] = process.argv.slice(2);
+if (home === undefined || repositories.length === 0 || process.send === undefined) process.exit(2);
 const answer = (message: Answer): void => void process.send?.(message);
 const server = await startServer({
   home,
@@ -30,11 +30,16 @@ const server = await startServer({
   },
 });
 
+let started = 0;
+
 async function handle(request: Request): Promise<void> {
   switch (request.kind) {
     case 'start':
-      for (let index = 0; index < request.runs; index += 1)
-        await server.controlPlane.createTask(sampleTask(repository ?? '', blueprint));
+      for (let index = 0; index < request.runs; index += 1) {
+        const repository = repositories[started % repositories.length] ?? '';
+        started += 1;
+        await server.controlPlane.createTask(sampleTask(repository, blueprint));
+      }
       return;
     case 'heap':
       globalThis.gc?.();
