@@ -64,7 +64,8 @@ async function measure(
           name: `each of ${runs} waiting runs`,
           value: perRunKib(loaded - withFirst),
           unit: 'KiB',
-          goal: { below: 1e6 / 1024 },
+          // The goal is for a thousand: fewer neither meet nor miss it.
+          ...(runs >= wantedRuns ? { goal: { below: 1e6 / 1024 } } : {}),
         },
         { name: 'of that, heap after a collection', value: perRunKib(heapAfter - heapBefore), unit: 'KiB' },
         { name: 'runs brought to their model call', value: (runs - first) / seconds, unit: 'per second' },
@@ -73,7 +74,11 @@ async function measure(
         'waiting: owned by this worker, its conversation open, its model call sent over a connection of its own to a server that never answers',
         'sandboxes are objects in memory: neither the memory of sandboxd nor the channel (about 32 KiB each in the prototype) is counted',
         `resident memory of the server and the helpers it started, after ${settleMs / 1000} s of rest, without a forced collection; per run from run ${first} on`,
-        ...(runs < wanted ? [`only ${runs} of ${wanted} runs were waiting after ${rampMs / 1000} s`] : []),
+        ...(runs < wanted
+          ? [
+              `only ${runs} of ${wanted} runs were waiting after ${rampMs / 1000} s, so the goal for each was not judged`,
+            ]
+          : []),
       ],
     };
   } finally {
