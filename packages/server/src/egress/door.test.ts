@@ -209,7 +209,7 @@ test('a new policy resets what it forbids and leaves the rest', async () => {
 test('the host of an ecosystem may lie in a special range, but never where metadata services live', async () => {
   const ecosystems: EcosystemSource = {
     facts: async () => ({
-      hosts: [
+      hosts: async () => [
         { host: 'mirror.example', port: tlsPort },
         { host: '127.0.0.1', port: tlsPort },
       ],

@@ -67,7 +67,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     const wanted = new Set<Ecosystem>();
     for (const rule of policy.rules) if ('ecosystem' in rule) wanted.add(rule.ecosystem);
     const facts = [...wanted].map(
-      async (ecosystem) => [ecosystem, (await options.ecosystems.facts(ecosystem)).hosts] as const,
+      async (ecosystem) => [ecosystem, await (await options.ecosystems.facts(ecosystem)).hosts()] as const,
     );
     return { policy, hosts: Promise.all(facts).then((entries) => new Map(entries)) };
   }

@@ -39,7 +39,7 @@ test('pip tells its index, or its help tells the built-in one, and the index tel
     { 'https://bob:s3cret@pip.corp.example/simple/pip/': page },
   );
   const { hosts, env } = await set.ecosystems.facts('pip');
-  expect(hosts).toEqual([
+  expect(await hosts()).toEqual([
     { host: 'pip.corp.example', port: 443 },
     { host: 'extra.example', port: 81 },
     { host: 'files.corp.example', port: 443 },
@@ -53,7 +53,7 @@ test('pip tells its index, or its help tells the built-in one, and the index tel
     'python3 -m pip download --help':
       '  -i, --index-url <url>  Base URL (default\n        https://index.example/simple). This',
   });
-  expect((await help.ecosystems.facts('pip')).hosts).toEqual([{ host: 'index.example', port: 443 }]);
+  expect(await (await help.ecosystems.facts('pip')).hosts()).toEqual([{ host: 'index.example', port: 443 }]);
 });
 
 test('go tells its proxies and checksum database', async () => {
@@ -61,21 +61,39 @@ test('go tells its proxies and checksum database', async () => {
     'go env GOPROXY GOSUMDB': 'https://u:pw0rd@goproxy.example/x,direct\nsums.example+abc+key\n',
   });
   const { hosts, env } = await ecosystems.facts('go');
-  expect(hosts.map(({ host }) => host)).toEqual(['goproxy.example', 'sums.example']);
+  expect((await hosts()).map(({ host }) => host)).toEqual(['goproxy.example', 'sums.example']);
   expect(env['GOPROXY']).toBe('https://goproxy.example/x,direct');
   const off = source({ 'go env GOPROXY GOSUMDB': 'off\noff\n' });
-  expect((await off.ecosystems.facts('go')).hosts).toEqual([]);
+  expect(await (await off.ecosystems.facts('go')).hosts()).toEqual([]);
+});
+
+test('an index is asked where its files are only when its hosts are wanted', async () => {
+  let fetched = 0;
+  const ecosystems = createEcosystems({
+    ask: () => Promise.resolve(null),
+    fetchText: async () => {
+      fetched += 1;
+      return null;
+    },
+    env: { PIP_INDEX_URL: 'https://index.example/simple' },
+  });
+  const { env, hosts } = await ecosystems.facts('pip');
+  expect(env['PIP_INDEX_URL']).toBe('https://index.example/simple');
+  expect(fetched).toBe(0);
+  expect(await hosts()).toEqual([{ host: 'index.example', port: 443 }]);
+  await hosts();
+  expect(fetched).toBe(1);
 });
 
 test('a tool that is missing, fails or talks nonsense allows nothing, and is asked once', async () => {
   for (const answer of ['', 'undefined', 'file:///etc/passwd', 'not a url', 'ftp://x.example/']) {
     const { ecosystems, asked } = source({ 'npm config get registry': answer });
-    expect(await ecosystems.facts('npm')).toEqual({ hosts: [], env: {} });
+    expect(await (await ecosystems.facts('npm')).hosts()).toEqual([]);
     await ecosystems.facts('npm');
     expect(asked).toHaveLength(1);
   }
   const broken = createEcosystems({ ask: () => Promise.reject(new Error('no')), fetchText: nothing });
-  expect(await broken.facts('go')).toEqual({ hosts: [], env: {} });
+  expect(await (await broken.facts('go')).hosts()).toEqual([]);
 });
 
 test('the environment leads every tool to the door, in both spellings, and loopback past it', async () => {

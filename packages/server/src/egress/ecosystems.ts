@@ -13,12 +13,16 @@ export interface EcosystemHost {
 
 /** What the worker's own tools say about one ecosystem. */
 export interface EcosystemFacts {
-  readonly hosts: readonly EcosystemHost[];
+  /**
+   * Where it fetches from. Asked when a policy names the ecosystem and not before: it may ask an index, which takes
+   * seconds where the network has none.
+   */
+  hosts(): Promise<readonly EcosystemHost[]>;
   /** Settings for the same tool inside a sandbox; credentials are stripped. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-const nothing: EcosystemFacts = { hosts: [], env: {} };
+const nothing: EcosystemFacts = { hosts: () => Promise.resolve([]), env: {} };
 
 /** Runs a tool of the worker and returns what it prints, or null. Replaceable for tests. */
 export type AskTool = (file: string, args: readonly string[]) => Promise<string | null>;
@@ -64,7 +68,7 @@ async function npmFacts(ask: AskTool): Promise<EcosystemFacts> {
   if (registry === null) return nothing;
   const address = withoutCredentials(registry);
   return {
-    hosts: [hostOf(registry)],
+    hosts: () => Promise.resolve([hostOf(registry)]),
     env: {
       npm_config_registry: address,
       COREPACK_NPM_REGISTRY: address.replace(/\/$/, ''),
@@ -91,12 +95,13 @@ async function pipFacts(ask: AskTool, fetchText: FetchText, env: NodeJS.ProcessE
     .map(urlOf)
     .filter((url) => url !== null);
   const indexes = [index, ...extras];
-  const hosts = indexes.map(hostOf);
-  for (const each of indexes) hosts.push(...(await fileHosts(each, fetchText)));
   const address = withoutCredentials(index);
   const more = extras.map(withoutCredentials).join(' ');
   return {
-    hosts: unique(hosts),
+    hosts: once(async () => {
+      const files = await Promise.all(indexes.map((each) => fileHosts(each, fetchText)));
+      return unique([...indexes.map(hostOf), ...files.flat()]);
+    }),
     env: {
       PIP_INDEX_URL: address,
       UV_DEFAULT_INDEX: address,
@@ -131,7 +136,7 @@ async function goFacts(ask: AskTool): Promise<EcosystemFacts> {
     return url === null ? entry : withoutCredentials(url).replace(/\/$/, '');
   });
   return {
-    hosts: unique([...urls, ...(sums === null ? [] : [sums])].map(hostOf)),
+    hosts: () => Promise.resolve(unique([...urls, ...(sums === null ? [] : [sums])].map(hostOf))),
     env: { GOPROXY: stripped.join(''), ...(sumdb.trim() === '' ? {} : { GOSUMDB: sumdb.trim() }) },
   };
 }
@@ -150,13 +155,16 @@ async function cargoFacts(fetchText: FetchText, env: NodeJS.ProcessEnv): Promise
     const url = urlOf(host === undefined ? null : `https://${host}/`);
     if (url !== null) urls.push(url);
   }
-  const hosts = urls.map(hostOf);
-  for (const url of urls) {
-    const config = await fetchText(new URL('config.json', url.href.endsWith('/') ? url : `${url.href}/`));
-    const files = urlOf(/"dl"\s*:\s*"([^"{]+)/.exec(config ?? '')?.[1]);
-    if (files !== null) hosts.push(hostOf(files));
-  }
-  return { hosts: unique(hosts), env: {} };
+  const hosts = once(async () => {
+    const found = urls.map(hostOf);
+    for (const url of urls) {
+      const config = await fetchText(new URL('config.json', url.href.endsWith('/') ? url : `${url.href}/`));
+      const files = urlOf(/"dl"\s*:\s*"([^"{]+)/.exec(config ?? '')?.[1]);
+      if (files !== null) found.push(hostOf(files));
+    }
+    return unique(found);
+  });
+  return { hosts, env: {} };
 }
 
 async function aptFacts(): Promise<EcosystemFacts> {
@@ -172,7 +180,19 @@ async function aptFacts(): Promise<EcosystemFacts> {
       }
     }
   }
-  return { hosts: unique(hosts), env: {} };
+  return { hosts: () => Promise.resolve(unique(hosts)), env: {} };
+}
+
+/** Asks once; a failure counts as no answer and is asked again. */
+function once(find: () => Promise<readonly EcosystemHost[]>): () => Promise<readonly EcosystemHost[]> {
+  let found: Promise<readonly EcosystemHost[]> | null = null;
+  return () => {
+    found ??= find().catch(() => {
+      found = null;
+      return [];
+    });
+    return found;
+  };
 }
 
 function urlOf(text: string | null | undefined): URL | null {

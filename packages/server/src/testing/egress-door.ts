@@ -64,7 +64,7 @@ afterAll(() => {
   }
 });
 
-const noEcosystems: EcosystemSource = { facts: async () => ({ hosts: [], env: {} }) };
+const noEcosystems: EcosystemSource = { facts: async () => ({ hosts: () => Promise.resolve([]), env: {} }) };
 const clock = { nowMs: Date.now, monotonicMs: () => performance.now(), sleep: async () => {} };
 const doors: EgressDoor[] = [];
 /** What the doors of this test decided. */
