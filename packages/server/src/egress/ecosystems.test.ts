@@ -24,7 +24,7 @@ test('npm tells its registry; user, password and query stay outside', async () =
     'npm config get registry': 'https://ann:t0ken@npm.corp.example:8443/repo/?key=t0ken\n',
   });
   const { hosts, env } = await ecosystems.facts('npm');
-  expect(hosts).toEqual([{ host: 'npm.corp.example', port: 8443 }]);
+  expect(await hosts()).toEqual([{ host: 'npm.corp.example', port: 8443 }]);
   expect(env['npm_config_registry']).toBe('https://npm.corp.example:8443/repo/');
   expect(JSON.stringify(env)).not.toMatch(/t0ken|ann/);
 });
