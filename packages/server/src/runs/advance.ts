@@ -7,6 +7,14 @@ import { sandboxPurposeSchema } from '../domain/purpose.ts';
 /** A step whose sandbox was lost begins again in a new one; after this many losses the run ends with the code. */
 const maxLossesPerStep = 3;
 
+/** Whoever owns the run next goes on; after any other abort the next owner would meet the same, again and again. */
+const goesOnLater: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'OWNERSHIP_LOST',
+  'DATABASE_UNAVAILABLE',
+  'WORKER_STOPPING',
+  'RUN_PAUSED',
+]);
+
 export interface AdvanceParts {
   readonly context: RunContext;
   /** Pins the base, chooses the blueprint and the models; appends `run.planned`. */
@@ -90,10 +98,8 @@ async function stopped(error: unknown, context: RunContext): Promise<AdvanceResu
     await finish(context, endedBy(aborted, 'needs_human'));
     return { kind: 'ended' };
   }
-  if (aborted !== null) return { kind: 'stopped', code: aborted.code };
-  const known = asBerthError(error);
-  if (known.code === 'OWNERSHIP_LOST' || known.code === 'DATABASE_UNAVAILABLE')
-    return { kind: 'stopped', code: known.code };
+  const known = aborted ?? asBerthError(error);
+  if (goesOnLater.has(known.code)) return { kind: 'stopped', code: known.code };
   await finish(context, endedBy(known, 'failed'));
   return { kind: 'ended' };
 }
@@ -108,7 +114,8 @@ async function finish(context: RunContext, end: NewEvent): Promise<void> {
   await context.events.append(end);
 }
 
-function cancelled(by: string): NewEvent {
+/** How a cancelled run ends. */
+export function cancelled(by: string): NewEvent {
   const { code, message, next } = new BerthError(
     'RUN_CANCELLED',
     `Cancelled by ${by}; the work so far is kept as a checkpoint.`,

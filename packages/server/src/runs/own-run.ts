@@ -13,7 +13,7 @@ import type { Ownership } from '../store/runs/claim-run.ts';
 import { releaseRun } from '../store/runs/release-run.ts';
 import type { RunProjection } from '../store/runs/projection.ts';
 import type { OwnedWorkbench } from '../sandboxes/workbench.ts';
-import { advance, type AdvanceParts } from './advance.ts';
+import { advance, type AdvanceParts, cancelled } from './advance.ts';
 import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
@@ -67,7 +67,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   } catch (error) {
     await endWithError(log, error);
   } finally {
-    inbox.stop();
+    await inbox.stop();
   }
   const { ended, paused } = log.state();
   const requeue = ended === null && paused === null;
@@ -93,7 +93,14 @@ async function walk(
   if (ended !== null || paused !== null) return;
   const { db } = parts;
   const base = { runId: ownership.runId, clock: db.clock, signal, events: log, log, blobs: db.blobs };
-  const equipment = await parts.equip({ ...base, epoch: ownership.epoch });
+  const equipment = await parts.equip({ ...base, epoch: ownership.epoch }).catch(async (error: unknown) => {
+    if (!signal.aborted) throw error;
+    // Paused, stopped or cancelled while the repository was fetched: no failure. Sandboxes go with the reconciler.
+    const by = log.state().cancelRequestedBy;
+    if (by !== null) await log.append(cancelled(by));
+    return null;
+  });
+  if (equipment === null) return;
   const context: RunContext = { ...base, workbench: equipment.workbench, limits: equipment.limits };
   const stopClock = limitMinutes(log, db.clock, (reason) => control.abort(reason));
   try {
@@ -138,11 +145,12 @@ function inboxPump(
   log: OwnedLog,
   control: AbortController,
   parts: OwnRunParts,
-): { drain(): Promise<void>; stop(): void } {
+): { drain(): Promise<void>; stop(): Promise<void> } {
   const { db } = parts;
+  const signal = AbortSignal.any([parts.signal, control.signal]);
   let draining: Promise<void> = Promise.resolve();
   const drainOnce = async (): Promise<void> => {
-    const entries = await whileAway(db.clock, control.signal, () => readInbox(db, ownership.runId));
+    const entries = await whileAway(db.clock, signal, () => readInbox(db, ownership.runId));
     let state = log.state();
     for (const entry of entries) {
       const { events, stop } = takeIn(entry, state);
@@ -172,9 +180,11 @@ function inboxPump(
     }
   };
   poll().catch(() => undefined);
-  const stop = (): void => {
+  const stop = async (): Promise<void> => {
     stopListening();
     ended.abort();
+    // What is being taken in decides whether the run rests or goes on.
+    await draining.catch(() => undefined);
   };
   return { drain, stop };
 }

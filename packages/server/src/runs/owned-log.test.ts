@@ -64,3 +64,38 @@ test('inbox entries are taken in by the statement that writes their events', asy
   await log.takeIn(['m-1', 'm-2'], [paused('asked')]);
   expect(statements).toEqual([{ entries: 1, inboxIds: ['m-1', 'm-2'] }]);
 });
+
+test('an event that cannot be stored is refused alone; those beside it and after it are written', async () => {
+  const durable: StoredEvent[] = [];
+  const log = ownedLog({
+    initial: emptyRunState('r-1'),
+    prepare: (events) => {
+      const isBad = events.some((event) => event.type === 'run.paused' && event.data.reason === 'bad');
+      if (isBad) return Promise.reject(new BerthError('EVENT_INVALID'));
+      const at = '2026-01-01T00:00:00.000Z';
+      const stored = events.map((event, place): StoredEvent => ({
+        ...event,
+        runId: 'r-1',
+        seq: durable.length + place + 1,
+        at,
+      }));
+      return Promise.resolve({ stored });
+    },
+    commit: async (batch) => {
+      durable.push(...batch.stored);
+    },
+    read: () => Promise.resolve([]),
+    live: () => undefined,
+  });
+  const outcomes = await Promise.allSettled(
+    ['first', 'good', 'bad', 'also good'].map((reason) => log.append(paused(reason))),
+  );
+  expect(outcomes.map((outcome) => outcome.status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+  ]);
+  await log.append(paused('later'));
+  expect(durable.map((entry) => entry.seq)).toEqual([1, 2, 3, 4]);
+});

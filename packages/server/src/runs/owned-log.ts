@@ -37,21 +37,40 @@ interface Waiting {
 
 /**
  * Appends are written one statement at a time; those that come while one is being written share the next. After
- * the first refusal nothing is written any more: the run is somebody else's, or its log is not what we thought.
+ * the first refusal nothing is written any more: the run is somebody else's, or its log is not what we thought. An
+ * event that cannot be stored is refused by itself and breaks nothing.
  */
 export function ownedLog<Batch extends Prepared>(parts: OwnedLogParts<Batch>): OwnedLog {
   let state = parts.initial;
   let broken: { readonly error: unknown } | null = null;
   let writing = false;
+  /** One of those that wait cannot be stored: they are written one by one until the queue is empty. */
+  let mustWriteAlone = false;
   const queue: Waiting[] = [];
+
+  /** Null: nothing of these is written now. An event that cannot be stored is refused alone, and the log stays whole. */
+  const prepareAll = async (waiting: readonly Waiting[]): Promise<Batch | null> => {
+    try {
+      if (broken !== null) throw broken.error;
+      return await parts.prepare(waiting.flatMap((one) => one.events));
+    } catch (error) {
+      if (waiting.length > 1) {
+        queue.unshift(...waiting);
+        mustWriteAlone = true;
+      } else waiting[0]?.reject(error);
+      return null;
+    }
+  };
 
   const write = async (): Promise<void> => {
     writing = true;
     while (queue.length > 0) {
-      const waiting = queue.splice(0);
+      const waiting = queue.splice(0, mustWriteAlone ? 1 : queue.length);
+      mustWriteAlone &&= queue.length > 0;
+      const batch = await prepareAll(waiting);
+      if (batch === null) continue;
       try {
         if (broken !== null) throw broken.error;
-        const batch = await parts.prepare(waiting.flatMap((one) => one.events));
         const after = batch.stored.reduce(fold, state);
         await parts.commit(
           batch,

@@ -11,6 +11,8 @@ import { endDeadWorkers, noteWorker } from './predecessors.ts';
 
 /** The bell wakes a worker at once; this poll is the net beneath it, and finds runs of workers that died. */
 const pollMs = 1_000;
+/** A run whose ownership ended in an error that could not be recorded is left alone for so long. */
+const failedRestMs = 5_000;
 
 export interface WorkerParts extends Omit<OwnRunParts, 'signal'> {
   readonly caps: AdmissionCaps;
@@ -38,9 +40,12 @@ export function startWorker(parts: WorkerParts): Worker {
   const take = (ownership: Ownership, signal: AbortSignal): void => {
     const { runId } = ownership;
     const owning = ownRun(ownership, { ...parts, signal })
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         const known = asBerthError(error);
-        if (known.code !== 'OWNERSHIP_LOST' && !stopping.signal.aborted) parts.onError(known);
+        if (known.code === 'OWNERSHIP_LOST' || stopping.signal.aborted) return;
+        parts.onError(known);
+        // It is still ours and will be taken up again: not at once, or a log that cannot be read is read all day.
+        await db.clock.sleep(failedRestMs, signal).catch(() => undefined);
       })
       .finally(() => {
         owned.delete(runId);
