@@ -233,3 +233,31 @@ test('repeated refusals are recorded once', async () => {
   await readAll(knock(door, connectTo('b.example:443')));
   expect(decisions.map(({ host }) => host)).toEqual(['a.example', 'b.example']);
 });
+
+test('a tunnel that held back its first bytes until the policy closed gets nothing out', async () => {
+  const door = makeDoor([rule('allowed.example', tlsPort)]);
+  const inside = knock(door, connectTo(`allowed.example:${tlsPort}`));
+  expect(await readUntil(inside, '\r\n\r\n')).toContain('200');
+  door.setPolicy({ rules: [] });
+  expect(await tlsOver(inside, 'allowed.example', cert)).toBeInstanceOf(Error);
+});
+
+test('a request whose name was still being resolved when the policy closed does not go out', async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<string[]>();
+  const door = makeDoor([rule('allowed.example', plainPort)], {
+    resolve: () => {
+      asked.resolve();
+      return answer.promise;
+    },
+  });
+  const inside = knock(
+    door,
+    get(`http://allowed.example:${plainPort}/late`, `allowed.example:${plainPort}`, closing),
+  );
+  await asked.promise;
+  door.setPolicy({ rules: [] });
+  answer.resolve(['127.0.0.1']);
+  expect(await readAll(inside)).toMatch(/^HTTP\/1.1 403 /);
+  expect(seen).toEqual([]);
+});

@@ -144,11 +144,20 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       stream.destroy();
       outside?.destroy();
     });
+    if (!(await judge(target)).allowed) {
+      leave();
+      outside.destroy();
+      return void stream.destroy();
+    }
     const { up, down } = await join(stream, outside, limits.idleTimeoutMs);
     leave();
     recorder.closed(target, verdict.reason, up, down);
   }
 
+  /**
+   * Counts a connection among those that a new policy resets. The policy may have changed since it was admitted (a
+   * tunnel can hold back its hello): whoever enters judges once more.
+   */
   function enter(target: Target, reset: () => void): () => void {
     const key = {};
     live.set(key, { target, reset });
@@ -178,6 +187,8 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     const idle = setTimeout(() => ended.abort(), limits.idleTimeoutMs);
     let counts = () => ({ up: 0, down: 0 });
     try {
+      const now = await judge(target);
+      if (!now.allowed) throw new UpstreamError('refused', now.reason);
       const upstream = await startUpstream({
         request,
         target,

@@ -2,7 +2,9 @@ import { asBerthError, type BerthError } from '../domain/errors/index.ts';
 import type { SandboxDriver } from '../domain/ports/sandbox.ts';
 import { isOutcome } from '../domain/status.ts';
 import type { Database } from '../store/database.ts';
+import { readEvents } from '../store/events/read-events.ts';
 import { readRun } from '../store/runs/read-run.ts';
+import type { RunRecord } from '../store/runs/run-record.ts';
 import { readState } from './own-run.ts';
 
 /** A sandbox this young may be one that is being filled and is not in its run's log yet. */
@@ -56,5 +58,18 @@ async function isOwned(
   if (run === null) return isYoung;
   if (isOutcome(run.status.state)) return false;
   const { sandboxes } = await readState(db, sandbox.runId);
-  return isYoung || Object.values(sandboxes).some((ref) => ref?.id === sandbox.id);
+  if (isYoung || Object.values(sandboxes).some((ref) => ref?.id === sandbox.id)) return true;
+  return isBeingMade(db, run, sandbox.createdMs);
+}
+
+/**
+ * Whether the run's present owner made the sandbox: it is recorded only when it is filled and set up, which can take
+ * much longer than the grace, and what its owner fails to fill, its owner removes.
+ */
+async function isBeingMade(db: Database, run: RunRecord, createdMs: number): Promise<boolean> {
+  const { owner } = run;
+  if (owner === null) return false;
+  const owned = await readEvents(db, run.id, { types: ['run.owned'] });
+  const last = owned.findLast((entry) => entry.type === 'run.owned' && entry.data.epoch === owner.epoch);
+  return last !== undefined && createdMs >= Date.parse(last.at);
 }

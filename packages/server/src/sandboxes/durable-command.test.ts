@@ -100,3 +100,32 @@ test('a command that asks for input gets none and ends', async () => {
   );
   expect(outcome.tail).toBe('no answer\n');
 });
+
+test('the way out is closed again however a command ends, and also when there is no sandbox for it', async () => {
+  let open = false;
+  const closing = (more: Partial<DurableCommandParts>): DurableCommandParts => ({
+    ...parts(memoryLog(), first),
+    sandbox: () => {
+      open = true;
+      return Promise.resolve(first);
+    },
+    done: () => {
+      open = false;
+    },
+    ...more,
+  });
+  await runDurably(command('f/runs', 'true'), closing({}));
+  expect(open).toBe(false);
+  const none = closing({
+    sandbox: () => {
+      open = true;
+      return Promise.reject(new Error('none can be made'));
+    },
+  });
+  await expect(runDurably(command('f/none', 'true'), none)).rejects.toThrow('none can be made');
+  expect(open).toBe(false);
+  const append = (): Promise<never> => Promise.reject(new Error('not recorded'));
+  const unrecorded = closing({ events: { append, live: () => undefined } });
+  await expect(runDurably(command('f/unrecorded', 'true'), unrecorded)).rejects.toThrow('not recorded');
+  expect(open).toBe(false);
+});

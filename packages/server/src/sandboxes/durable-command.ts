@@ -20,8 +20,8 @@ export interface DurableCommandParts {
   readonly repositoryPath: string;
   /** The sandbox to run in, ready, with the command's egress policy set. */
   sandbox(command: DurableCommand): Promise<Sandbox>;
-  /** Takes the policy back. */
-  done(sandbox: Sandbox): void;
+  /** Takes the policy back; called however the command ended, and also when `sandbox` failed. */
+  done(): void;
 }
 
 /**
@@ -50,10 +50,23 @@ async function attemptOnce(
   command: DurableCommand,
   parts: DurableCommandParts,
 ): Promise<CommandOutcome> {
+  const known = parts.log.state().commands[id];
+  if (known !== undefined && known.end !== null) return { id, ...known.end };
+  try {
+    return await inSandbox(id, command, parts);
+  } finally {
+    // Whatever follows, the agent first of all, begins without a way out.
+    parts.done();
+  }
+}
+
+async function inSandbox(
+  id: string,
+  command: DurableCommand,
+  parts: DurableCommandParts,
+): Promise<CommandOutcome> {
   const { events, log } = parts;
   const known = log.state().commands[id];
-  if (known !== undefined && known.end !== null) return { id, ...known.end };
-
   const sandbox = await parts.sandbox(command);
   if (known !== undefined && known.sandboxId !== sandbox.ref.id)
     return recordEnd(id, lostWith('sandbox'), noOutput, parts);
@@ -76,8 +89,6 @@ async function attemptOnce(
   } catch (error) {
     capture.abandon();
     throw error;
-  } finally {
-    parts.done(sandbox);
   }
 }
 

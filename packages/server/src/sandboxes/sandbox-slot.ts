@@ -24,6 +24,11 @@ export interface SandboxSlotParts {
   restoreSetup(sandbox: Sandbox): Promise<void>;
 }
 
+interface LossReason {
+  readonly code: string;
+  readonly sentence: string;
+}
+
 /** The one sandbox of a purpose: found again, or made and filled; never two at once. */
 export interface SandboxSlot {
   get(): Promise<Sandbox>;
@@ -35,10 +40,11 @@ export interface SandboxSlot {
 
 export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): SandboxSlot {
   let current: Promise<Sandbox> | null = null;
-  let loss: { code: string; sentence: string } | null = null;
+  let loss: LossReason | null = null;
   let policy = noEgress;
 
   const adopt = (sandbox: Sandbox): Sandbox => {
+    loss = null;
     sandbox.setEgress(policy);
     sandbox.onEgress(parts.onEgress);
     void sandbox.lost.then((reason) => {
@@ -67,16 +73,25 @@ export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): S
     return adopt(await make(purpose, policy, parts));
   };
 
+  /** Takes the one that was lost out of the way. Whoever asks meanwhile waits for it, and meets the replacement. */
+  let replacing: Promise<void> | null = null;
+  const putAside = async (lost: Promise<Sandbox>, reason: LossReason): Promise<void> => {
+    const gone = await lost;
+    await recordLoss(purpose, gone.ref.id, reason, parts);
+    current = null;
+    loss = null;
+    await gone.destroy().catch(() => undefined);
+  };
+
   return {
     async get() {
       parts.signal.throwIfAborted();
       if (current !== null && loss !== null) {
-        const gone = await current;
-        current = null;
-        await recordLoss(purpose, gone.ref.id, loss, parts);
-        loss = null;
-        await gone.destroy().catch(() => undefined);
+        replacing ??= putAside(current, loss).finally(() => {
+          replacing = null;
+        });
       }
+      await replacing;
       current ??= find().catch((error: unknown) => {
         current = null;
         throw error;
@@ -112,7 +127,7 @@ export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): S
 async function recordLoss(
   purpose: SandboxPurpose,
   id: string,
-  reason: { code: string; sentence: string },
+  reason: LossReason,
   parts: SandboxSlotParts,
 ): Promise<void> {
   if (parts.log.state().sandboxes[purpose]?.id !== id) return;
