@@ -1,6 +1,13 @@
 import { BerthError, asBerthError } from '../domain/errors/index.ts';
 import type { ErrorCode } from '../domain/errors/index.ts';
-import type { AssistantPart, Model, ModelAnswer, ModelRequest, ModelSlot } from '../domain/ports/model.ts';
+import type {
+  AssistantPart,
+  Model,
+  ModelAnswer,
+  ModelRequest,
+  ModelSlot,
+  ModelUsage,
+} from '../domain/ports/model.ts';
 import { costUsd, upperBoundUsd } from '../models/index.ts';
 import { orAborted } from './or-aborted.ts';
 import type { Session } from './session.ts';
@@ -22,6 +29,14 @@ const unbilled: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CASSETTE_DEPARTED',
   'CASSETTE_EXHAUSTED',
 ]);
+
+/** Most repetitions of one call after answers that broke off, over all models of its slot. */
+const maxRepeats = 6;
+
+/** The reservations that one call may hold besides its own: one for each repetition. */
+export function repeatsOf(callId: string): string[] {
+  return Array.from({ length: maxRepeats }, (_, index) => `${callId}/repeat-${index + 1}`);
+}
 
 export interface Ask {
   readonly slot: ModelSlot;
@@ -69,12 +84,30 @@ export async function askModel(session: Session, ask: Ask): Promise<ModelAnswer>
     },
   });
   const startedMs = ctx.clock.monotonicMs();
+  /** Reservations of this call besides the first. */
+  const more: string[] = [];
+  const mayRepeat = async (): Promise<boolean> => {
+    const another = repeatsOf(callId)[more.length];
+    if (another === undefined) return false;
+    try {
+      await ctx.limits.reserve({ callId: another, costUsd: reservedUsd, tokens: reservedTokens });
+    } catch (error) {
+      if (error instanceof BerthError && error.code.startsWith('LIMIT_')) return false;
+      throw error;
+    }
+    more.push(another);
+    return true;
+  };
+  const giveBack = async (): Promise<void> => {
+    for (const another of more) await ctx.limits.settle({ callId: another, costUsd: 0, tokens: 0 });
+  };
   let answer: ModelAnswer;
   try {
     const call = model.call(
       { ...ask.request, callId, maxOutputTokens },
       {
         signal: ctx.signal,
+        mayRepeat,
         onFrame: (frame) => showFrame(session, ask, frame),
         onRetry: (retry) => {
           // Told, not awaited: a retry must not wait for the log. A failing append shows at the next one.
@@ -94,8 +127,19 @@ export async function askModel(session: Session, ask: Ask): Promise<ModelAnswer>
       type: 'model.failed',
       data: { callId, step, model: model.id, code: failure.code, sentence: failure.message },
     });
-    if (unbilled.has(failure.code)) await ctx.limits.settle({ callId, costUsd: 0, tokens: 0 });
+    const lost = lostUsageOf(failure);
+    if (lost !== null) {
+      const lostUsd = costUsd(lost, model.price) ?? reservedUsd;
+      const lostTokens = lost.inputTokens + lost.outputTokens;
+      // What broke off was estimated: an answer may have been longer than what was seen of it.
+      await ctx.limits.settle({
+        callId,
+        costUsd: Math.max(lostUsd, reservedUsd),
+        tokens: Math.max(lostTokens, reservedTokens),
+      });
+    } else if (unbilled.has(failure.code)) await ctx.limits.settle({ callId, costUsd: 0, tokens: 0 });
     else await ctx.limits.forfeit(callId);
+    await giveBack();
     throw failure;
   }
   const { usage, finish } = answer;
@@ -108,7 +152,14 @@ export async function askModel(session: Session, ask: Ask): Promise<ModelAnswer>
     data: { callId, step, model: answering.id, parts, finish, usage, costUsd: cost, durationMs },
   });
   await ctx.limits.settle({ callId, costUsd: cost, tokens: usage.inputTokens + usage.outputTokens });
+  await giveBack();
   return { ...answer, parts };
+}
+
+/** What attempts that broke off within a failed call have cost, as the model tells it; null: nothing. */
+function lostUsageOf(failure: BerthError): ModelUsage | null {
+  const usage = failure.details['lostUsage'];
+  return usage === undefined ? null : (usage as ModelUsage);
 }
 
 function showFrame(

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RunLimits } from '../domain/limits.ts';
+import { BerthError } from '../domain/errors/index.ts';
+import type { Model } from '../domain/ports/model.ts';
 import { harnesses } from '../testing/open-harness.ts';
 import { ScriptedModel, calls, finishes, inTurn } from '../testing/scripted-model.ts';
 import { exhausted, lastTurnDue, outputMaximum } from './allowance.ts';
@@ -109,4 +111,51 @@ test('property: what a call may cost at most fits what is left, and an ordinary 
     ),
     { numRuns: 3000 },
   );
+});
+
+/** An answer of it breaks off once; it is asked for again if the limits have room for a second one. */
+function breaksOff(): Model {
+  const done = new ScriptedModel(inTurn([finishes]), { price, usage: () => ({ input: 2000, output: 500 }) });
+  const lostUsage = {
+    inputTokens: 3000,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 900,
+    reasoningTokens: 0,
+  };
+  return {
+    id: 'scripted/breaks-off',
+    contextTokens: 200_000,
+    maxOutputTokens: 32_000,
+    price,
+    simulated: true,
+    call: async (request, options) => {
+      if ((await options.mayRepeat?.()) === false)
+        throw new BerthError('MODEL_OVERLOADED', undefined, { details: { lostUsage } });
+      const answer = await done.call(request, options);
+      const { usage } = answer;
+      const inputTokens = usage.inputTokens + lostUsage.inputTokens;
+      return {
+        ...answer,
+        usage: { ...usage, inputTokens, outputTokens: usage.outputTokens + lostUsage.outputTokens },
+      };
+    },
+  };
+}
+
+test('an answer that broke off is asked for again only where a second reservation fits, and both are paid', async () => {
+  const roomy = harness({ limits: { costUsd: 2 } });
+  expect(await roomy.live({ model: breaksOff() })).toMatchObject({ result: 'done' });
+  const [reserved] = roomy.events('model.requested').map((event) => event.data.reservedUsd);
+  expect(roomy.limits.peakUsd).toBeGreaterThanOrEqual(2 * reserved!);
+  const { used, reservedUsd } = await roomy.limits.remaining();
+  expect(reservedUsd).toBe(0);
+  expect(used.costUsd).toBeCloseTo((5000 * price.input + 1400 * price.output) / 1e6, 9);
+
+  const narrow = harness({ limits: { costUsd: 1.5 * reserved! } });
+  await expect(narrow.live({ model: breaksOff() })).rejects.toMatchObject({ code: 'MODEL_OVERLOADED' });
+  const after = await narrow.limits.remaining();
+  expect(after.used.costUsd).toBeGreaterThan(0);
+  expect(after.used.costUsd).toBeLessThanOrEqual(1.5 * reserved!);
+  expect(narrow.limits.peakUsd).toBeLessThanOrEqual(1.5 * reserved!);
 });

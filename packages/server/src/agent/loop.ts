@@ -2,7 +2,7 @@ import { BerthError } from '../domain/errors/index.ts';
 import type { ErrorCode } from '../domain/errors/index.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import { outputMaximum } from './allowance.ts';
-import { askModel, namedCalls } from './call-model.ts';
+import { askModel, namedCalls, repeatsOf } from './call-model.ts';
 import { lostAnswerCode } from './codes.ts';
 import { cutOf, isNearWindow } from './compaction.ts';
 import { condense } from './condense.ts';
@@ -97,6 +97,7 @@ async function takeUp(session: Session): Promise<void> {
   if (lastAnswer === null) return;
   const { callId, costUsd, usage } = lastAnswer;
   await session.ctx.limits.settle({ callId, costUsd, tokens: usage.inputTokens + usage.outputTokens });
+  for (const id of repeatsOf(callId)) await session.ctx.limits.settle({ callId: id, costUsd: 0, tokens: 0 });
   if (finished[session.step] === undefined) await meetSandbox(session);
 }
 
@@ -129,7 +130,7 @@ async function forfeit(
   session: Session,
   lost: { readonly callId: string; readonly model: string; readonly step: string },
 ): Promise<void> {
-  await session.ctx.limits.forfeit(lost.callId);
+  for (const id of [lost.callId, ...repeatsOf(lost.callId)]) await session.ctx.limits.forfeit(id);
   await session.append({
     type: 'model.failed',
     data: { ...lost, code: lostAnswerCode, sentence: 'The answer of this call was lost in an interruption.' },

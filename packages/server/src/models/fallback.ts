@@ -78,7 +78,7 @@ export function withFallback(
           if (restMs === null) throw error;
           coolUntilMs.set(model, clock.monotonicMs() + restMs);
           const next = order[place + 1];
-          if (next === undefined) throw lost.tell(error);
+          if (next === undefined || !(await lost.mayRepeat(callOptions.mayRepeat))) throw lost.tell(error);
           options.onFallback?.({
             from: model.id,
             to: next.id,

@@ -23,6 +23,8 @@ export function lostUsage(request: ModelRequest, receivedCharacters: number): Mo
  */
 export class LostAnswers {
   #usages: ModelUsage[] = [];
+  /** Lost answers for whose repetition there is room. */
+  #granted = 0;
 
   /** Passes an attempt on and notes what it lost. */
   async watch(attempt: Promise<ModelAnswer>): Promise<ModelAnswer> {
@@ -35,8 +37,13 @@ export class LostAnswers {
     }
   }
 
-  mayRepeat(): boolean {
-    return this.#usages.length < 2;
+  /** @param ask whether the limits have room for another answer that is paid for; see `Model.call` */
+  async mayRepeat(ask: (() => Promise<boolean>) | undefined): Promise<boolean> {
+    const lost = this.#usages.length;
+    if (lost === this.#granted) return true;
+    if (lost >= 2 || (await ask?.()) === false) return false;
+    this.#granted = lost;
+    return true;
   }
 
   addTo(answer: ModelAnswer): ModelAnswer {

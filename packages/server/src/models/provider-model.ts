@@ -72,7 +72,7 @@ export function providerModel(
             clock: ports.clock,
             signal: options.signal,
             onRetry: options.onRetry,
-            mayRetry: () => lost.mayRepeat(),
+            mayRetry: async () => lost.mayRepeat(options.mayRepeat),
           },
         );
         return lost.addTo(answer);

@@ -64,8 +64,8 @@ export async function withRetries<T>(
     readonly clock: Clock;
     readonly signal: AbortSignal;
     readonly onRetry?: ((retry: RetryNotice) => void) | undefined;
-    /** Says no to an attempt that the policy would allow; called after a failure that waiting may mend. */
-    readonly mayRetry?: () => boolean;
+    /** Says no to an attempt that the policy would allow; called before each wait. */
+    readonly mayRetry?: () => boolean | Promise<boolean>;
     /** From 0 up to 1; `Math.random` unless a test holds it. */
     readonly random?: () => number;
   },
@@ -80,7 +80,6 @@ export async function withRetries<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof BerthError) || !error.retryable) throw error;
-      if (options.mayRetry?.() === false) throw withAttempts(error, count);
       const asked = error.details['waitMs'];
       const waitMs = nextWaitMs(policy, {
         attempt: count,
@@ -88,7 +87,7 @@ export async function withRetries<T>(
         askedMs: typeof asked === 'number' ? asked : null,
         random: random(),
       });
-      if (waitMs === null) throw withAttempts(error, count);
+      if (waitMs === null || (await options.mayRetry?.()) === false) throw withAttempts(error, count);
       options.onRetry?.({ code: error.code, waitMs, attempt: count });
       await clock.sleep(waitMs, signal);
     }

@@ -116,6 +116,11 @@ export interface Model {
         readonly waitMs: number;
         readonly attempt: number;
       }) => void;
+      /**
+       * Asked before a request is sent again although an answer to it had begun and may be billed: the reservation
+       * covers one. False: it is not sent again, and the call fails. Rejections are thrown. Left out: it may be.
+       */
+      readonly mayRepeat?: () => Promise<boolean>;
     },
   ): Promise<ModelAnswer>;
 }
