@@ -20,11 +20,22 @@ const shortestSecret = 8;
 
 /** The credentials in this process's environment, by the names of their variables. */
 export function knownSecrets(env: Environment): Secret[] {
-  return Object.entries(env).flatMap(([name, value]) =>
-    value !== undefined && value.length >= shortestSecret && secretNames.test(name.toUpperCase())
-      ? [{ name, value }]
-      : [],
-  );
+  return Object.entries(env).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    const found = secretNames.test(name.toUpperCase()) ? [value] : passwordsOf(value);
+    return found.filter((one) => one.length >= shortestSecret).map((one) => ({ name, value: one }));
+  });
+}
+
+/** What stands between name and host of an address (`DATABASE_URL`, a proxy), as it is written and as it is meant. */
+function passwordsOf(value: string): string[] {
+  const { password = '' } = URL.parse(value) ?? {};
+  if (password === '') return [];
+  try {
+    return [...new Set([password, decodeURIComponent(password)])];
+  } catch {
+    return [password];
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
+import { BerthError } from '../domain/errors/index.ts';
 import { findLocalSource } from '../git/local-source.ts';
-import { parseAddress } from '../git/repository-address.ts';
+import { parseAddress, withoutCredentials } from '../git/repository-address.ts';
 
 /**
  * The one form of a repository's address, after a first look: a local one must exist and be a repository, a remote
@@ -8,6 +9,18 @@ import { parseAddress } from '../git/repository-address.ts';
  */
 export async function checkedRepository(repository: string, signal: AbortSignal): Promise<string> {
   const address = parseAddress(repository, '/');
-  if (address.kind !== 'local') return repository;
+  if (address.kind === 'remote') {
+    // What is given here is stored, shown, and stands in the arguments of git processes.
+    if (withoutCredentials(address.url) !== address.url) {
+      throw new BerthError(
+        'REPO_ADDRESS_INVALID',
+        `The address ${address.shown} was given with a credential in it.`,
+        {
+          next: "Give it without; the credential helper of this account's git is asked.",
+        },
+      );
+    }
+    return repository;
+  }
   return (await findLocalSource(address.path, signal)).path;
 }

@@ -1,5 +1,5 @@
 import type { JudgeModel } from '../../blueprints/index.ts';
-import { BerthError } from '../../domain/errors/index.ts';
+import { asBerthError, BerthError } from '../../domain/errors/index.ts';
 import type { ModelRequest } from '../../domain/ports/model.ts';
 import { costUsd, estimateTokens, type ModelSlots, upperBoundUsd } from '../../models/index.ts';
 
@@ -11,8 +11,12 @@ export function judgeModel(models: ModelSlots): JudgeModel {
         (entry) => entry.type === 'model.answered' && entry.data.callId === callId,
       );
       if (answered?.type === 'model.answered') return textOf(answered.data.parts);
-      const repeated = ctx.log.state().open.some((call) => call.id === callId);
-      if (repeated) await ctx.limits.forfeit(callId);
+      // Every time it was asked has a reservation of its own: an answer that was lost may have been billed.
+      const asked = (await ctx.log.events({ types: ['model.requested'] })).filter(
+        (entry) => entry.type === 'model.requested' && entry.data.callId === callId,
+      ).length;
+      const repeated = asked > 0;
+      for (let time = 0; time < asked; time += 1) await ctx.limits.forfeit(reservationOf(callId, time));
       const model = models.model('judge');
       const request: ModelRequest = {
         callId,
@@ -30,17 +34,30 @@ export function judgeModel(models: ModelSlots): JudgeModel {
       });
       if (reservedUsd === null) throw new BerthError('MODEL_PRICE_UNKNOWN');
       const reservedTokens = inputTokens + maxOutputTokens;
-      const reservation = repeated ? `${callId}+` : callId;
+      const reservation = reservationOf(callId, asked);
       await ctx.limits.reserve({ callId: reservation, costUsd: reservedUsd, tokens: reservedTokens });
       await ctx.events.append({
         type: 'model.requested',
         data: { callId, step, slot: 'judge', model: model.id, reservedUsd, reservedTokens, repeated },
       });
       const startedMs = ctx.clock.monotonicMs();
-      const answer = await model.call(request, {
-        signal: ctx.signal,
-        onFrame: (frame) => ctx.events.live({ kind: 'text', callId, text: frame.text }),
-      });
+      const answer = await model
+        .call(request, {
+          signal: ctx.signal,
+          // One answer is reserved; a second one, after the first broke off, is not worth it.
+          mayRepeat: () => Promise.resolve(false),
+          onFrame: (frame) => ctx.events.live({ kind: 'text', callId, text: frame.text }),
+        })
+        .catch(async (error: unknown) => {
+          ctx.signal.throwIfAborted();
+          const { code, message } = asBerthError(error);
+          await ctx.events.append({
+            type: 'model.failed',
+            data: { callId, step, model: model.id, code, sentence: message },
+          });
+          await ctx.limits.forfeit(reservation);
+          throw error;
+        });
       const cost = costUsd(answer.usage, answer.answeredBy?.price ?? model.price) ?? reservedUsd;
       const durationMs = Math.round(ctx.clock.monotonicMs() - startedMs);
       const { parts, finish, usage } = answer;
@@ -56,6 +73,10 @@ export function judgeModel(models: ModelSlots): JudgeModel {
       return textOf(answer.parts);
     },
   };
+}
+
+function reservationOf(callId: string, time: number): string {
+  return time === 0 ? callId : `${callId}+${time}`;
 }
 
 function textOf(parts: readonly { readonly type: string; readonly text?: string }[]): string {

@@ -20,7 +20,8 @@ export function runRepository(home: string, repository: string, signal: AbortSig
   const listed = new Map<string, Promise<readonly ListedFile[]>>();
 
   const mirror = (): Promise<Mirror> => {
-    opened ??= openProject({ home, repository, signal }).catch((error: unknown) => {
+    // The operator's own credential helpers are asked: addresses with credentials are refused.
+    opened ??= openProject({ home, repository, signal, trustUserConfig: true }).catch((error: unknown) => {
       opened = null;
       throw error;
     });
