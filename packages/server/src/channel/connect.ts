@@ -13,7 +13,7 @@ import type { DialledSocket, MuxStream, SandboxdHello, SandboxNotice } from '@be
 import { BerthError } from '../domain/errors/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { Channel } from './channel.ts';
-import { openStream, replyOf } from './streams.ts';
+import { openStream, replyOf, resetWhenSilent } from './streams.ts';
 
 export interface ConnectOptions {
   /** sandboxd's unix socket. */
@@ -70,7 +70,8 @@ export async function openChannel(
   try {
     const events = openStream(mux, { m: 'events' });
     events.end();
-    await replyOf(events, emptyShape);
+    const release = resetWhenSilent(events, options.clock, helloWithinMs);
+    await replyOf(events, emptyShape).finally(release);
     followNotices(events, options.onNotice);
   } catch (error) {
     options.signal.throwIfAborted();
@@ -93,6 +94,9 @@ async function dial(socketPath: string, signal: AbortSignal): Promise<DialledSoc
     throw new BerthError('SANDBOX_UNREACHABLE', undefined, { cause: error });
   }
 }
+
+/** A sandboxd that says HELLO and then nothing is no sandboxd; a starved one may take a few seconds. */
+const helloWithinMs = 30_000;
 
 /** Lines longer than this are no notices. */
 const longestNotice = 4096;

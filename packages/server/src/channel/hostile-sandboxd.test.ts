@@ -9,6 +9,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BerthError } from '../domain/errors/index.ts';
 import { execRequest } from '../testing/exec-helper.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
 import { testClock } from '../testing/test-clock.ts';
 import type { Channel } from './channel.ts';
 import { connectChannel } from './connect.ts';
@@ -22,6 +23,8 @@ class HostileSandboxd {
   readonly socketPath = join(this.#directory, 'sandboxd.sock');
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Whether it leaves the first OPEN without an answer. */
+  isMute = false;
   /** What it says at once. */
   greeting: Buffer = encodeJsonFrame('hello', 0, hello);
   /** Answers to the worker's frames other than the first OPEN, which asks for notices and is granted. */
@@ -35,7 +38,8 @@ class HostileSandboxd {
       const decoder = new FrameDecoder();
       socket.on('data', (chunk: Buffer) => {
         decoder.push(chunk, (frame) => {
-          if (frame.type === 'open' && frame.stream === 1) socket.write(encodeJsonFrame('reply', 1, good));
+          if (frame.type === 'open' && frame.stream === 1 && !this.isMute)
+            socket.write(encodeJsonFrame('reply', 1, good));
           else this.answer(frame, socket);
         });
       });
@@ -102,6 +106,29 @@ test('its hello with another name, another role or nonsense is refused', async (
     sandboxd.greeting = encodeJsonFrame('hello', 0, said);
     await expect(connect()).rejects.toMatchObject({ code: 'SANDBOX_UNREACHABLE' });
   }
+});
+
+test('one that says hello, answers pings and nothing else is given up', async () => {
+  sandboxd.isMute = true;
+  sandboxd.answer = (frame, socket) => {
+    if (frame.type === 'ping') socket.write(encodeHeader('pong', 0, frame.token));
+  };
+  const clock = new ManualClock();
+  const connecting = connectChannel({
+    socketPath: sandboxd.socketPath,
+    sandboxId: 's',
+    epoch: 1,
+    clock,
+    signal: AbortSignal.timeout(10_000),
+  });
+  const failure = connecting.catch((error: unknown) => error);
+  await expect.poll(() => clock.sleeping).toBeGreaterThanOrEqual(2);
+  for (let passedMs = 0; passedMs < 60_000; passedMs += 1_000) {
+    await clock.advance(1_000);
+    // For the pong to arrive.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  expect(await failure).toMatchObject({ code: 'SANDBOX_UNREACHABLE' });
 });
 
 test.each<[string, Buffer[]]>([

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { LiveFrame } from '../domain/live.ts';
 import { joinLive, liveHub } from './live-hub.ts';
 
 test('a viewer gets settled events and live frames, and the hub forgets the viewer who left', async () => {
@@ -39,4 +40,41 @@ test('frames for a viewer who does not read are dropped past a bound, events nev
   }
   expect(frames).toBeLessThanOrEqual(512);
   expect(settled).toEqual([2]);
+});
+
+test('what is shown is prepared once for all viewers, and not at all without one', () => {
+  const hub = liveHub();
+  let prepared = 0;
+  const clean = (frame: LiveFrame): LiveFrame => {
+    prepared += 1;
+    return { ...frame, text: frame.text.replaceAll('hunter2', '[secret]') };
+  };
+  hub.publish('r', { kind: 'text', callId: 'c', text: 'hunter2' }, clean);
+  expect(prepared).toBe(0);
+  const shown: string[] = [];
+  for (let viewer = 0; viewer < 2; viewer += 1) hub.watch('r', (frame) => shown.push(frame.text));
+  hub.publish('r', { kind: 'text', callId: 'c', text: 'it is hunter2' }, clean);
+  expect([prepared, ...shown]).toEqual([1, 'it is [secret]', 'it is [secret]']);
+});
+
+test('a viewer who waits long for the next event gathers nothing for the frames between', async () => {
+  const hub = liveHub();
+  let reactions = 0;
+  const never: PromiseLike<IteratorResult<number>> & Promise<IteratorResult<number>> = new Promise(() => {});
+  const counted = new Proxy(never, {
+    get(target, name) {
+      if (name === 'then') reactions += 1;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const events = { [Symbol.asyncIterator]: () => ({ next: () => counted }) };
+  const joined = joinLive(events, (onFrame) => hub.watch('r', onFrame));
+  for (let index = 0; index < 20; index += 1) {
+    const next = joined.next();
+    await new Promise((resolve) => setImmediate(resolve));
+    hub.publish('r', { kind: 'text', callId: 'c', text: 'x' });
+    await next;
+  }
+  expect(reactions).toBe(1);
 });

@@ -5,7 +5,8 @@ const maxWaitingFrames = 512;
 
 /** Passes live frames of the runs this worker owns to whoever watches. Nothing is kept for those who come later. */
 export interface LiveHub {
-  publish(runId: string, frame: LiveFrame): void;
+  /** @param prepare takes secrets out; only asked when somebody watches */
+  publish(runId: string, frame: LiveFrame, prepare?: (frame: LiveFrame) => LiveFrame): void;
   /** Frames from now on, until the signal is aborted. */
   watch(runId: string, onFrame: (frame: LiveFrame) => void): () => void;
 }
@@ -13,8 +14,11 @@ export interface LiveHub {
 export function liveHub(): LiveHub {
   const watchers = new Map<string, Set<(frame: LiveFrame) => void>>();
   return {
-    publish(runId, frame) {
-      for (const watcher of watchers.get(runId) ?? []) watcher(frame);
+    publish(runId, frame, prepare = (same) => same) {
+      const watching = watchers.get(runId);
+      if (watching === undefined) return;
+      const prepared = prepare(frame);
+      for (const watcher of watching) watcher(prepared);
     },
     watch(runId, onFrame) {
       const set = watchers.get(runId) ?? new Set();
@@ -39,22 +43,41 @@ export async function* joinLive<Event>(
     wake();
   });
   const iterator = events[Symbol.asyncIterator]();
-  let next = iterator.next();
+  let settled: (() => IteratorResult<Event>) | null = null;
+  // Listened to once each: a promise that waits through a million frames must not gather a million reactions.
+  const fetchNext = (): void => {
+    settled = null;
+    iterator.next().then(
+      (result) => {
+        settled = () => result;
+        wake();
+      },
+      (error: unknown) => {
+        settled = () => {
+          throw error;
+        };
+        wake();
+      },
+    );
+  };
+  const take = (): IteratorResult<Event> | null => settled?.() ?? null;
+  fetchNext();
   try {
     for (;;) {
-      const woken = new Promise<'frame'>((resolve) => {
-        wake = () => resolve('frame');
-      });
-      const first = frames.length > 0 ? 'frame' : await Promise.race([next, woken]);
       for (const frame of frames.splice(0)) yield { frame };
-      if (first === 'frame') continue;
-      if (first.done === true) return;
-      yield { event: first.value };
-      next = iterator.next();
+      const next = take();
+      if (next?.done === true) return;
+      if (next !== null) {
+        yield { event: next.value };
+        fetchNext();
+      } else if (frames.length === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
     }
   } finally {
     stop();
-    next.catch(() => undefined);
     await iterator.return?.();
   }
 }

@@ -22,6 +22,7 @@ function ownWhileFetching(
     db: store.db,
     hub: liveHub(),
     redact: (value) => value,
+    assertHeld: () => undefined,
     signal,
     equip: (base) =>
       new Promise((_resolve, reject) => {
@@ -75,6 +76,7 @@ test('a repository that cannot be fetched ends the run with its code', async () 
     db: store.db,
     hub: liveHub(),
     redact: (value) => value,
+    assertHeld: () => undefined,
     signal: new AbortController().signal,
     equip: () => Promise.reject(new BerthError('REPO_NOT_FOUND')),
   });

@@ -1,4 +1,5 @@
 import { asBerthError, BerthError } from '../domain/errors/index.ts';
+import type { LiveFrame } from '../domain/live.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { statusOf } from '../domain/run-status.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
@@ -37,8 +38,17 @@ export interface OwnRunParts {
   readonly signal: AbortSignal;
   /** Called after entries became durable; for measurements and tests. */
   readonly onAppended?: (state: RunState, types: readonly string[]) => void;
-  equip(base: Omit<RunContext, 'workbench' | 'limits'> & { readonly epoch: number }): Promise<RunEquipment>;
+  /**
+   * For the moment before an effect that no append precedes: throws when the lease ran out, also when the event loop
+   * stood still and the signal is late. @throws BerthError `OWNERSHIP_LOST`
+   */
+  readonly assertHeld: () => void;
+  equip(base: EquipBase): Promise<RunEquipment>;
 }
+
+/** What the equipment of a run is made from. */
+export type EquipBase = Omit<RunContext, 'workbench' | 'limits'> &
+  Pick<OwnRunParts, 'assertHeld'> & { readonly epoch: number };
 
 /** What lists show of a run; stored with every append. */
 export function projectRun(state: RunState): RunProjection {
@@ -93,7 +103,8 @@ async function walk(
   if (ended !== null || paused !== null) return;
   const { db } = parts;
   const base = { runId: ownership.runId, clock: db.clock, signal, events: log, log, blobs: db.blobs };
-  const equipment = await parts.equip({ ...base, epoch: ownership.epoch }).catch(async (error: unknown) => {
+  const equipBase: EquipBase = { ...base, epoch: ownership.epoch, assertHeld: parts.assertHeld };
+  const equipment = await parts.equip(equipBase).catch(async (error: unknown) => {
     if (!signal.aborted) throw error;
     // Paused, stopped or cancelled while the repository was fetched: no failure. Sandboxes go with the reconciler.
     const by = log.state().cancelRequestedBy;
@@ -115,6 +126,7 @@ async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunP
   const { db, redact } = parts;
   const { runId, worker, epoch } = ownership;
   let head = (await readRun(db, runId)).head;
+  const redactFrame = (frame: LiveFrame): LiveFrame => redact(frame) as LiveFrame;
   const initial = await loadRunState(db, runId);
   return ownedLog({
     initial,
@@ -135,7 +147,7 @@ async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunP
       whileAway(db.clock, signal, () =>
         readEvents(db, runId, { afterSeq, ...(types === null ? {} : { types }) }),
       ),
-    live: (frame) => parts.hub.publish(runId, frame),
+    live: (frame) => parts.hub.publish(runId, frame, redactFrame),
   });
 }
 

@@ -14,7 +14,7 @@ const pollMs = 1_000;
 /** A run whose ownership ended in an error that could not be recorded is left alone for so long. */
 const failedRestMs = 5_000;
 
-export interface WorkerParts extends Omit<OwnRunParts, 'signal'> {
+export interface WorkerParts extends Omit<OwnRunParts, 'signal' | 'assertHeld'> {
   readonly caps: AdmissionCaps;
   /** `$BERTH_HOME`: workers leave a note there, see `predecessors`. */
   readonly home: string;
@@ -37,9 +37,10 @@ export function startWorker(parts: WorkerParts): Worker {
   let wake: () => void = () => undefined;
   const stopListening = db.bell.listen(waitingRuns, () => wake());
 
-  const take = (ownership: Ownership, signal: AbortSignal): void => {
+  const take = (ownership: Ownership, lease: Lease, signal: AbortSignal): void => {
     const { runId } = ownership;
-    const owning = ownRun(ownership, { ...parts, signal })
+    const assertHeld = (): void => lease.assertHeld();
+    const owning = ownRun(ownership, { ...parts, signal, assertHeld })
       .catch(async (error: unknown) => {
         const known = asBerthError(error);
         if (known.code === 'OWNERSHIP_LOST' || stopping.signal.aborted) return;
@@ -57,18 +58,18 @@ export function startWorker(parts: WorkerParts): Worker {
   const claim = async (lease: Lease, signal: AbortSignal): Promise<void> => {
     // Owned by the database and not by us: the answer to a claim was lost, or a run failed before it let go.
     for (const ownership of await listOwned(db, lease.workerId)) {
-      if (!owned.has(ownership.runId)) take(ownership, signal);
+      if (!owned.has(ownership.runId)) take(ownership, lease, signal);
     }
     const room = parts.caps.total - owned.size;
     if (room <= 0) return;
-    for (const ownership of await takeOver(db, lease.workerId, room)) take(ownership, signal);
+    for (const ownership of await takeOver(db, lease.workerId, room)) take(ownership, lease, signal);
     const left = parts.caps.total - owned.size;
     const admitted = await admitRuns(db, {
       worker: lease.workerId,
       caps: parts.caps,
       limit: Math.max(0, left),
     });
-    for (const ownership of admitted) take(ownership, signal);
+    for (const ownership of admitted) take(ownership, lease, signal);
   };
 
   /** One lease, as long as it holds. */

@@ -40,7 +40,8 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
     const { created } = base.log.state();
     if (created === null) throw new BerthError('INTERNAL', 'A run without its first entry.');
     const repository = runRepository(home, created.repository, base.signal);
-    const forge = await installation.forgeOf(created.projectId, (await repository.mirror()).directory);
+    const { directory } = await repository.mirror();
+    const forge = heldForge(await installation.forgeOf(created.projectId, directory), base.assertHeld);
     const workbench = createWorkbench({
       ...base,
       driver,
@@ -48,8 +49,16 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),
     });
-    const limits = createLimitsGate(db, base.runId, () => usedOutsideDatabase(base.log));
+    const gate = createLimitsGate(db, base.runId, () => usedOutsideDatabase(base.log));
+    const limits: RunContext['limits'] = {
+      ...gate,
+      async reserve(request) {
+        base.assertHeld();
+        await gate.reserve(request);
+      },
+    };
     const proposals = proposalStore({
+      assertHeld: base.assertHeld,
       repository,
       blobs: db.blobs,
       forge,
@@ -81,6 +90,22 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
         perform: async (ctx, visit) => enterStep(ctx, await prepared(ctx), visit),
       },
     };
+  };
+}
+
+/** A forge that is only written to while the run is ours. */
+export function heldForge(forge: Forge, assertHeld: () => void): Forge {
+  return {
+    kind: forge.kind,
+    pushTarget: () => forge.pushTarget(),
+    async openPullRequest(request) {
+      assertHeld();
+      return forge.openPullRequest(request);
+    },
+    getPullRequest: (number) => forge.getPullRequest(number),
+    listPullRequests: () => forge.listPullRequests(),
+    merge: (number, options) => forge.merge(number, options),
+    close: (number) => forge.close(number),
   };
 }
 

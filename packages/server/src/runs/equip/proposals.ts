@@ -17,6 +17,8 @@ export interface ProposalStoreParts {
   readonly forge: Forge;
   /** Values that must not leave in a change. */
   readonly knownSecrets: readonly string[];
+  /** Throws when the run is not ours any more. */
+  readonly assertHeld: () => void;
   state(): RunState;
 }
 
@@ -57,7 +59,9 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
     },
     readFileAt: (commit, path) => repository.text(commit, path),
     async push({ commit, branch, expected, signal }) {
-      await push(await repository.mirror(), await parts.forge.pushTarget(), {
+      const [mirror, target] = [await repository.mirror(), await parts.forge.pushTarget()];
+      parts.assertHeld();
+      await push(mirror, target, {
         branch,
         commit,
         expected,
