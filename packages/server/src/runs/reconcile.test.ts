@@ -37,7 +37,11 @@ test('a sandbox that takes long to be made is left to the owner that makes it, a
     { id: 's-being-made', runId, createdMs: later - longAgoMs + 1_000 },
   ]);
   await writer.append([{ type: 'run.owned', data: { worker, epoch } }]);
-  const clock = { ...db.clock, nowMs: () => later, sleep: db.clock.sleep, monotonicMs: db.clock.monotonicMs };
+  const clock = {
+    nowMs: () => later,
+    monotonicMs: () => db.clock.monotonicMs(),
+    sleep: (ms: number, signal?: AbortSignal) => db.clock.sleep(ms, signal),
+  };
   expect(await reconcileOnce({ ...db, clock }, driver)).toEqual(['s-old']);
   await releaseRun(db, ownership, { requeue: true });
   expect(await reconcileOnce({ ...db, clock }, driver)).toEqual(['s-being-made']);

@@ -67,7 +67,7 @@ test('a lost sandbox is recorded once and replaced by one, however many ask for 
   resolve();
   const found = await Promise.all([early, late, slot.get()]);
   expect(new Set(found.map((sandbox) => sandbox.ref.id)).size).toBe(1);
-  expect(found[0]!.ref.id).not.toBe(first.ref.id);
+  expect(found[0].ref.id).not.toBe(first.ref.id);
   expect(log.entries.map((entry) => entry.type)).toEqual([
     'run.planned',
     'sandbox.created',
