@@ -62,7 +62,7 @@ export const blueprintSchema = z.strictObject({
   /** Can only narrow the run's limits. */
   limits: runLimitsSchema.partial().default({}),
   /** Paths (git pathspec globs) that a proposal may not touch. */
-  protectedPaths: z.array(z.string().min(1)).default([]),
+  protectedPaths: z.array(z.string().min(1).max(512)).max(500).default([]),
 });
 export type Blueprint = z.infer<typeof blueprintSchema>;
 

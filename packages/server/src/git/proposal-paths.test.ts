@@ -175,3 +175,40 @@ test('secrets are found by shape and by value, and examples are not', () => {
   expect(found('short', ['short'])).toEqual([]);
   expect(findSecrets(bytes(`1\n2\n${secret}`), [secret])[0]?.line).toBe(3);
 });
+
+test.each([
+  ['**/'.repeat(30) + 'x', 'a/'.repeat(60) + 'y'],
+  ['*a'.repeat(40) + 'b', 'a'.repeat(200)],
+  ['**a'.repeat(40) + 'b', 'a/'.repeat(100)],
+])('a pattern that is made to be slow is not: %s', (pattern, path) => {
+  const startedMs = performance.now();
+  expect(protectedBy(path, [pattern])).toBeNull();
+  expect(performance.now() - startedMs).toBeLessThan(500);
+});
+
+test('globs match as the regular expressions they stand for', () => {
+  const spell: Readonly<Record<string, string>> = {
+    '*': '[^/]*',
+    '**': '.*',
+    '**/': '(?:.*/)?',
+    '?': '[^/]',
+  };
+  const piece = fc.constantFrom('a', 'b', '/', '*', '**', '**/', '?', '.');
+  const pieces = fc.array(piece, { minLength: 1, maxLength: 6 });
+  const paths = fc.string({ unit: fc.constantFrom('a', 'b', '/', '.', 'A'), minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(pieces, paths, (parts, path) => {
+      const glob = parts.join('');
+      // Neighbouring pieces may read as another piece than they were drawn as.
+      const read =
+        glob
+          .replace(/^\/+/, '')
+          .replace(/\/$/, '')
+          .match(/\*\*\/|\*\*|[^]/g) ?? [];
+      const source = read.map((one) => spell[one] ?? one.replace('.', '\\.')).join('');
+      const expected = new RegExp(`^${source}(?:/.*)?$`, 'is').test(path);
+      expect([glob, path, protectedBy(path, [glob]) !== null]).toEqual([glob, path, expected]);
+    }),
+    { numRuns: 3_000 },
+  );
+});

@@ -71,22 +71,71 @@ export function linkEscapes(path: Uint8Array, target: Uint8Array): boolean {
   return false;
 }
 
-function globPattern(glob: string): RegExp {
-  let source = '';
-  for (let at = 0; at < glob.length; at += 1) {
-    const rest = glob.slice(at);
-    if (rest.startsWith('**/')) {
-      source += '(?:.*/)?';
+/** One piece of a pattern: a character, or what stands for any number of them. */
+type GlobToken = { readonly text: string } | { readonly any: 'one' | 'within' | 'across' | 'folders' };
+
+/** Letters of either case as one, also where two small ones share a capital. */
+function folded(text: string): string {
+  return text.toUpperCase().toLowerCase();
+}
+
+function globTokens(glob: string): GlobToken[] {
+  const tokens: GlobToken[] = [];
+  const characters = Array.from(folded(glob).replace(/\/$/, ''));
+  for (let at = 0; at < characters.length; at += 1) {
+    const character = characters[at]!;
+    if (character === '?') tokens.push({ any: 'one' });
+    else if (character !== '*') tokens.push({ text: character });
+    else if (characters[at + 1] !== '*') tokens.push({ any: 'within' });
+    else if (characters[at + 2] === '/') {
+      tokens.push({ any: 'folders' });
       at += 2;
-    } else if (rest.startsWith('**')) {
-      source += '.*';
+    } else {
+      tokens.push({ any: 'across' });
       at += 1;
-    } else if (rest.startsWith('*')) source += '[^/]*';
-    else if (rest.startsWith('?')) source += '[^/]';
-    else source += rest[0]!.replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&');
+    }
   }
-  // A pattern also protects everything below what it names.
-  return new RegExp(`^${source.replace(/\/$/, '')}(?:/.*)?$`, 'isu');
+  return tokens;
+}
+
+/**
+ * Whether a glob names a path or a folder above it. All ways to match are followed at once, a character at a time:
+ * a regular expression would try them one after the other, and take hours for a pattern that is made for it.
+ */
+function globMatches(tokens: readonly GlobToken[], path: string): boolean {
+  const end = 2 * tokens.length;
+  let states = new Set<number>();
+  // Even: before token n. Odd: within the folders that token n stands for.
+  const enter = (into: Set<number>, place: number): void => {
+    for (let at = place; !into.has(2 * at); at += 1) {
+      into.add(2 * at);
+      const token = tokens[at];
+      // Stands for nothing, too.
+      if (token === undefined || !('any' in token) || token.any === 'one') return;
+    }
+  };
+  enter(states, 0);
+  for (const character of Array.from(folded(path))) {
+    // A pattern also protects everything below what it names.
+    if (character === '/' && states.has(end)) return true;
+    const next = new Set<number>();
+    for (const state of states) {
+      const place = state >> 1;
+      const token = tokens[place];
+      if (token === undefined) continue;
+      if ('text' in token) {
+        if (token.text === character) enter(next, place + 1);
+      } else if (token.any === 'one') {
+        if (character !== '/') enter(next, place + 1);
+      } else if (token.any === 'folders') {
+        next.add(2 * place + 1);
+        if (character === '/') enter(next, place + 1);
+      } else if (token.any === 'across' || character !== '/') enter(next, place);
+    }
+    if (next.size === 0) return false;
+    states = next;
+  }
+  return states.has(end);
 }
 
 /**
@@ -94,7 +143,7 @@ function globPattern(glob: string): RegExp {
  * either case) that a path matches, or null.
  */
 export function protectedBy(path: string, patterns: readonly string[]): string | null {
-  return patterns.find((pattern) => globPattern(pattern.replace(/^\/+/, '')).test(path)) ?? null;
+  return patterns.find((pattern) => globMatches(globTokens(pattern.replace(/^\/+/, '')), path)) ?? null;
 }
 
 /** Steers Berth itself: never changed by a run. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BerthError } from '../domain/errors/index.ts';
 import { objectSizes, readObjects } from './object-reader.ts';
 import type { ObjectPlace } from './object-reader.ts';
@@ -93,7 +94,13 @@ export async function judgeProposal(
       `The changed files have ${total} bytes together; ${policy.limits.totalBytes} are accepted.`,
     );
   }
-  const findings: Finding[] = changes.flatMap((change) => pathFinding(change, policy.protectedPaths));
+  const findings: Finding[] = [];
+  for (const [count, change] of changes.entries()) {
+    findings.push(...pathFinding(change, policy.protectedPaths));
+    // Thousands of paths against hundreds of patterns: others of this process have their turn meanwhile.
+    if (count % 50 === 49) await nextTurn();
+  }
+  place.signal.throwIfAborted();
   for (const portion of portions(contents, (change) => sizes.get(change.newId)!.bytes)) {
     findings.push(...(await contentFindings(place, portion, sizes, policy)));
   }

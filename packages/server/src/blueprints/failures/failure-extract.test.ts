@@ -131,3 +131,16 @@ test('progress lines keep only what stayed, and cuts never break a character', (
   expect(Buffer.byteLength(clipped)).toBeLessThanOrEqual(1_000);
   expect(clipped).not.toContain('\uFFFD');
 });
+
+test.each([
+  ['a pytest summary', '== FAILURES ==', `= ${'failed  in '.repeat(20)}${'='.repeat(1_700)}x`],
+  ['a vitest failure', '⎯⎯ Failed Tests 1 ', `FAIL x${' ['.repeat(990)}`],
+  ['a node failure', '✖ failing tests:', `✖ ${'x ('.repeat(600)}`],
+  ['a tap failure', 'TAP version 13', `not ok 1 - ${'# TODX'.repeat(300)}`],
+  ['positions', 'x', 'a.b:1'.repeat(390)],
+])('an output that is made to look almost like %s costs no more than any other', (_what, first, line) => {
+  const startedMs = performance.now();
+  extractFailure(`${first}\n${`${line}\n`.repeat(1_000)}`);
+  // A third of a second or less; one bad pattern takes minutes.
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+});

@@ -6,14 +6,20 @@ export interface Found {
   readonly ranges: readonly (readonly [number, number])[];
 }
 
-/** Reads one tool's output. Answers null when nothing of the kind is in it. */
+/**
+ * Reads one tool's output. Answers null when nothing of the kind is in it. The output is hostile: no pattern may hold
+ * two repetitions that can match the same text, or a line of 2,000 characters takes seconds.
+ */
 export type Extractor = (lines: readonly string[]) => Found | null;
 
 const maxItems = 2_000;
 
+type LineTest = (line: string) => boolean;
+
 /** Index of the first line at or after `from` that matches; the end when none does. */
-function next(lines: readonly string[], from: number, pattern: RegExp): number {
-  for (let at = from; at < lines.length; at += 1) if (pattern.test(lines[at]!)) return at;
+function next(lines: readonly string[], from: number, wanted: RegExp | LineTest): number {
+  const matches = typeof wanted === 'function' ? wanted : (line: string): boolean => wanted.test(line);
+  for (let at = from; at < lines.length; at += 1) if (matches(lines[at]!)) return at;
   return lines.length;
 }
 
@@ -31,7 +37,7 @@ function matching(lines: readonly string[], pattern: RegExp, around = 1): Found 
 }
 
 /** A whole section, from the line that opens it to the line that closes it. */
-function section(lines: readonly string[], open: RegExp, close: RegExp): [number, number] | null {
+function section(lines: readonly string[], open: RegExp, close: RegExp | LineTest): [number, number] | null {
   const from = next(lines, 0, open);
   return from === lines.length ? null : [from, next(lines, from + 1, close)];
 }
@@ -40,14 +46,16 @@ const vitest: Extractor = (lines) => {
   const open = /⎯+ (?:Failed (?:Tests|Suites|Typechecks)|Unhandled (?:Errors?|Rejections?)) /;
   const range = section(lines, open, /^\s*Test Files\s/);
   if (range === null) return null;
-  const fails = matching(lines, /^\s*FAIL\s+(?:\|[^|]*\|\s+)?(\S.*?)(?:\s\[[^\]]*\])?$/);
+  const fails = matching(lines, /^\s*FAIL\s+(?:\|[^|]*\|\s+)?(\S.*)$/)?.items.map((item) =>
+    item.replace(/\s\[[^\][]*\]$/, ''),
+  );
   const unhandled = lines.some((line) => /⎯+ Unhandled /.test(line))
     ? (matching(lines, /^(?:Unhandled )?((?:\w*Error|Unhandled Rejection)\b.*)$/)?.items ?? [
         'unhandled error',
       ])
     : [];
   const thresholds = matching(lines, /^(ERROR: Coverage for .*)$/)?.items ?? [];
-  return { items: [...(fails?.items ?? []), ...unhandled, ...thresholds], ranges: [range] };
+  return { items: [...(fails ?? []), ...unhandled, ...thresholds], ranges: [range] };
 };
 
 const jest: Extractor = (lines) => {
@@ -78,12 +86,15 @@ const nodeTest: Extractor = (lines) => {
   return matching(lines, /^\s*not ok \d+ - (?!.*# TODO)(.+)$/, 24);
 };
 
+/** `=== 1 failed, 2 passed in 0.12s ===` */
+const isPytestSummary: LineTest = (line) =>
+  /^=+ /.test(line) &&
+  line.endsWith('=') &&
+  line.includes(' in ') &&
+  /\b(?:failed|errors?|passed)\b/.test(line);
+
 const pytest: Extractor = (lines) => {
-  const range = section(
-    lines,
-    /^=+ (?:FAILURES|ERRORS) =+$/,
-    /^=+ .*\b(?:failed|error|errors|passed)\b.* in .*=+$/,
-  );
+  const range = section(lines, /^=+ (?:FAILURES|ERRORS) =+$/, isPytestSummary);
   const found = matching(lines, /^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$/);
   if (found === null || (range === null && !lines.some((line) => /^=+ .* in [\d.]+s/.test(line))))
     return null;

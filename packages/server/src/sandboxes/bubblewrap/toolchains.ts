@@ -65,8 +65,14 @@ const singlePrograms = ['uv', 'uvx', 'poetry', 'pdm', 'ruff'];
 /** Prefixes outside the home whose subdirectories are installations of programs. */
 const otherPrefixes = ['/opt', '/nix/store', '/home/linuxbrew/.linuxbrew', '/snap'];
 
+const isWholeStore = (prefix: string): boolean => prefix === '/nix/store' || prefix.endsWith('.linuxbrew');
+
 /** Finds the tool chains that the worker's PATH uses. */
-export function findToolchains(pathVariable: string, home: string = homedir()): Toolchains {
+export function findToolchains(
+  pathVariable: string,
+  home: string = homedir(),
+  prefixes: readonly string[] = otherPrefixes,
+): Toolchains {
   const binds = new Map<string, string>();
   const path: string[] = [];
   const env: Record<string, string> = {};
@@ -83,14 +89,11 @@ export function findToolchains(pathVariable: string, home: string = homedir()): 
     }
     const below = within(directory, home) && directory !== home ? directory.slice(home.length + 1) : null;
     if (below === null) {
-      const prefix = otherPrefixes.find((one) => within(directory, one));
+      const prefix = prefixes.find((one) => within(directory, one));
       if (prefix === undefined || directory === prefix) continue;
-      // `/opt/tool/bin` needs `/opt/tool`; a store's programs need the whole store.
-      const root =
-        prefix === '/opt' || prefix === '/snap'
-          ? join(prefix, directory.slice(prefix.length + 1).split(sep)[0]!)
-          : prefix;
-      if (mount(root)) path.push(directory);
+      // A store's programs need the whole store.
+      const root = isWholeStore(prefix) ? prefix : installationOf(directory, prefix);
+      if (root !== null && mount(root)) path.push(directory);
       continue;
     }
     const known = homeToolchains.find(({ bin }) => bin === below);
@@ -118,6 +121,24 @@ export function findToolchains(pathVariable: string, home: string = homedir()): 
     path: [...new Set([...path, ...standard])],
     env,
   };
+}
+
+/** What only the working copy of a project has, beside its sources and often beside its secrets. */
+const projectFiles = ['.git', '.env', '.berth', '.npmrc', '.venv'];
+
+/**
+ * The installation that a directory of programs belongs to: `/opt/tool` of `/opt/tool/bin`. A project that lies there
+ * and has its own programs on PATH (`node_modules/.bin`, `.venv/bin`) is none: its files are nobody's tools.
+ * @returns null when there is none to mount
+ */
+function installationOf(directory: string, prefix: string): string | null {
+  const parts = directory.slice(prefix.length + 1).split(sep);
+  if (parts.includes('node_modules')) return null;
+  for (let depth = 1; depth <= parts.length; depth += 1) {
+    const above = join(prefix, ...parts.slice(0, depth));
+    if (projectFiles.some((name) => existsSync(join(above, name)))) return null;
+  }
+  return join(prefix, parts[0]!);
 }
 
 /** Whether a program of this name can be found in the directories. */
