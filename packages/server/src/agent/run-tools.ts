@@ -161,7 +161,9 @@ async function attempt(tool: Tool, input: unknown, context: ToolContext): Promis
     const { code } = error;
     if (code === 'SANDBOX_LOST')
       return interrupted('the sandbox was lost while it ran', { name: tool.spec.name });
-    if (code === 'OWNERSHIP_LOST' || code === 'DATABASE_UNAVAILABLE' || code === 'INTERNAL') throw error;
+    if (code === 'OWNERSHIP_LOST' || code === 'INTERNAL') throw error;
+    // Nothing the model could mend: the call stays open, and whoever goes on attaches to it.
+    if (code === 'DATABASE_UNAVAILABLE' || code === 'DATABASE_DISK_FULL') throw error;
     return failure(`${error.message} (${code})`, `${tool.spec.name}: ${code}`);
   }
 }

@@ -11,6 +11,7 @@ const maxLossesPerStep = 3;
 const goesOnLater: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'OWNERSHIP_LOST',
   'DATABASE_UNAVAILABLE',
+  'DATABASE_DISK_FULL',
   'WORKER_STOPPING',
   'RUN_PAUSED',
 ]);
@@ -71,7 +72,7 @@ async function visitStep(visit: Visit, parts: AdvanceParts, losses: Map<string, 
   } catch (error) {
     context.signal.throwIfAborted();
     const known = asBerthError(error);
-    if (known.code === 'OWNERSHIP_LOST' || known.code === 'DATABASE_UNAVAILABLE') throw known;
+    if (goesOnLater.has(known.code)) throw known;
     const lost = (losses.get(key) ?? 0) + 1;
     losses.set(key, lost);
     if (known.code === 'SANDBOX_LOST' && lost <= maxLossesPerStep) return;

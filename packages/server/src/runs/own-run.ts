@@ -19,9 +19,11 @@ import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
 import { limitMinutes } from './time-limit.ts';
-import { whileAway } from './while-away.ts';
+import { isStorageAway, whileAway } from './while-away.ts';
 
 const inboxPollMs = 3_000;
+/** A run that could not store something rests for so long before it goes on. */
+const storageRestMs = 2_000;
 
 /** What a run needs that only its log can tell: made anew for each ownership. */
 export interface RunEquipment {
@@ -87,7 +89,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
 /** A run that cannot even be walked says why, instead of being tried for ever. */
 async function endWithError(log: OwnedLog, error: unknown): Promise<void> {
   const { code, message, next } = asBerthError(error);
-  if (code === 'OWNERSHIP_LOST' || code === 'DATABASE_UNAVAILABLE') throw error;
+  if (code === 'OWNERSHIP_LOST' || isStorageAway(code)) throw error;
   if (log.state().ended !== null) return;
   await log.append({ type: 'run.ended', data: { outcome: 'failed', code, sentence: message, next } });
 }
@@ -116,7 +118,10 @@ async function walk(
   const stopClock = limitMinutes(log, db.clock, (reason) => control.abort(reason));
   try {
     const result = await advance({ ...equipment.advance, context });
-    if (result.kind === 'stopped') await equipment.workbench.detach();
+    if (result.kind !== 'stopped') return;
+    await equipment.workbench.detach();
+    // Whoever owns it next would meet the same at once.
+    if (isStorageAway(result.code)) await db.clock.sleep(storageRestMs, signal).catch(() => undefined);
   } finally {
     stopClock();
   }
@@ -131,7 +136,9 @@ async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunP
   return ownedLog({
     initial,
     prepare: (events) =>
-      prepareAppend({ runId, from: head, events, atMs: db.clock.nowMs(), redact, blobs: db.blobs }),
+      whileAway(db.clock, signal, () =>
+        prepareAppend({ runId, from: head, events, atMs: db.clock.nowMs(), redact, blobs: db.blobs }),
+      ),
     async commit(prepared, after, inboxIds) {
       const projection = projectRun(after);
       await whileAway(db.clock, signal, () =>
@@ -178,7 +185,7 @@ function inboxPump(
   const wake = (): void => {
     drain().catch((error: unknown) => {
       const known = asBerthError(error);
-      if (known.code === 'DATABASE_UNAVAILABLE') draining = Promise.resolve();
+      if (isStorageAway(known.code)) draining = Promise.resolve();
       else control.abort(known);
     });
   };

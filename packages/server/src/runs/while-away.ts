@@ -1,5 +1,13 @@
-import { asBerthError } from '../domain/errors/index.ts';
+import { asBerthError, type ErrorCode } from '../domain/errors/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
+
+/**
+ * Nothing can be stored now, and later it can: the database is away, or a disk is full. A run waits for that, and is
+ * never ended by it.
+ */
+export function isStorageAway(code: ErrorCode): boolean {
+  return code === 'DATABASE_UNAVAILABLE' || code === 'DATABASE_DISK_FULL';
+}
 
 /** First wait and longest wait between two tries while the database is away. */
 const firstWaitMs = 100;
@@ -9,7 +17,7 @@ const longestWaitMs = 2_000;
 const longestAfterStopMs = 5_000;
 
 /**
- * Does something that is safe to repeat, again and again while the database is away, until it answers or the
+ * Does something that is safe to repeat, again and again while nothing can be stored, until it answers or the
  * worker has to let go: at once when it lost its lease, soon when it was told to stop.
  */
 export async function whileAway<T>(clock: Clock, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
@@ -18,7 +26,7 @@ export async function whileAway<T>(clock: Clock, signal: AbortSignal, act: () =>
     try {
       return await act();
     } catch (error) {
-      if (asBerthError(error).code !== 'DATABASE_UNAVAILABLE') throw error;
+      if (!isStorageAway(asBerthError(error).code)) throw error;
       if (signal.aborted) {
         stoppedMs ??= clock.monotonicMs();
         const isOver = clock.monotonicMs() - stoppedMs > longestAfterStopMs;
