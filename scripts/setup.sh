@@ -36,7 +36,7 @@ stamp=node_modules/.berth-installed
 wanted=$(cat package-lock.json packages/*/package.json | cksum)
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
   scripts/install-dependencies.sh
-  printf '%s' "$wanted" >"$stamp"
+  printf '%s' "$wanted" >"$stamp" || { say "cannot write in $PWD: is the disk full?"; exit 1; }
 fi
 
 starts || {
