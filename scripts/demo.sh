@@ -3,7 +3,21 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-home=${BERTH_HOME:-$HOME/.berth}
+home=${BERTH_HOME:-}
+if [ -z "$home" ]; then
+  # A user without HOME still has one in passwd.
+  [ -n "${HOME:-}" ] || HOME=$(node -p 'os.userInfo().homedir' 2>/dev/null || echo /nonexistent)
+  export HOME
+  home=$HOME/.berth
+fi
+# Absolute, as it is also what the demo's repository is named by.
+case $home in /*) ;; *) home=$PWD/$home ;; esac
+(umask 077 && mkdir -p "$home") 2>/dev/null && [ -w "$home" ] || {
+  echo "demo: the data directory $home cannot be made or written by $(id -un 2>/dev/null || id -u)." >&2
+  echo "  next: name one of your own: BERTH_HOME=/path/to/a/directory make demo" >&2
+  exit 1
+}
+export BERTH_HOME="$home"
 repository=$home/demo/ledger
 task='The test "reads corrections of less than one unit" fails: parseAmount("-0.05") answers 5 instead of -5. Find the cause and fix it. Keep the public functions as they are.'
 

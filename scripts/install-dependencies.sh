@@ -28,7 +28,7 @@ if npm ci --no-audit --no-fund --no-update-notifier --loglevel=warn --fetch-retr
   exit 0
 fi
 
-tail -n 12 "$log" >&2
+grep . "$log" | uniq | tail -n 12 >&2
 case $(cat "$log") in
   *ENOSPC* | *EDQUOT* | *'no space left'*)
     next="the disk is full. Make room (about 700 MB here and in npm's cache), then try again." ;;
