@@ -58,7 +58,8 @@ test('a file without permission', async () => {
   writeFileSync(file, 'x');
   chmodSync(file, 0);
   // Root may read all, unless it gives up the capabilities for that.
-  const through = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : [];
+  const through =
+    process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : [];
   failed(await world.run(['run', '-f', file], { through }), 'FILE_UNREADABLE');
 });
 

@@ -147,7 +147,8 @@ export class BubblewrapDriver implements SandboxDriver {
 
   #inspect(): Promise<Host> {
     this.#host ??= inspectHost(this.#options.stateDirectory).then(
-      (host) => (this.#options.watchesDisk === true ? { ...host, noDiskImages: 'it is to be watched' } : host),
+      (host) =>
+        this.#options.watchesDisk === true ? { ...host, noDiskImages: 'it is to be watched' } : host,
       (error: unknown) => {
         this.#host = null;
         throw error;
