@@ -2,7 +2,7 @@
 .PHONY: demo test setup check bench clean help
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is needed: dependencies, a sandbox driver, the bundles that run inside sandboxes
 	@scripts/setup.sh

@@ -162,19 +162,20 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
     },
   );
 
-  test.skipIf(isRoot)(
-    'a disk that is only watched ends the sandbox when it is full (root has a disk of its own)',
-    async () => {
-      const other = await driver.create(fakeSpec({ limits }), AbortSignal.timeout(60_000));
+  test('a disk that is only watched ends the sandbox when it is full', async () => {
+    const watching = testDriver({ pathVariable: '/usr/local/bin:/usr/bin:/bin', watchesDisk: true });
+    try {
+      const other = await watching.driver.create(fakeSpec({ limits }), AbortSignal.timeout(60_000));
       const { result } = await inside(
         other,
         'for i in 1 2 3 4; do dd if=/dev/zero of=f$i bs=1M count=50 2>/dev/null; done; sleep 60',
       );
       expect(result).toEqual({ kind: 'lost', what: 'sandbox' });
       expect(await other.lost).toMatchObject({ code: 'SANDBOX_DISK_FULL' });
-      await other.destroy();
-    },
-  );
+    } finally {
+      await watching.cleanUp();
+    }
+  });
 
   test('one file, and the number of open files, end at their limits', async () => {
     const { text } = await inside(

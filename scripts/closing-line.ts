@@ -1,11 +1,15 @@
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node';
 
 /**
  * Prints the plain closing line `N passed, N failed, N skipped`. A skipped test is named, with the missing part
  * in its name; with `BERTH_REQUIRE_PARTS=1` (continuous integration, which installs every part) it is a failure.
  */
 export default class ClosingLine implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
+  onTestRunEnd(
+    modules: readonly TestModule[],
+    unhandled: readonly unknown[],
+    reason: TestRunEndReason,
+  ): void {
     const count = { passed: 0, failed: 0, skipped: 0 };
     for (const module of modules) {
       if (module.errors().length > 0) count.failed += 1;
@@ -17,6 +21,8 @@ export default class ClosingLine implements Reporter {
       }
     }
     count.failed += unhandled.length;
+    // What fails outside of every test (the start of the database, say) is in none of these lists.
+    if (reason !== 'passed' && count.failed === 0) count.failed = 1;
     if (process.env['BERTH_REQUIRE_PARTS'] === '1' && count.skipped > 0) {
       console.log('A part that a test needs is missing on this machine; here that is a failure.');
       process.exitCode = 1;

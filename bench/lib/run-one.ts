@@ -1,6 +1,7 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeHomes } from '../../packages/server/src/testing/remove-homes.ts';
 import { benchmarks } from '../benchmarks.ts';
 
 // One benchmark in a process of its own: memory and warm code of another cannot colour its figures.
@@ -26,6 +27,6 @@ try {
   process.exitCode ||= 1;
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
 } finally {
-  rmSync(directory, { recursive: true, force: true });
+  removeHomes(directory);
   process.disconnect();
 }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CreateTask } from '../../packages/server/src/domain/ports/control-plane.ts';
 import type { EventView, RunView } from '../../packages/server/src/domain/views.ts';
+import { removeHomes } from '../../packages/server/src/testing/remove-homes.ts';
 
 const hostedRun = join(import.meta.dirname, 'hosted-run.ts');
 
@@ -64,7 +65,7 @@ export function place(files: Readonly<Record<string, string>>): Place {
     directory,
     home: join(directory, 'home'),
     repository,
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove: () => removeHomes(directory),
   };
 }
 

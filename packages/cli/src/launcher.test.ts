@@ -45,7 +45,7 @@ test('without its dependencies it says what to do', () => {
   copyFileSync(join(root, 'berth'), join(bare, 'berth'));
   const { status, stderr } = launch(join(bare, 'berth'));
   expect(status).toBe(1);
-  expect(stderr).toContain('npm ci');
+  expect(stderr).toContain('make setup');
 });
 
 test('with a Node that is too old it says which one it needs', () => {

@@ -65,9 +65,16 @@ export class World {
 
   start(
     args: readonly string[],
-    options: { env?: Record<string, string>; stdin?: string | Uint8Array; cwd?: string } = {},
+    options: {
+      env?: Record<string, string>;
+      stdin?: string | Uint8Array;
+      cwd?: string;
+      /** A program in front that runs the rest of its arguments. */
+      through?: readonly string[];
+    } = {},
   ): Running {
-    const child = spawn(process.execPath, [entry, ...args], {
+    const [program, ...rest] = [...(options.through ?? []), process.execPath, entry, ...args];
+    const child = spawn(program!, rest, {
       cwd: options.cwd ?? this.repository,
       env: this.env(options.env),
       stdio: 'pipe',

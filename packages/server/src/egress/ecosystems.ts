@@ -17,7 +17,7 @@ export interface EcosystemFacts {
    * Where it fetches from. Asked when a policy names the ecosystem and not before: it may ask an index, which takes
    * seconds where the network has none.
    */
-  hosts(): Promise<readonly EcosystemHost[]>;
+  readonly hosts: () => Promise<readonly EcosystemHost[]>;
   /** Settings for the same tool inside a sandbox; credentials are stripped. */
   readonly env: Readonly<Record<string, string>>;
 }

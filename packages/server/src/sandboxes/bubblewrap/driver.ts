@@ -37,6 +37,8 @@ export interface BubblewrapOptions {
   readonly pathVariable?: string;
   /** A sandbox that no worker was connected to for so long ends itself. */
   readonly idleMinutes?: number;
+  /** Watches the disk even where it could be held: what a machine without loop devices does. */
+  readonly watchesDisk?: boolean;
 }
 
 const defaultIdleMinutes = 24 * 60;
@@ -144,10 +146,14 @@ export class BubblewrapDriver implements SandboxDriver {
   }
 
   #inspect(): Promise<Host> {
-    this.#host ??= inspectHost(this.#options.stateDirectory).catch((error: unknown) => {
-      this.#host = null;
-      throw error;
-    });
+    this.#host ??= inspectHost(this.#options.stateDirectory).then(
+      (host) =>
+        this.#options.watchesDisk === true ? { ...host, noDiskImages: 'it is to be watched' } : host,
+      (error: unknown) => {
+        this.#host = null;
+        throw error;
+      },
+    );
     return this.#host;
   }
 

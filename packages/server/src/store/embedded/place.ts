@@ -53,7 +53,11 @@ export async function preparePlace(options: PlaceOptions): Promise<Place> {
     await open711(parent);
   }
   await makeOwn(root);
-  if (isRoot) await open711(root);
+  if (isRoot) {
+    await open711(root);
+    // For people who look here, and for what tidies up after a home that is gone.
+    await writeFile(join(root, 'home'), `${home}\n`, { mode: 0o600 });
+  }
   const place: Place = {
     root,
     data: join(root, 'data'),
