@@ -1,4 +1,4 @@
-import { followRun, type Run } from '@berth/client';
+import { followRun, type Event, type Run } from '@berth/client';
 import type { CommandContext } from './command-context.ts';
 import { durationMs } from './limits.ts';
 import { failure } from './failure.ts';
@@ -50,6 +50,7 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
   };
   view.run(run);
   try {
+    if (request.afterSeq > 0) for (const event of await earlierCommands(request)) view.before(event);
     const followed = followRun(session.client, run.id, {
       afterSeq: request.afterSeq,
       signal: interrupt.signal,
@@ -80,6 +81,20 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
   }
   context.note(farewell(request, run));
   return { run, exitCode: interrupt.exitCode, isEnded: false };
+}
+
+/** Commands that began before what is followed: their end alone does not say what they were. */
+async function earlierCommands({ session, run, afterSeq }: FollowRequest): Promise<Event[]> {
+  const types = 'command.started,tool.started';
+  const all: Event[] = [];
+  for (let after = 0; ;) {
+    const { events } = await session.client.listEvents(run.id, { after, limit: 500, types });
+    for (const event of events) {
+      after = event.seq;
+      if (after <= afterSeq) all.push(event);
+    }
+    if (events.length < 500 || after > afterSeq) return all;
+  }
 }
 
 /** Two seconds, whatever happens: a run that cannot be paused in them is taken over from its log later. */
@@ -121,6 +136,7 @@ function viewFor({ context, session, view, run }: FollowRequest): View {
 
 const silent: View = {
   run: () => undefined,
+  before: () => undefined,
   event: () => undefined,
   frame: () => undefined,
   connection: () => undefined,

@@ -57,6 +57,10 @@ export class LiveView implements View {
     this.#soon();
   }
 
+  before(event: Event): void {
+    this.#rows.remember(event);
+  }
+
   event(event: Event): void {
     this.#lastEventAtMs = this.#now();
     if (this.#isNarrow()) {
@@ -75,7 +79,9 @@ export class LiveView implements View {
 
   frame(frame: LiveFrame): void {
     if (frame.kind === 'tool-input') return;
-    if (this.#live?.callId !== frame.callId) this.#open(frame.callId, titleOf(frame));
+    if (this.#live?.callId !== frame.callId) {
+      this.#open(frame.callId, this.#rows.commandOf(frame.callId) ?? titleOf(frame));
+    }
     const live = this.#live;
     if (live === null) return;
     live.text = (live.text + frame.text).slice(-liveCharacters);
