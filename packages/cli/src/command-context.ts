@@ -28,6 +28,8 @@ export interface CommandContext {
   readonly err: Surface;
   readonly paint: Paint;
   readonly paintErr: Paint;
+  /** Whether somebody is there who can be asked, and may be. */
+  readonly mayAsk: boolean;
   /** A note for people on stderr; nothing under `--json`, `--jsonl` and `-q`. */
   note(text: string): void;
   /** One document on stdout. */
@@ -62,6 +64,7 @@ export function commandContext(io: Io, flags: CommonFlags): CommandContext {
     err,
     paint: paintFor(out),
     paintErr,
+    mayAsk: flags.input !== false && io.stdin.isTTY === true && err.isTty,
     note,
     printDocument,
     printLine,

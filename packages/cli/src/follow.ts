@@ -4,6 +4,7 @@ import { durationMs } from './limits.ts';
 import { failure } from './failure.ts';
 import { exitCodeOf, isEnded } from './exit-codes.ts';
 import type { Interrupt } from './interrupt.ts';
+import { liveControl } from './live/live-control.ts';
 import { LiveView } from './live/live-view.ts';
 import { PlainView } from './live/plain-view.ts';
 import type { View } from './live/view.ts';
@@ -19,6 +20,8 @@ export interface FollowRequest {
   readonly interrupt: Interrupt;
   /** No live view: one line per event, or nothing. */
   readonly view: 'live' | 'plain' | 'none';
+  /** The live view in the terminal's second screen. */
+  readonly isFull?: boolean | undefined;
 }
 
 export interface FollowResult {
@@ -101,12 +104,23 @@ async function earlierCommands({ session, run, afterSeq }: FollowRequest): Promi
 const pauseTimeoutMs = 2_000;
 
 async function pausedRun({ session, interrupt }: FollowRequest, run: Run): Promise<Run | null> {
-  const reason = interrupt.cause === 'timeout' ? 'The time given has passed' : 'Interrupted';
+  if (run.status.state === 'paused') return run;
+  const reason =
+    interrupt.cause === 'timeout'
+      ? 'The time given has passed'
+      : interrupt.cause === 'detach'
+        ? 'The terminal that carried it left'
+        : 'Interrupted';
   return within(pauseTimeoutMs, session.client.pause(run.id, reason));
 }
 
 function farewell({ session, interrupt }: FollowRequest, run: Run): string {
-  const why = interrupt.cause === 'timeout' ? 'The time is up.' : 'Interrupted.';
+  const why =
+    interrupt.cause === 'timeout'
+      ? 'The time is up.'
+      : interrupt.cause === 'detach'
+        ? 'Detached.'
+        : 'Interrupted.';
   if (!session.isHost) {
     return `${why} The run goes on. \`berth logs -f ${run.id}\` · \`berth cancel ${run.id}\``;
   }
@@ -126,11 +140,18 @@ async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value
   }
 }
 
-function viewFor({ context, session, view, run }: FollowRequest): View {
-  const hint = session.isHost ? 'Ctrl-C pauses' : 'Ctrl-C detaches';
+function viewFor({ context, session, interrupt, view, run, isFull }: FollowRequest): View {
   if (view === 'none' || context.format !== 'text') return silent;
   return view === 'live' && context.err.isMovable
-    ? new LiveView(context.io, context.err, context.paintErr, Date.now, hint)
+    ? new LiveView({
+        io: context.io,
+        surface: context.err,
+        paint: context.paintErr,
+        now: Date.now,
+        control: liveControl(context.io, session, run, interrupt),
+        mayAsk: context.mayAsk,
+        isFull: isFull === true,
+      })
     : new PlainView(context.err, run.id, Date.now, isGithubActions(context.io.env));
 }
 

@@ -57,6 +57,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .option('--cassette <file>', 'play recorded answers instead of asking a model')
     .option('--detach', 'print the run’s id and leave it running')
     .option('--wait', 'follow without a live view')
+    .option('--full', 'the live view over the whole terminal')
     .option('--timeout <duration>', 'stop following after, say, 20m')
     .addHelpText('after', runHelp)
     .action(act(async () => (await import('./commands/run.ts')).run));
@@ -139,6 +140,7 @@ function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean):
     .action(act(async () => (await import('./commands/runs.ts')).diff));
   leaf(parent, 'watch', 'follow it in a live view', { hidden: !isLong })
     .argument('[id]')
+    .option('--full', 'over the whole terminal')
     .option('--timeout <duration>', 'stop following after, say, 20m')
     .action(act(async () => (await import('./commands/watch.ts')).watch));
   leaf(parent, 'cancel', 'end it; its work so far is kept')
@@ -153,6 +155,7 @@ function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean):
     .option('--limit <name=value>', 'raise a limit; repeatable', collect, [])
     .option('--detach', 'do not follow it')
     .option('--wait', 'follow without a live view')
+    .option('--full', 'the live view over the whole terminal')
     .option('--timeout <duration>', 'stop following after, say, 20m')
     .action(act(async () => (await import('./commands/resume.ts')).resume));
   leaf(parent, 'steer', 'say something to its agent')

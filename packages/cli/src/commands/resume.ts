@@ -9,6 +9,7 @@ export interface ResumeFlags extends CommonFlags {
   readonly detach?: boolean;
   readonly wait?: boolean;
   readonly timeout?: string;
+  readonly full?: boolean;
 }
 
 /** `berth resume`: goes on with a run, from its log, and follows it. */
@@ -33,7 +34,15 @@ export async function resume(
       return 0;
     }
     const view = flags.wait === true ? 'plain' : 'live';
-    const result = await follow({ context, session, run, afterSeq: before.seq, interrupt, view });
+    const result = await follow({
+      context,
+      session,
+      run,
+      afterSeq: before.seq,
+      interrupt,
+      view,
+      isFull: flags.full,
+    });
     if (result.isEnded || context.format !== 'text') printOutcome(context, result.run);
     return result.exitCode;
   });
