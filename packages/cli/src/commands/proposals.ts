@@ -4,6 +4,7 @@ import type { CommandContext, CommonFlags } from '../command-context.ts';
 import { runIdOf } from '../command-context.ts';
 import { failure } from '../failure.ts';
 import { colouredDiff } from '../output/diff.ts';
+import { shellWord } from '../output/shell-word.ts';
 import { table } from '../output/table.ts';
 import { ago, duration, money } from '../output/units.ts';
 import { enclosingRepository } from '../repository.ts';
@@ -165,11 +166,25 @@ async function decided(
         : await session.client.closeProposal(found.id);
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument(one);
     else context.out.write(`${one.pr?.mergedAs ?? one.id}\n`);
-    context.note(
-      act === 'merge' ? `Merged into ${harmlessLine(one.base.ref)}.` : 'Closed; the branch is kept.',
-    );
+    for (const line of decidedLines(one, act)) context.note(line);
     return 0;
   });
+}
+
+/** What was done, and how its result gets to where one works. */
+function decidedLines(one: Proposal, act: 'merge' | 'close'): string[] {
+  const number = one.pr === null ? '' : `#${one.pr.number} `;
+  const what = `${number}"${harmlessLine(one.title)}"`;
+  if (act === 'close') return [`Closed ${what}; the branch ${harmlessLine(one.branch)} is kept.`];
+  const base = shellWord(one.base.ref);
+  const from = one.pr?.cloneUrl ?? null;
+  const isPath = one.repository.startsWith('/');
+  const git = isPath ? `git -C ${shellWord(one.repository)} pull` : 'git pull';
+  const into = isPath ? '' : `   (in your clone of ${harmlessLine(one.repository)}, on ${base})`;
+  return [
+    `Merged ${what} into ${base}.`,
+    `  next: ${git}${from === null ? '' : ` ${shellWord(from)} ${base}`}${into}`,
+  ];
 }
 
 async function confirm(context: CommandContext, flags: CommonFlags, question: string): Promise<void> {
