@@ -9,6 +9,7 @@ import { LiveView } from './live/live-view.ts';
 import { PlainView } from './live/plain-view.ts';
 import type { View } from './live/view.ts';
 import { isGithubActions, writeOutputs } from './output/github-actions.ts';
+import { jobSummary, writeSummary } from './output/job-summary.ts';
 import type { Session } from './session.ts';
 
 export interface FollowRequest {
@@ -78,6 +79,10 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
     view.end();
   }
   await writeOutputs(context.io.env, run);
+  await writeSummary(context.io.env, async () => {
+    const proposal = run.proposal === null ? null : await session.client.getProposal(run.id);
+    return jobSummary(run, proposal);
+  }).catch((error: unknown) => context.note(`The job's summary was not written: ${String(error)}`));
   // A run can end in the moment in which it is interrupted.
   if (interrupt.cause === null || isEnded(run.status.state)) {
     return { run, exitCode: exitCodeOf(run.status), isEnded: true };

@@ -1,4 +1,5 @@
-import { runIdOf, type CommandContext, type CommonFlags } from '../command-context.ts';
+import type { CommandContext, CommonFlags } from '../command-context.ts';
+import { runIdOf } from '../run-id.ts';
 import { follow, printOutcome, timeoutOf } from '../follow.ts';
 import { Interrupt } from '../interrupt.ts';
 
@@ -10,7 +11,9 @@ export async function watch(
 ): Promise<number> {
   using interrupt = new Interrupt(timeoutOf(flags.timeout));
   return await context.withSession(['api', 'worker'], async (session) => {
-    const run = await session.client.getRun(await runIdOf(session, id, context.io.cwd));
+    const run = await session.client.getRun(
+      await runIdOf(session, { id, last: flags.last, cwd: context.io.cwd }),
+    );
     const result = await follow({
       context,
       session,
