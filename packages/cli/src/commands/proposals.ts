@@ -48,7 +48,7 @@ function proposalTable(
   return table(
     out,
     paint,
-    isWide ? columns.map(({ isFlexible: _, ...column }) => column) : columns,
+    isWide ? columns.map((column) => ({ ...column, isFlexible: false })) : columns,
     proposals.map((one) => [
       { text: one.id },
       { text: one.pr === null ? '-' : `#${one.pr.number}`, plain: String(one.pr?.number ?? '') },

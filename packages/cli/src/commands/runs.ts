@@ -58,7 +58,7 @@ function runTable({ out, paint }: CommandContext, runs: readonly Run[], isWide: 
   return table(
     out,
     paint,
-    isWide ? columns.map(({ isFlexible: _, ...column }) => column) : columns,
+    isWide ? columns.map((column) => ({ ...column, isFlexible: false })) : columns,
     runs.map((run) => {
       const { text, tone } = stateWord(run.status.state, out.isAscii);
       return [

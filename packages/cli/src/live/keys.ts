@@ -19,6 +19,8 @@ export type Key =
 
 const escape = '\u001b';
 const pasteEnd = `${escape}[201~`;
+/** A bell, or the string terminator. */
+const stringEnds = ['\u0007', `${escape}\\`];
 /** Longest sequence that is waited for; a longer one is thrown away with what belongs to it. */
 const maxSequence = 4_096;
 
@@ -125,8 +127,9 @@ function sequenceLength(text: string): number | null {
   }
   if (next === 'O') return text.length > 2 ? 3 : null;
   if (']PX^_'.includes(next)) {
-    const end = /\u0007|\u001b\\/.exec(text.slice(2));
-    return end === null ? null : 2 + end.index + end[0].length;
+    const ends = stringEnds.map((end) => ({ at: text.indexOf(end, 2), length: end.length }));
+    const found = ends.filter(({ at }) => at !== -1).toSorted((one, other) => one.at - other.at)[0];
+    return found === undefined ? null : found.at + found.length;
   }
   return 2;
 }

@@ -165,9 +165,9 @@ test.skipIf(!hasTmux)(
       expect([screen.includes('steer>'), await terminal.isCooked()]).toEqual([false, true]);
       await terminal.press('C-c');
       await terminal.shows(/Paused; nothing is lost[^]*ready>\s*$/);
-    await terminal.type('clear');
-    await terminal.press('Enter');
-    await terminal.shows(/^ready>\s*$/);
+      await terminal.type('clear');
+      await terminal.press('Enter');
+      await terminal.shows(/^ready>\s*$/);
     }
   },
 );

@@ -66,8 +66,8 @@ export class LiveKeys {
   }
 
   receipts(): string[] {
-    const { now, columns, isAscii, paint } = this.#view;
-    return this.#receipts.lines(now(), columns(), isAscii, paint);
+    const view = this.#view;
+    return this.#receipts.lines(view.now(), view.columns(), view.isAscii, view.paint);
   }
 
   #onKeys(keys: readonly Key[]): void {

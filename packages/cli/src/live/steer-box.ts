@@ -49,15 +49,9 @@ interface Pressed {
 
 /** The box after a key, and what the key asks for. Pure. */
 export function pressed(box: SteerBox, key: Key): Pressed {
-  switch (key.kind) {
-    case 'interrupt':
-    case 'suspend':
-    case 'quit':
-    case 'redraw':
-      return { box, act: { kind: key.kind } };
-    default:
-      break;
-  }
+  const isForAll =
+    key.kind === 'interrupt' || key.kind === 'suspend' || key.kind === 'quit' || key.kind === 'redraw';
+  if (isForAll) return { box, act: { kind: key.kind } };
   if (box.asksToCancel) {
     const isYes = key.kind === 'text' && /^[yYX]$/.test(key.text);
     return { box: { ...box, asksToCancel: false }, act: isYes ? { kind: 'cancel' } : null };

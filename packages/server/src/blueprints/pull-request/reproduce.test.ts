@@ -10,9 +10,12 @@ const entries = [...opening(), ...repairAndPropose()].flatMap(({ item }) =>
 );
 const state = foldAll(
   runId,
-  entries.map(
-    (entry, place) => ({ ...entry, runId, seq: place + 1, at: new Date(0).toISOString() }) as StoredEvent,
-  ),
+  entries.map((entry, place): StoredEvent => ({
+    ...entry,
+    runId,
+    seq: place + 1,
+    at: new Date(0).toISOString(),
+  })),
 );
 const created = {
   taskId: 't-0000000000000001',
