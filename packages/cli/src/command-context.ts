@@ -2,7 +2,6 @@ import type { Io } from './io.ts';
 import { document, listDocument } from './output/json.ts';
 import { paintFor, type Paint } from './output/style.ts';
 import { surfaceOf, type ColourChoice, type Surface } from './output/surface.ts';
-import { enclosingRepository } from './repository.ts';
 import { Session } from './session.ts';
 import type { StartOptions } from './server-module.ts';
 
@@ -15,6 +14,9 @@ export interface CommonFlags {
   readonly color?: ColourChoice;
   readonly input?: boolean;
   readonly exitZero?: boolean;
+  /** The newest run of all, instead of an id. */
+  readonly last?: boolean;
+  readonly yes?: boolean;
 }
 
 export type Format = 'text' | 'json' | 'jsonl' | 'quiet';
@@ -28,6 +30,8 @@ export interface CommandContext {
   readonly err: Surface;
   readonly paint: Paint;
   readonly paintErr: Paint;
+  /** Whether somebody is there who can be asked, and may be. */
+  readonly mayAsk: boolean;
   /** A note for people on stderr; nothing under `--json`, `--jsonl` and `-q`. */
   note(text: string): void;
   /** One document on stdout. */
@@ -62,6 +66,7 @@ export function commandContext(io: Io, flags: CommonFlags): CommandContext {
     err,
     paint: paintFor(out),
     paintErr,
+    mayAsk: flags.input !== false && io.stdin.isTTY === true && err.isTty,
     note,
     printDocument,
     printLine,
@@ -87,18 +92,6 @@ export function commandContext(io: Io, flags: CommonFlags): CommandContext {
       }
     },
   };
-}
-
-/** The id given, or that of the newest run of the repository around `cwd`, or of the newest run at all. */
-export async function runIdOf(session: Session, given: string | undefined, cwd: string): Promise<string> {
-  if (given !== undefined) return given;
-  const project = await enclosingRepository(cwd);
-  if (project !== null) {
-    const { runs } = await session.client.listRuns({ project, limit: 1 });
-    const newest = runs[0];
-    if (newest !== undefined) return newest.id;
-  }
-  return 'latest';
 }
 
 function formatOf(flags: CommonFlags): Format {

@@ -1,13 +1,15 @@
-import { followRun, type Run } from '@berth/client';
+import { followRun, type Event, type Run } from '@berth/client';
 import type { CommandContext } from './command-context.ts';
 import { durationMs } from './limits.ts';
 import { failure } from './failure.ts';
 import { exitCodeOf, isEnded } from './exit-codes.ts';
 import type { Interrupt } from './interrupt.ts';
+import { liveControl } from './live/live-control.ts';
 import { LiveView } from './live/live-view.ts';
 import { PlainView } from './live/plain-view.ts';
 import type { View } from './live/view.ts';
 import { isGithubActions, writeOutputs } from './output/github-actions.ts';
+import { jobSummary, writeSummary } from './output/job-summary.ts';
 import type { Session } from './session.ts';
 
 export interface FollowRequest {
@@ -19,6 +21,8 @@ export interface FollowRequest {
   readonly interrupt: Interrupt;
   /** No live view: one line per event, or nothing. */
   readonly view: 'live' | 'plain' | 'none';
+  /** The live view in the terminal's second screen. */
+  readonly isFull?: boolean | undefined;
 }
 
 export interface FollowResult {
@@ -50,6 +54,7 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
   };
   view.run(run);
   try {
+    if (request.afterSeq > 0) for (const event of await earlierCommands(request)) view.before(event);
     const followed = followRun(session.client, run.id, {
       afterSeq: request.afterSeq,
       signal: interrupt.signal,
@@ -74,6 +79,10 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
     view.end();
   }
   await writeOutputs(context.io.env, run);
+  await writeSummary(context.io.env, async () => {
+    const proposal = run.proposal === null ? null : await session.client.getProposal(run.id);
+    return jobSummary(run, proposal);
+  }).catch((error: unknown) => context.note(`The job's summary was not written: ${String(error)}`));
   // A run can end in the moment in which it is interrupted.
   if (interrupt.cause === null || isEnded(run.status.state)) {
     return { run, exitCode: exitCodeOf(run.status), isEnded: true };
@@ -82,16 +91,41 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
   return { run, exitCode: interrupt.exitCode, isEnded: false };
 }
 
+/** Commands that began before what is followed: their end alone does not say what they were. */
+async function earlierCommands({ session, run, afterSeq }: FollowRequest): Promise<Event[]> {
+  const types = 'command.started,tool.started';
+  const all: Event[] = [];
+  for (let after = 0; ;) {
+    const { events } = await session.client.listEvents(run.id, { after, limit: 500, types });
+    for (const event of events) {
+      after = event.seq;
+      if (after <= afterSeq) all.push(event);
+    }
+    if (events.length < 500 || after > afterSeq) return all;
+  }
+}
+
 /** Two seconds, whatever happens: a run that cannot be paused in them is taken over from its log later. */
 const pauseTimeoutMs = 2_000;
 
 async function pausedRun({ session, interrupt }: FollowRequest, run: Run): Promise<Run | null> {
-  const reason = interrupt.cause === 'timeout' ? 'The time given has passed' : 'Interrupted';
+  if (run.status.state === 'paused') return run;
+  const reason =
+    interrupt.cause === 'timeout'
+      ? 'The time given has passed'
+      : interrupt.cause === 'detach'
+        ? 'The terminal that carried it left'
+        : 'Interrupted';
   return within(pauseTimeoutMs, session.client.pause(run.id, reason));
 }
 
 function farewell({ session, interrupt }: FollowRequest, run: Run): string {
-  const why = interrupt.cause === 'timeout' ? 'The time is up.' : 'Interrupted.';
+  const why =
+    interrupt.cause === 'timeout'
+      ? 'The time is up.'
+      : interrupt.cause === 'detach'
+        ? 'Detached.'
+        : 'Interrupted.';
   if (!session.isHost) {
     return `${why} The run goes on. \`berth logs -f ${run.id}\` · \`berth cancel ${run.id}\``;
   }
@@ -111,16 +145,24 @@ async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value
   }
 }
 
-function viewFor({ context, session, view, run }: FollowRequest): View {
-  const hint = session.isHost ? 'Ctrl-C pauses' : 'Ctrl-C detaches';
+function viewFor({ context, session, interrupt, view, run, isFull }: FollowRequest): View {
   if (view === 'none' || context.format !== 'text') return silent;
   return view === 'live' && context.err.isMovable
-    ? new LiveView(context.io, context.err, context.paintErr, Date.now, hint)
+    ? new LiveView({
+        io: context.io,
+        surface: context.err,
+        paint: context.paintErr,
+        now: Date.now,
+        control: liveControl(context.io, session, run, interrupt),
+        mayAsk: context.mayAsk,
+        isFull: isFull === true,
+      })
     : new PlainView(context.err, run.id, Date.now, isGithubActions(context.io.env));
 }
 
 const silent: View = {
   run: () => undefined,
+  before: () => undefined,
   event: () => undefined,
   frame: () => undefined,
   connection: () => undefined,

@@ -1,9 +1,9 @@
 import type { Io } from './io.ts';
 
 /** What ended the wait. */
-export type Interruption = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'timeout';
+export type Interruption = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'timeout' | 'detach';
 
-const exitCodeOfSignal = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, timeout: 124 } as const;
+const exitCodeOfSignal = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, timeout: 124, detach: 130 } as const;
 
 /**
  * Listens for Ctrl-C and friends and for `--timeout`. The first aborts `signal`, so that the command can pause or
@@ -13,10 +13,11 @@ export class Interrupt {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout | null;
   #cause: Interruption | null = null;
+  #isDeaf = false;
 
   constructor(timeoutMs: number | null) {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, this.#onSignal);
-    this.#timer = timeoutMs === null ? null : setTimeout(() => this.#raise('timeout'), timeoutMs);
+    this.#timer = timeoutMs === null ? null : setTimeout(() => this.raise('timeout'), timeoutMs);
   }
 
   get signal(): AbortSignal {
@@ -36,9 +37,22 @@ export class Interrupt {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  readonly #onSignal = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void => this.#raise(signal);
+  /** Ctrl-C in a pager reaches this process, too, and is not meant for it. */
+  async ignoringCtrlC<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#isDeaf = true;
+    try {
+      return await work();
+    } finally {
+      this.#isDeaf = false;
+    }
+  }
 
-  #raise(cause: Interruption): void {
+  readonly #onSignal = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void => {
+    if (!this.#isDeaf || signal !== 'SIGINT') this.raise(signal);
+  };
+
+  /** What a signal does, also for a key that means it. */
+  raise(cause: Interruption): void {
     if (this.#cause !== null && cause !== 'timeout') process.exit(exitCodeOfSignal[cause]);
     this.#cause ??= cause;
     this.#controller.abort();

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
+import type { DocumentName } from './output/json-fields.ts';
 import { version } from './version.ts';
 
 type Act<Flags> = (
@@ -33,13 +34,20 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .addHelpText('after', mainHelp);
 
   const act =
-    <Flags>(load: () => Promise<Act<Flags & CommonFlags>>) =>
+    <Flags>(load: () => Promise<Act<Flags & CommonFlags>>, document?: DocumentName) =>
     async (...given: unknown[]): Promise<void> => {
       const command = given.at(-1) as Command;
       const flags = command.opts<Flags & CommonFlags>();
       const [id, text] = command.args;
+      if (flags.jsonFields === '?' && document !== undefined) {
+        const { fieldLines } = await import('./output/json-fields.ts');
+        const isStatus = command.name() === 'status' && (id !== undefined || flags.last === true);
+        io.stdout.write(await fieldLines(isStatus ? 'status' : document));
+        return;
+      }
       const { commandContext } = await import('./command-context.ts');
-      setExitCode(await (await load())(commandContext(io, flags), flags, id, text));
+      const code = await (await load())(commandContext(io, flags), flags, id, text);
+      setExitCode(flags.exitZero === true && outcomes.has(code) ? 0 : code);
     };
   const leaf: Leaf = (parent, name, what, place = {}) =>
     common(parent.command(name, place).description(what));
@@ -57,19 +65,20 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .option('--cassette <file>', 'play recorded answers instead of asking a model')
     .option('--detach', 'print the run’s id and leave it running')
     .option('--wait', 'follow without a live view')
+    .option('--full', 'the live view over the whole terminal')
     .option('--timeout <duration>', 'stop following after, say, 20m')
     .addHelpText('after', runHelp)
-    .action(act(async () => (await import('./commands/run.ts')).run));
-  leaf(program, 'status', 'what needs you, or one run’s status sentence')
-    .argument('[id]')
-    .action(act(async () => (await import('./commands/status.ts')).status));
+    .action(act(async () => (await import('./commands/run.ts')).run, 'run'));
+  watchable(oneRun(leaf(program, 'status', 'what needs you, or one run’s status sentence'))).action(
+    act(async () => (await import('./commands/status.ts')).status, 'run'),
+  );
 
   const runs = program
     .command('runs')
     .description('runs: list, view, logs, diff, watch, steer, pause, resume, cancel');
   listFlags(leaf(runs.helpCommand(false), 'list', 'runs, newest first', { isDefault: true }))
     .addOption(new Option('--state <state>').choices(stateChoices))
-    .action(act(async () => (await import('./commands/runs.ts')).list));
+    .action(act(async () => (await import('./commands/runs.ts')).list, 'run'));
   runCommands(runs, leaf, act, true);
   runCommands(program, leaf, act, false);
 
@@ -78,26 +87,26 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .description('proposals: list, show, diff, merge, close')
     .helpCommand(false);
   listFlags(leaf(proposals, 'list', 'proposals, newest first', { isDefault: true })).action(
-    act(async () => (await import('./commands/proposals.ts')).list),
+    act(async () => (await import('./commands/proposals.ts')).list, 'proposal'),
   );
-  leaf(proposals, 'show', 'one proposal with its evidence')
+  watchable(paged(oneRun(leaf(proposals, 'show', 'one proposal with its evidence'))))
     .alias('view')
-    .argument('[id]')
-    .action(act(async () => (await import('./commands/proposals.ts')).show));
-  leaf(proposals, 'diff', 'its unified diff')
-    .argument('[id]')
-    .action(act(async () => (await import('./commands/proposals.ts')).diff));
+    .action(act(async () => (await import('./commands/proposals.ts')).show, 'proposal'));
+  paged(oneRun(leaf(proposals, 'diff', 'its unified diff'))).action(
+    act(async () => (await import('./commands/proposals.ts')).diff, 'diff'),
+  );
   for (const name of ['merge', 'close'] as const) {
-    leaf(proposals, name, name === 'merge' ? 'merge it on the local forge' : 'close it without merging')
-      .argument('[id]')
+    oneRun(
+      leaf(proposals, name, name === 'merge' ? 'merge it on the local forge' : 'close it without merging'),
+    )
       .option('--yes', 'do not ask')
-      .action(act(async () => (await import('./commands/proposals.ts'))[name]));
+      .action(act(async () => (await import('./commands/proposals.ts'))[name], 'proposal'));
   }
   leaf(program, 'doctor', 'look whether everything Berth needs is there and works')
     .option('--exit-zero', 'exit 0 also when something failed')
-    .action(act(async () => (await import('./commands/doctor.ts')).doctor));
+    .action(act(async () => (await import('./commands/doctor.ts')).doctor, 'doctor'));
   leaf(program, 'version', 'print the version').action(
-    act(async () => (await import('./commands/about.ts')).printVersion),
+    act(async () => (await import('./commands/about.ts')).printVersion, 'version'),
   );
   leaf(program, 'help', 'help for a command, or: exit-codes, environment')
     .argument('[topic]')
@@ -119,53 +128,72 @@ type Leaf = (
 ) => Command;
 type Acting = <Flags>(
   load: () => Promise<Act<Flags & CommonFlags>>,
+  document?: DocumentName,
 ) => (...given: unknown[]) => Promise<void>;
 
 /** What can be done with one run, as `berth runs view` and, shorter, as `berth show`. */
 function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean): void {
-  leaf(parent, isLong ? 'view' : 'show', 'one run')
-    .argument('[id]')
-    .action(act(async () => (await import('./commands/runs.ts')).show))
+  watchable(paged(oneRun(leaf(parent, isLong ? 'view' : 'show', 'one run'))))
+    .action(act(async () => (await import('./commands/runs.ts')).show, 'run'))
     .aliases(isLong ? ['show'] : []);
-  leaf(parent, 'logs', 'its events')
-    .argument('[id]')
+  paged(oneRun(leaf(parent, 'logs', 'its events')))
     .option('-f, --follow', 'go on with what happens')
     .option('-a, --all', 'also what folds away')
     .option('--output <call>', 'the whole output of one command or tool call')
+    .option('--exit-zero', 'with -f: exit 0 however the run ends')
     .option('--timeout <duration>', 'stop following after, say, 20m')
-    .action(act(async () => (await import('./commands/logs.ts')).logs));
-  leaf(parent, 'diff', 'its changes against the base')
-    .argument('[id]')
-    .action(act(async () => (await import('./commands/runs.ts')).diff));
-  leaf(parent, 'watch', 'follow it in a live view', { hidden: !isLong })
-    .argument('[id]')
+    .action(act(async () => (await import('./commands/logs.ts')).logs, 'event'));
+  paged(oneRun(leaf(parent, 'diff', 'its changes against the base'))).action(
+    act(async () => (await import('./commands/runs.ts')).diff, 'diff'),
+  );
+  oneRun(leaf(parent, 'watch', 'follow it in a live view', { hidden: !isLong }))
+    .option('--exit-zero', 'exit 0 however the run ends')
+    .option('--full', 'over the whole terminal')
     .option('--timeout <duration>', 'stop following after, say, 20m')
-    .action(act(async () => (await import('./commands/watch.ts')).watch));
-  leaf(parent, 'cancel', 'end it; its work so far is kept')
-    .argument('[id]')
-    .action(act(async () => (await import('./commands/acts.ts')).cancel));
-  leaf(parent, 'pause', 'hold it until it is resumed')
-    .argument('[id]')
+    .action(act(async () => (await import('./commands/watch.ts')).watch, 'run'));
+  oneRun(leaf(parent, 'cancel', 'end it; its work so far is kept'))
+    .option('--yes', 'do not ask')
+    .action(act(async () => (await import('./commands/acts.ts')).cancel, 'run'));
+  oneRun(leaf(parent, 'pause', 'hold it until it is resumed'))
     .option('--reason <text>', 'shown to whoever looks')
-    .action(act(async () => (await import('./commands/acts.ts')).pause));
-  leaf(parent, 'resume', 'go on after a pause, a crash, or an end by a limit')
-    .argument('[id]')
+    .action(act(async () => (await import('./commands/acts.ts')).pause, 'run'));
+  oneRun(leaf(parent, 'resume', 'go on after a pause, a crash, or an end by a limit'))
     .option('--limit <name=value>', 'raise a limit; repeatable', collect, [])
     .option('--detach', 'do not follow it')
     .option('--wait', 'follow without a live view')
+    .option('--full', 'the live view over the whole terminal')
     .option('--timeout <duration>', 'stop following after, say, 20m')
-    .action(act(async () => (await import('./commands/resume.ts')).resume));
+    .action(act(async () => (await import('./commands/resume.ts')).resume, 'run'));
   leaf(parent, 'steer', 'say something to its agent')
     .argument('<id-or-text>', 'the run, or the text for the latest run')
     .argument('[text]')
+    .option('--last', 'the newest run of all')
     .option('--after-step', 'deliver after the present step instead of now')
-    .action(act(async () => (await import('./commands/acts.ts')).steer));
+    .action(act(async () => (await import('./commands/acts.ts')).steer, 'message'));
 }
+
+/** Exit codes that say how something ended rather than that the command did not work: `--exit-zero` drops them. */
+const outcomes = new Set([3, 5, 6, 7, 11]);
 
 const stateChoices = ['queued', 'running', 'paused', 'needs_human', 'succeeded', 'failed', 'cancelled'];
 
-function listFlags(command: Command): Command {
+function oneRun(command: Command): Command {
   return command
+    .argument('[id]', 'id or its beginning, latest, #12 or lib#12 (pull request), or its URL')
+    .option('--last', 'the newest run of all');
+}
+
+function paged(command: Command): Command {
+  return command.option('--no-pager', 'never through a pager');
+}
+
+function watchable(command: Command): Command {
+  return command.option('-w, --watch', 'again and again: in place on a terminal, else what changes');
+}
+
+function listFlags(command: Command): Command {
+  return watchable(paged(command))
+    .addOption(new Option('-o, --output <form>', 'wide: more columns, nothing cut').choices(['wide']))
     .option('--project <name|repository>', 'only of this project')
     .option('-n, --limit <count>', 'at most so many', '30')
     .option('--cursor <cursor>', 'go on where the last list ended');
@@ -173,7 +201,7 @@ function listFlags(command: Command): Command {
 
 function common(command: Command): Command {
   return command
-    .option('--json', 'one JSON document; --json=a,b only these fields')
+    .option('--json', 'one JSON document; --json=a,b only these fields, --json=? lists them')
     .addOption(new Option('--json-fields <fields>').hideHelp())
     .option('--jsonl', 'one JSON document per line')
     .option('-q, --quiet', 'ids only')
@@ -187,7 +215,8 @@ function collect(value: string, before: string[]): string[] {
 }
 
 const mainHelp = `
-An id left out means the newest run of this repository; ids take unique beginnings.
+An id left out means the newest run of this repository; ids take unique beginnings, --last is the newest of all,
+'#12' or lib#12 the run of a pull request.
 
 Examples:
   berth run "fix the flaky date test"

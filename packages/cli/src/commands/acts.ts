@@ -1,15 +1,27 @@
-import type { Run } from '@berth/client';
-import { runIdOf, type CommandContext, type CommonFlags } from '../command-context.ts';
+import { harmlessLine, type Run } from '@berth/client';
+import { confirm } from '../confirm.ts';
+import { isEnded } from '../exit-codes.ts';
+import type { CommandContext, CommonFlags } from '../command-context.ts';
+import { runIdOf } from '../run-id.ts';
 import { failure } from '../failure.ts';
 import type { Session } from '../session.ts';
 
 /** `berth cancel`. */
 export async function cancel(
   context: CommandContext,
-  _: CommonFlags,
+  flags: CommonFlags,
   id: string | undefined,
 ): Promise<number> {
-  return acted(context, id, async (session, run) => session.client.cancel(run), 'Again: `berth run`');
+  const act = async (session: Session, run: string): Promise<Run> => {
+    if (!context.mayAsk || flags.yes === true) return session.client.cancel(run);
+    const found = await session.client.getRun(run);
+    if (!isEnded(found.status.state)) {
+      const what = `Cancel "${harmlessLine(found.title)}" (${found.id})? Its work so far is kept.`;
+      await confirm(context, what);
+    }
+    return session.client.cancel(found.id);
+  };
+  return acted(context, flags, id, act, 'Again: `berth run`');
 }
 
 /** `berth pause`. */
@@ -18,17 +30,24 @@ export async function pause(
   flags: CommonFlags & { readonly reason?: string },
   id: string | undefined,
 ): Promise<number> {
-  return acted(context, id, async (session, run) => session.client.pause(run, flags.reason ?? null), null);
+  return acted(
+    context,
+    flags,
+    id,
+    async (session, run) => session.client.pause(run, flags.reason ?? null),
+    null,
+  );
 }
 
 async function acted(
   context: CommandContext,
+  flags: CommonFlags,
   id: string | undefined,
   act: (session: Session, run: string) => Promise<Run>,
   hint: string | null,
 ): Promise<number> {
   return context.withSession(['api'], async (session) => {
-    const run = await act(session, await runIdOf(session, id, context.io.cwd));
+    const run = await act(session, await runIdOf(session, { id, last: flags.last, cwd: context.io.cwd }));
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument(run);
     else context.out.write(`${run.id}\n`);
     context.note(`${run.status.state}: ${run.status.reason}`);
@@ -50,7 +69,7 @@ export async function steer(
     throw failure('USAGE', 'There is nothing to say.', 'Give the text: `berth steer "keep the public API"`.');
   }
   return context.withSession(['api'], async (session) => {
-    const run = await runIdOf(session, id, context.io.cwd);
+    const run = await runIdOf(session, { id, last: flags.last, cwd: context.io.cwd });
     const mode = flags.afterStep === true ? 'after_step' : 'now';
     const { messageId } = await session.client.steer(run, text, mode);
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument({ messageId });

@@ -1,10 +1,11 @@
-import { followRun } from '@berth/client';
-import { runIdOf, type CommandContext, type CommonFlags } from '../command-context.ts';
-import { harmless } from '@berth/client';
+import { followRun, harmless, type Event } from '@berth/client';
+import type { CommandContext, CommonFlags } from '../command-context.ts';
+import { runIdOf } from '../run-id.ts';
 import { exitCodeOf, isEnded } from '../exit-codes.ts';
 import { timeoutOf } from '../follow.ts';
 import { Interrupt } from '../interrupt.ts';
 import { plainLine } from '../live/plain-view.ts';
+import { printLong } from '../present.ts';
 import type { Session } from '../session.ts';
 
 export interface LogsFlags extends CommonFlags {
@@ -12,6 +13,7 @@ export interface LogsFlags extends CommonFlags {
   readonly all?: boolean;
   readonly output?: string;
   readonly timeout?: string;
+  readonly pager?: boolean;
 }
 
 /** Events asked for at once. */
@@ -24,13 +26,20 @@ export async function logs(
   id: string | undefined,
 ): Promise<number> {
   const timeoutMs = timeoutOf(flags.timeout);
-  return context.withSession(flags.follow === true ? ['api', 'worker'] : ['api'], async (session) => {
-    const run = await session.client.getRun(await runIdOf(session, id, context.io.cwd));
+  let long = '';
+  const parts = flags.follow === true ? (['api', 'worker'] as const) : (['api'] as const);
+  const code = await context.withSession(parts, async (session) => {
+    const run = await session.client.getRun(
+      await runIdOf(session, { id, last: flags.last, cwd: context.io.cwd }),
+    );
     if (flags.output !== undefined) return output(context, session, run.id, flags.output);
     return flags.follow === true && !isEnded(run.status.state)
       ? followLog(context, flags, session, run.id, timeoutMs)
-      : wholeLog(context, flags, session, run.id);
+      : wholeLog(context, flags, session, run.id, (text) => (long += text));
   });
+  // Only now: a pager may be open for long, and nobody else should wait for this process meanwhile.
+  if (long !== '') await printLong(context, flags, long);
+  return code;
 }
 
 async function wholeLog(
@@ -38,18 +47,24 @@ async function wholeLog(
   flags: LogsFlags,
   session: Session,
   id: string,
+  printLater: (text: string) => void,
 ): Promise<number> {
-  const all: object[] = [];
+  const all: Event[] = [];
+  const isPaged = context.format === 'text' && context.out.isTty;
   for (let after = 0; ;) {
     const { events } = await session.client.listEvents(id, { after, limit: pageSize });
     for (const event of events) {
       after = event.seq;
-      if (context.format === 'json') all.push(event);
+      if (context.format === 'json' || isPaged) all.push(event);
       else print(context, flags, event);
     }
     if (events.length < pageSize) break;
   }
   if (context.format === 'json') context.printList(all);
+  if (isPaged) {
+    const lines = all.filter((event) => isShown(flags, event)).map((event) => `${plainLine(event)}\n`);
+    printLater(lines.join(''));
+  }
   return 0;
 }
 
@@ -82,10 +97,14 @@ async function followLog(
   return interrupt.exitCode;
 }
 
-function print(context: CommandContext, flags: LogsFlags, event: Parameters<typeof plainLine>[0]): void {
+function print(context: CommandContext, flags: LogsFlags, event: Event): void {
   if (context.format === 'jsonl') context.printLine(event);
   else if (context.format === 'quiet') context.out.write(`${event.seq}\n`);
-  else if (flags.all === true || event.importance !== 'low') context.out.write(`${plainLine(event)}\n`);
+  else if (isShown(flags, event)) context.out.write(`${plainLine(event)}\n`);
+}
+
+function isShown(flags: LogsFlags, event: Event): boolean {
+  return flags.all === true || event.importance !== 'low';
 }
 
 /** Bytes as they are into a pipe; made harmless where a terminal would obey them. */

@@ -1,34 +1,38 @@
-import { createInterface } from 'node:readline/promises';
 import { harmless, harmlessLine, type Proposal, type ProposalWithBody } from '@berth/client';
 import type { CommandContext, CommonFlags } from '../command-context.ts';
-import { runIdOf } from '../command-context.ts';
-import { failure } from '../failure.ts';
-import { colouredDiff } from '../output/diff.ts';
+import { confirm } from '../confirm.ts';
+import { present, type PresentFlags } from '../present.ts';
+import { runIdOf } from '../run-id.ts';
+import { shellWord } from '../output/shell-word.ts';
 import { table } from '../output/table.ts';
 import { ago, duration, money } from '../output/units.ts';
 import { enclosingRepository } from '../repository.ts';
 import type { Session } from '../session.ts';
-import { listLimit, page, type ListFlags } from './runs.ts';
+import { diffShown, listLimit, page, type ListFlags } from './runs.ts';
 
 /** `berth proposals`. */
 export async function list(context: CommandContext, flags: ListFlags): Promise<number> {
   const limit = listLimit(flags.limit);
-  return context.withSession(['api'], async (session) => {
+  return present(context, flags, async (session) => {
     const { proposals } = await session.client.listProposals({
       limit,
       ...(flags.project === undefined ? {} : { project: flags.project }),
     });
-    if (context.format === 'json' || context.format === 'jsonl') context.printList(proposals);
-    else if (context.format === 'quiet') for (const one of proposals) context.out.write(`${one.id}\n`);
-    else {
-      context.out.write(proposalTable(context, proposals));
-      if (proposals.length === 0) context.note('No proposal yet.');
-    }
-    return 0;
+    return {
+      items: proposals,
+      next: null,
+      ids: proposals.map((one) => one.id),
+      text: proposalTable(context, proposals, flags.output === 'wide'),
+      notes: proposals.length === 0 ? ['No proposal yet.'] : [],
+    };
   });
 }
 
-function proposalTable({ out, paint }: CommandContext, proposals: readonly Proposal[]): string {
+function proposalTable(
+  { out, paint }: CommandContext,
+  proposals: readonly Proposal[],
+  isWide: boolean,
+): string {
   const columns = [
     { title: 'ID' },
     { title: 'PR', side: 'right' as const },
@@ -38,12 +42,13 @@ function proposalTable({ out, paint }: CommandContext, proposals: readonly Propo
     { title: 'TITLE', isFlexible: true },
     { title: 'CHANGES', side: 'right' as const },
     { title: 'AGE', side: 'right' as const },
+    ...(isWide ? ['COST', 'BASE', 'BRANCH', 'TREE', 'URL'].map((title) => ({ title })) : []),
   ];
   const nowMs = Date.now();
   return table(
     out,
     paint,
-    columns,
+    isWide ? columns.map((column) => ({ ...column, isFlexible: false })) : columns,
     proposals.map((one) => [
       { text: one.id },
       { text: one.pr === null ? '-' : `#${one.pr.number}`, plain: String(one.pr?.number ?? '') },
@@ -55,18 +60,28 @@ function proposalTable({ out, paint }: CommandContext, proposals: readonly Propo
       { text: harmlessLine(one.title) },
       { text: `+${one.diffstat.added} -${one.diffstat.removed}` },
       { text: ago(one.createdAt, nowMs).replace(' ago', ''), plain: one.createdAt },
+      ...(isWide
+        ? [
+            { text: money(one.costUsd), plain: one.costUsd.toFixed(4) },
+            { text: harmlessLine(one.base.ref) },
+            { text: harmlessLine(one.branch) },
+            { text: one.tree.slice(0, 10), plain: one.tree },
+            { text: harmlessLine(one.pr?.url ?? '-'), plain: harmlessLine(one.pr?.url ?? '') },
+          ]
+        : []),
     ]),
   );
 }
 
 /** `berth proposals show`: the evidence before the prose. */
-export async function show(context: CommandContext, _: CommonFlags, id: string | undefined): Promise<number> {
-  return context.withSession(['api'], async (session) => {
-    const one = await session.client.getProposal(await proposalIdOf(session, id, context.io.cwd));
-    if (context.format === 'json' || context.format === 'jsonl') context.printDocument(one);
-    else if (context.format === 'quiet') context.out.write(`${one.id}\n`);
-    else context.out.write(proposalPage(context, one));
-    return 0;
+export async function show(
+  context: CommandContext,
+  flags: PresentFlags,
+  id: string | undefined,
+): Promise<number> {
+  return present(context, flags, async (session) => {
+    const one = await session.client.getProposal(await proposalIdOf(session, flags, id, context.io.cwd));
+    return { document: one, ids: [one.id], text: proposalPage(context, one) };
   });
 }
 
@@ -118,22 +133,21 @@ function proposalPage({ out, paint }: CommandContext, one: ProposalWithBody): st
 }
 
 /** `berth proposals diff`. */
-export async function diff(context: CommandContext, _: CommonFlags, id: string | undefined): Promise<number> {
-  return context.withSession(['api'], async (session) => {
-    const proposal = await proposalIdOf(session, id, context.io.cwd);
-    const text = await session.client.proposalDiff(proposal);
-    if (context.format === 'json' || context.format === 'jsonl') {
-      context.printDocument({ schema: 'berth.diff/v1', proposal, diff: text });
-    } else if (context.out.isTty) context.out.write(colouredDiff(harmless(text), context.paint));
-    else context.out.write(text);
-    return 0;
+export async function diff(
+  context: CommandContext,
+  flags: PresentFlags,
+  id: string | undefined,
+): Promise<number> {
+  return present(context, flags, async (session) => {
+    const proposal = await proposalIdOf(session, flags, id, context.io.cwd);
+    return diffShown(context, { proposal }, await session.client.proposalDiff(proposal));
   });
 }
 
 /** `berth proposals merge`. */
 export async function merge(
   context: CommandContext,
-  flags: CommonFlags & { readonly yes?: boolean },
+  flags: CommonFlags,
   id: string | undefined,
 ): Promise<number> {
   return decided(context, flags, id, 'merge');
@@ -142,7 +156,7 @@ export async function merge(
 /** `berth proposals close`. */
 export async function close(
   context: CommandContext,
-  flags: CommonFlags & { readonly yes?: boolean },
+  flags: CommonFlags,
   id: string | undefined,
 ): Promise<number> {
   return decided(context, flags, id, 'close');
@@ -150,48 +164,54 @@ export async function close(
 
 async function decided(
   context: CommandContext,
-  flags: CommonFlags & { readonly yes?: boolean },
+  flags: CommonFlags,
   id: string | undefined,
   act: 'merge' | 'close',
 ): Promise<number> {
   return context.withSession(['api'], async (session) => {
-    const found = await session.client.getProposal(await proposalIdOf(session, id, context.io.cwd));
-    // Named in full it is meant; found by itself it is asked for.
-    if (id === undefined && flags.yes !== true)
-      await confirm(context, flags, `${act} "${harmlessLine(found.title)}"?`);
+    const found = await session.client.getProposal(await proposalIdOf(session, flags, id, context.io.cwd));
+    // Found by itself it is asked for; closing is asked for wherever somebody can be asked.
+    if (flags.yes !== true && (id === undefined || (act === 'close' && context.mayAsk))) {
+      await confirm(context, `${act === 'merge' ? 'Merge' : 'Close'} "${harmlessLine(found.title)}"?`);
+    }
     const one =
       act === 'merge'
         ? await session.client.mergeProposal(found.id)
         : await session.client.closeProposal(found.id);
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument(one);
     else context.out.write(`${one.pr?.mergedAs ?? one.id}\n`);
-    context.note(
-      act === 'merge' ? `Merged into ${harmlessLine(one.base.ref)}.` : 'Closed; the branch is kept.',
-    );
+    for (const line of decidedLines(one, act)) context.note(line);
     return 0;
   });
 }
 
-async function confirm(context: CommandContext, flags: CommonFlags, question: string): Promise<void> {
-  const { io, err } = context;
-  if (flags.input === false || io.stdin.isTTY !== true || !err.isTty) {
-    throw failure('USAGE', 'There is nobody to ask.', 'Name the proposal, or say --yes.');
-  }
-  const reader = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await reader.question(`${question} [y/N] `);
-    if (!/^y(es)?$/i.test(answer.trim())) throw failure('USAGE', 'Not confirmed; nothing was done.');
-  } finally {
-    reader.close();
-  }
+/** What was done, and how its result gets to where one works. */
+function decidedLines(one: Proposal, act: 'merge' | 'close'): string[] {
+  const number = one.pr === null ? '' : `#${one.pr.number} `;
+  const what = `${number}"${harmlessLine(one.title)}"`;
+  if (act === 'close') return [`Closed ${what}; the branch ${harmlessLine(one.branch)} is kept.`];
+  const base = shellWord(one.base.ref);
+  const from = one.pr?.cloneUrl ?? null;
+  const isPath = one.repository.startsWith('/');
+  const git = isPath ? `git -C ${shellWord(one.repository)} pull` : 'git pull';
+  const into = isPath ? '' : `   (in your clone of ${harmlessLine(one.repository)}, on ${base})`;
+  return [
+    `Merged ${what} into ${base}.`,
+    `  next: ${git}${from === null ? '' : ` ${shellWord(from)} ${base}`}${into}`,
+  ];
 }
 
-async function proposalIdOf(session: Session, given: string | undefined, cwd: string): Promise<string> {
-  if (given !== undefined) return given;
-  const project = await enclosingRepository(cwd);
-  if (project !== null) {
-    const newest = (await session.client.listProposals({ project, limit: 1 })).proposals[0];
+async function proposalIdOf(
+  session: Session,
+  { last }: CommonFlags,
+  id: string | undefined,
+  cwd: string,
+): Promise<string> {
+  if (id === undefined && last !== true) {
+    const project = await enclosingRepository(cwd);
+    const query = { limit: 30, ...(project === null ? {} : { project }) };
+    const newest = (await session.client.listProposals(query)).proposals[0];
     if (newest !== undefined) return newest.id;
   }
-  return runIdOf(session, undefined, cwd);
+  return runIdOf(session, { id, last, cwd });
 }

@@ -1,4 +1,5 @@
-import { runIdOf, type CommandContext, type CommonFlags } from '../command-context.ts';
+import type { CommandContext, CommonFlags } from '../command-context.ts';
+import { runIdOf } from '../run-id.ts';
 import { follow, printOutcome, timeoutOf } from '../follow.ts';
 import { Interrupt } from '../interrupt.ts';
 import { parseLimits } from '../limits.ts';
@@ -9,6 +10,7 @@ export interface ResumeFlags extends CommonFlags {
   readonly detach?: boolean;
   readonly wait?: boolean;
   readonly timeout?: string;
+  readonly full?: boolean;
 }
 
 /** `berth resume`: goes on with a run, from its log, and follows it. */
@@ -21,7 +23,9 @@ export async function resume(
   using interrupt = new Interrupt(timeoutOf(flags.timeout));
   const isDetached = flags.detach === true;
   return await context.withSession(isDetached ? ['api'] : ['api', 'worker'], async (session) => {
-    const before = await session.client.getRun(await runIdOf(session, id, context.io.cwd));
+    const before = await session.client.getRun(
+      await runIdOf(session, { id, last: flags.last, cwd: context.io.cwd }),
+    );
     const run = await session.client.resume(before.id, limits);
     if (isDetached) {
       if (session.isHost) {
@@ -33,7 +37,15 @@ export async function resume(
       return 0;
     }
     const view = flags.wait === true ? 'plain' : 'live';
-    const result = await follow({ context, session, run, afterSeq: before.seq, interrupt, view });
+    const result = await follow({
+      context,
+      session,
+      run,
+      afterSeq: before.seq,
+      interrupt,
+      view,
+      isFull: flags.full,
+    });
     if (result.isEnded || context.format !== 'text') printOutcome(context, result.run);
     return result.exitCode;
   });

@@ -24,6 +24,7 @@ export interface RunFlags extends CommonFlags {
   readonly detach?: boolean;
   readonly wait?: boolean;
   readonly timeout?: string;
+  readonly full?: boolean;
 }
 
 /** `berth run`: everything that can be wrong with the command itself is found before a server is looked for. */
@@ -43,7 +44,15 @@ export async function run(
         (created.simulated ? ' (a cassette stands in for the model)' : ''),
     );
     const view = flags.wait === true ? 'plain' : 'live';
-    const result = await follow({ context, session, run: created, afterSeq: 0, interrupt, view });
+    const result = await follow({
+      context,
+      session,
+      run: created,
+      afterSeq: 0,
+      interrupt,
+      view,
+      isFull: flags.full,
+    });
     if (result.isEnded) {
       printOutcome(context, result.run);
       nextSteps(context, result.run.id, result.run.pullRequest !== null, result.run.status.next);

@@ -1,14 +1,18 @@
 import type { Run, RunState } from '@berth/client';
 import { harmless, harmlessLine } from '@berth/client';
-import { runIdOf, type CommandContext, type CommonFlags } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
+import { runIdOf } from '../run-id.ts';
+import { isEnded } from '../exit-codes.ts';
 import { failure } from '../failure.ts';
+import { present, type PresentFlags, type Shown } from '../present.ts';
 import { stripCells } from '../live/panel.ts';
 import { colouredDiff } from '../output/diff.ts';
 import { stateWord } from '../output/marks.ts';
 import { table } from '../output/table.ts';
 import { ago, count, duration, money } from '../output/units.ts';
 
-export interface ListFlags extends CommonFlags {
+export interface ListFlags extends PresentFlags {
+  readonly output?: 'wide';
   readonly state?: RunState;
   readonly project?: string;
   readonly limit: string;
@@ -18,25 +22,28 @@ export interface ListFlags extends CommonFlags {
 /** `berth runs`: newest first, of all projects. */
 export async function list(context: CommandContext, flags: ListFlags): Promise<number> {
   const limit = listLimit(flags.limit);
-  return context.withSession(['api'], async (session) => {
+  return present(context, flags, async (session) => {
     const { runs, next } = await session.client.listRuns({
       limit,
       ...(flags.state === undefined ? {} : { state: flags.state }),
       ...(flags.project === undefined ? {} : { project: flags.project }),
       ...(flags.cursor === undefined ? {} : { cursor: flags.cursor }),
     });
-    if (context.format === 'json' || context.format === 'jsonl') context.printList(runs, next);
-    else if (context.format === 'quiet') for (const run of runs) context.out.write(`${run.id}\n`);
-    else {
-      context.out.write(runTable(context, runs));
-      if (runs.length === 0) context.note('No run yet. Start one: `berth run "fix the flaky date test"`');
-      if (next !== null) context.note(`More: berth runs --cursor ${next}`);
-    }
-    return 0;
+    const empty = 'No run yet. Start one: `berth run "fix the flaky date test"`';
+    return {
+      items: runs,
+      next,
+      ids: runs.map((run) => run.id),
+      text: runTable(context, runs, flags.output === 'wide'),
+      notes: [
+        ...(runs.length === 0 ? [empty] : []),
+        ...(next === null ? [] : [`More: berth runs --cursor ${next}`]),
+      ],
+    };
   });
 }
 
-function runTable({ out, paint }: CommandContext, runs: readonly Run[]): string {
+function runTable({ out, paint }: CommandContext, runs: readonly Run[], isWide: boolean): string {
   const nowMs = Date.now();
   const columns = [
     { title: 'ID' },
@@ -46,11 +53,12 @@ function runTable({ out, paint }: CommandContext, runs: readonly Run[]): string 
     { title: 'STATUS', isFlexible: true },
     { title: 'COST', side: 'right' as const },
     { title: 'AGE', side: 'right' as const },
+    ...(isWide ? wideColumns.map((title) => ({ title })) : []),
   ];
   return table(
     out,
     paint,
-    columns,
+    isWide ? columns.map((column) => ({ ...column, isFlexible: false })) : columns,
     runs.map((run) => {
       const { text, tone } = stateWord(run.status.state, out.isAscii);
       return [
@@ -61,19 +69,46 @@ function runTable({ out, paint }: CommandContext, runs: readonly Run[]): string 
         { text: harmlessLine(run.status.reason), tone: 'dim' as const },
         { text: money(run.costUsd), plain: run.costUsd.toFixed(4) },
         { text: ago(run.createdAt, nowMs).replace(' ago', ''), plain: run.createdAt },
+        ...(isWide ? wideCells(run) : []),
       ];
     }),
   );
 }
 
+/** What `-o wide` adds. */
+const wideColumns = ['CODE', 'STEP', 'TOKENS', 'ATTEMPT', 'BRANCH', 'PULL REQUEST'];
+
+function wideCells(run: Run): { text: string; plain?: string }[] {
+  const tokens = run.tokens.in + run.tokens.out;
+  const cell = (text: string | null): { text: string; plain: string } => ({
+    text: text ?? '-',
+    plain: text ?? '',
+  });
+  return [
+    cell(run.status.code),
+    cell(run.status.step === null ? null : harmlessLine(run.status.step)),
+    { text: count(tokens), plain: String(tokens) },
+    cell(String(run.attempt)),
+    cell(harmlessLine(run.branch)),
+    cell(run.pullRequest === null ? null : harmlessLine(run.pullRequest.url)),
+  ];
+}
+
 /** `berth show`: one run in some lines. */
-export async function show(context: CommandContext, _: CommonFlags, id: string | undefined): Promise<number> {
-  return context.withSession(['api'], async (session) => {
-    const run = await session.client.getRun(await runIdOf(session, id, context.io.cwd));
-    if (context.format === 'json' || context.format === 'jsonl') context.printDocument(run);
-    else if (context.format === 'quiet') context.out.write(`${run.id}\n`);
-    else context.out.write(runPage(context, run));
-    return 0;
+export async function show(
+  context: CommandContext,
+  flags: PresentFlags,
+  id: string | undefined,
+): Promise<number> {
+  return present(context, flags, async (session) => {
+    const which = { id, last: flags.last, cwd: context.io.cwd };
+    const run = await session.client.getRun(await runIdOf(session, which));
+    return {
+      document: run,
+      ids: [run.id],
+      text: runPage(context, run),
+      isOver: isEnded(run.status.state),
+    };
   });
 }
 
@@ -142,16 +177,24 @@ function limitText(name: string, value: number): string {
 }
 
 /** `berth diff`. */
-export async function diff(context: CommandContext, _: CommonFlags, id: string | undefined): Promise<number> {
-  return context.withSession(['api'], async (session) => {
-    const run = await runIdOf(session, id, context.io.cwd);
-    const text = await session.client.runDiff(run);
-    if (context.format === 'json' || context.format === 'jsonl') {
-      context.printDocument({ schema: 'berth.diff/v1', run, diff: text });
-    } else if (context.out.isTty) context.out.write(colouredDiff(harmless(text), context.paint));
-    else context.out.write(text);
-    return 0;
+export async function diff(
+  context: CommandContext,
+  flags: PresentFlags,
+  id: string | undefined,
+): Promise<number> {
+  return present(context, flags, async (session) => {
+    const run = await runIdOf(session, { id, last: flags.last, cwd: context.io.cwd });
+    return diffShown(context, { run }, await session.client.runDiff(run));
   });
+}
+
+/** A diff as what it is: coloured and harmless on a terminal, the bytes as they are elsewhere. */
+export function diffShown(context: CommandContext, of: object, text: string): Shown {
+  return {
+    document: { schema: 'berth.diff/v1', ...of, diff: text },
+    ids: [],
+    text: context.out.isTty ? colouredDiff(harmless(text), context.paint) : text,
+  };
 }
 
 /** `-n`. */

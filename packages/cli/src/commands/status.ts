@@ -1,34 +1,40 @@
 import { harmlessLine, type Run } from '@berth/client';
-import type { CommandContext, CommonFlags } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
+import { isEnded } from '../exit-codes.ts';
+import { present, type PresentFlags } from '../present.ts';
+import { runIdOf } from '../run-id.ts';
 import { stateWord } from '../output/marks.ts';
 import { ago } from '../output/units.ts';
 
 /** `berth status [id]`: one sentence per run that is active or waits for a person; with an id that run's. */
 export async function status(
   context: CommandContext,
-  _: CommonFlags,
+  flags: PresentFlags,
   id: string | undefined,
 ): Promise<number> {
-  return context.withSession(['api'], async (session) => {
-    if (id !== undefined) {
-      const run = await session.client.getRun(id);
-      if (context.format === 'json' || context.format === 'jsonl') context.printDocument(run.status);
-      else if (context.format === 'quiet') context.out.write(`${run.id}\n`);
-      else context.out.write(sentence(context, run));
-      return 0;
+  return present(context, flags, async (session) => {
+    if (id !== undefined || flags.last === true) {
+      const which = { id, last: flags.last, cwd: context.io.cwd };
+      const run = await session.client.getRun(await runIdOf(session, which));
+      return {
+        document: run.status,
+        ids: [run.id],
+        text: sentence(context, run),
+        isOver: isEnded(run.status.state),
+      };
     }
     const states = ['needs_human', 'running', 'queued', 'paused'] as const;
     const pages = await Promise.all(
       states.map(async (state) => session.client.listRuns({ state, limit: 50 })),
     );
     const runs = pages.flatMap((found) => found.runs);
-    if (context.format === 'json' || context.format === 'jsonl') context.printList(runs);
-    else if (context.format === 'quiet') for (const run of runs) context.out.write(`${run.id}\n`);
-    else {
-      for (const run of runs) context.out.write(sentence(context, run));
-      if (runs.length === 0) context.note('Nothing runs and nothing waits for you.');
-    }
-    return 0;
+    return {
+      items: runs,
+      next: null,
+      ids: runs.map((run) => run.id),
+      text: runs.map((run) => sentence(context, run)).join(''),
+      notes: runs.length === 0 ? ['Nothing runs and nothing waits for you.'] : [],
+    };
   });
 }
 

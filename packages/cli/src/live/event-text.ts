@@ -78,7 +78,7 @@ export function rowOf(event: Event): Row | null {
       return title.startsWith('calls ') ? null : row(`  ${title}`, { tone: 'dim' });
     case 'check.judged': {
       const isFailed = data['verdict'] === 'failed';
-      const failing = isFailed ? lines(text(data['failure']), 6) : [];
+      const failing = isFailed ? failingLines(text(data['failure'])) : [];
       return row(`check ${title}`, {
         facts: took(data),
         tone: isFailed ? 'bad' : 'good',
@@ -115,6 +115,25 @@ export function plainFacts(event: Event): string {
     parts.push(`exit=${all['exitCode']}`);
   if (typeof all['durationMs'] === 'number') parts.push(duration(all['durationMs']));
   return parts.map((part) => ` ${part}`).join('');
+}
+
+/** Lines of a failure that are shown; the whole output is a command away. */
+const failingMost = 6;
+/** What package managers print around the command they run. */
+const noise = /^(?:> |\$ |npm (?:err|error|warn|notice)\b|\s*$)/i;
+
+/** Words and marks of the first line that says what is wrong, in the test runners and compilers that are known. */
+const failureMark = /\b(?:error|fail(?:ed|ure|s)?|not ok|panic|exception|expected|assert\w*)\b|^\s*[✖✗✘×x] /i;
+
+/** The part of a failure that says what failed; where nothing says so, its end. */
+export function failingLines(failure: string): string[] {
+  const all = lines(failure, Number.POSITIVE_INFINITY);
+  const meaning = all.filter((line) => !noise.test(line));
+  const from = meaning.findIndex((line) => failureMark.test(line));
+  if (from === -1) return (meaning.length === 0 ? all : meaning).slice(-failingMost);
+  const rest = meaning.length - from - failingMost;
+  if (rest <= 1) return meaning.slice(from);
+  return [...meaning.slice(from, from + failingMost), `… ${rest} more lines`];
 }
 
 /** The last `most` lines of a text, harmless. */

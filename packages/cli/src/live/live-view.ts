@@ -5,8 +5,13 @@ import type { Paint } from '../output/style.ts';
 import type { Surface } from '../output/surface.ts';
 import { timeOfDay } from '../output/units.ts';
 import { callIdOf, lines } from './event-text.ts';
+import { FullScreen } from './full-screen.ts';
+import { JobControl } from './job-control.ts';
+import { keyInputOf } from './keyboard.ts';
+import type { LiveControl } from './live-control.ts';
+import { LiveKeys, type KeyedView } from './live-keys.ts';
 import { panelLines } from './panel.ts';
-import { Screen, showCursor } from './screen.ts';
+import { Screen, type Canvas } from './screen.ts';
 import { SettledRows } from './settled-rows.ts';
 import type { View } from './view.ts';
 
@@ -18,14 +23,28 @@ const tickMs = 1_000;
 /** Characters kept of a call's live output; only its last lines are shown. */
 const liveCharacters = 8_192;
 
+export interface LiveViewOptions {
+  readonly io: Io;
+  readonly surface: Surface;
+  readonly paint: Paint;
+  readonly now: () => number;
+  readonly control: LiveControl;
+  /** Whether keys may be asked for. */
+  readonly mayAsk: boolean;
+  /** The whole terminal instead of its last lines. */
+  readonly isFull: boolean;
+}
+
 /** The live view of a terminal: settled rows scroll by, the last lines are the run as it is now. */
 export class LiveView implements View {
   readonly #surface: Surface;
   readonly #paint: Paint;
   readonly #now: () => number;
-  readonly #hint: string;
+  readonly #control: LiveControl;
   readonly #rows: SettledRows;
-  readonly #screen: Screen;
+  readonly #screen: Canvas;
+  readonly #keys: LiveKeys | null;
+  readonly #jobs: JobControl;
   readonly #tick: NodeJS.Timeout;
   readonly #release: () => void;
   #pending: string[] = [];
@@ -35,21 +54,30 @@ export class LiveView implements View {
   #lastEventAtMs: number | null = null;
   #connection: 'ok' | 'lost' = 'ok';
 
-  constructor(io: Io, surface: Surface, paint: Paint, now: () => number, hint: string) {
-    this.#hint = hint;
+  #isAside = false;
+
+  constructor(options: LiveViewOptions) {
+    const { io, surface, paint, now, control } = options;
+    this.#control = control;
     this.#surface = surface;
     this.#paint = paint;
     this.#now = now;
     this.#rows = new SettledRows(paint, surface.isAscii);
-    this.#screen = new Screen(surface);
+    this.#screen = options.isFull ? new FullScreen(surface) : new Screen(surface);
     this.#tick = setInterval(() => this.#draw(), tickMs);
     const onResize = (): void => this.#draw();
     io.stderr.on?.('resize', onResize);
-    const forget = onLeave(io, showCursor);
+    const forget = onLeave(io, this.#screen.restore);
     this.#release = () => {
       forget();
       io.stderr.off?.('resize', onResize);
     };
+    this.#jobs = new JobControl(
+      () => this.#leave(),
+      () => this.#enter(),
+    );
+    const input = options.mayAsk ? keyInputOf(io) : null;
+    this.#keys = input === null ? null : new LiveKeys(input, surface.write, this.#keyed(), control);
   }
 
   run(run: Run): void {
@@ -57,8 +85,13 @@ export class LiveView implements View {
     this.#soon();
   }
 
+  before(event: Event): void {
+    this.#rows.remember(event);
+  }
+
   event(event: Event): void {
     this.#lastEventAtMs = this.#now();
+    this.#keys?.event(event);
     if (this.#isNarrow()) {
       if (event.importance !== 'low')
         this.#pending.push(`${timeOfDay(event.at)} ${harmlessLine(event.title)}`);
@@ -66,6 +99,7 @@ export class LiveView implements View {
       this.#pending.push(...this.#rows.push(event, this.#surface.columns()));
     }
     const callId = callIdOf(event);
+    if (event.type === 'run.paused') this.#live = null;
     if (event.type === 'command.started' && callId !== null) this.#open(callId, harmlessLine(event.title));
     else if (this.#live !== null && callId === this.#live.callId && !event.type.endsWith('.started')) {
       this.#live = null;
@@ -75,7 +109,9 @@ export class LiveView implements View {
 
   frame(frame: LiveFrame): void {
     if (frame.kind === 'tool-input') return;
-    if (this.#live?.callId !== frame.callId) this.#open(frame.callId, titleOf(frame));
+    if (this.#live?.callId !== frame.callId) {
+      this.#open(frame.callId, this.#rows.commandOf(frame.callId) ?? titleOf(frame));
+    }
     const live = this.#live;
     if (live === null) return;
     live.text = (live.text + frame.text).slice(-liveCharacters);
@@ -94,9 +130,53 @@ export class LiveView implements View {
     clearInterval(this.#tick);
     if (this.#drawTimer !== null) clearTimeout(this.#drawTimer);
     this.#release();
+    this.#jobs.end();
+    this.#keys?.off();
     this.#live = null;
-    const panel = this.#isNarrow() ? [] : this.#panel('');
+    const panel = this.#isNarrow() ? [] : [...this.#panel(''), ...(this.#keys?.receipts() ?? [])];
+    // A pager that is still open has the terminal already to itself.
     this.#screen.end([...this.#takePending(true), ...panel]);
+  }
+
+  /** Gives the terminal back as it was, with nothing of the panel left on it. */
+  #leave(): void {
+    if (this.#isAside) return;
+    this.#isAside = true;
+    this.#keys?.off();
+    this.#screen.leave();
+  }
+
+  #enter(): void {
+    if (!this.#isAside) return;
+    this.#isAside = false;
+    this.#screen.enter();
+    this.#keys?.on();
+    this.#draw();
+  }
+
+  #keyed(): KeyedView {
+    return {
+      paint: this.#paint,
+      isAscii: this.#surface.isAscii,
+      now: this.#now,
+      columns: () => this.#surface.columns(),
+      run: () => this.#run,
+      redraw: () => this.#soon(),
+      say: (text, isBad) => {
+        this.#pending.push(this.#paint(isBad ? 'warn' : 'dim', ` ${text}`));
+        this.#soon();
+      },
+      print: (text) => this.#pending.push(...text.replace(/\n$/, '').split('\n')),
+      aside: async (work) => {
+        this.#leave();
+        try {
+          await work();
+        } finally {
+          this.#enter();
+        }
+      },
+      suspend: () => this.#jobs.suspend(),
+    };
   }
 
   #open(callId: string, title: string): void {
@@ -114,7 +194,11 @@ export class LiveView implements View {
   #draw(): void {
     if (this.#drawTimer !== null) clearTimeout(this.#drawTimer);
     this.#drawTimer = null;
-    this.#screen.draw(this.#takePending(false), this.#isNarrow() ? [] : this.#panel(this.#hint));
+    if (this.#isAside) return;
+    const keys = this.#keys?.lines(this.#isNarrow()) ?? [];
+    const hint = this.#keys !== null ? '' : this.#control.isHost() ? 'Ctrl-C pauses' : 'Ctrl-C detaches';
+    const panel = this.#isNarrow() ? keys : [...this.#panel(hint, keys.length), ...keys];
+    this.#screen.draw(this.#takePending(false), panel);
   }
 
   #takePending(isLast: boolean): string[] {
@@ -123,7 +207,7 @@ export class LiveView implements View {
     return isLast ? [...pending, ...this.#rows.flush(this.#surface.columns())] : pending;
   }
 
-  #panel(hint: string): string[] {
+  #panel(hint: string, taken = 0): string[] {
     if (this.#run === null) return [];
     const live = this.#live;
     return panelLines(
@@ -138,7 +222,11 @@ export class LiveView implements View {
         nowMs: this.#now(),
         hint,
       },
-      { columns: this.#surface.columns(), rows: this.#surface.rows(), isAscii: this.#surface.isAscii },
+      {
+        columns: this.#surface.columns(),
+        rows: this.#surface.rows() - taken,
+        isAscii: this.#surface.isAscii,
+      },
       this.#paint,
     );
   }

@@ -32,6 +32,10 @@ export class PlainView implements View {
     this.#run = run;
   }
 
+  before(event: Event): void {
+    this.#housekeeping.hides(event);
+  }
+
   event(event: Event): void {
     if (event.importance === 'low' || this.#housekeeping.hides(event)) return;
     const { before, after } = this.#isActions ? workflowLines(event) : { before: '', after: '' };

@@ -2,15 +2,29 @@ import { stripVTControlCharacters } from 'node:util';
 import { textWidth } from '../output/text-width.ts';
 import type { Surface } from '../output/surface.ts';
 
-const hideCursor = '\u001b[?25l';
+export const hideCursor = '\u001b[?25l';
 /** Shows the cursor again; also written when the process leaves at once. */
 export const showCursor = '\u001b[?25h';
+
+/** Where a live view draws. What it is given is harmless already. */
+export interface Canvas {
+  /** Brings the terminal back, should the process leave at once. */
+  readonly restore: string;
+  /** Shows `settled` (whole lines) above the panel, and the panel. */
+  draw(settled: readonly string[], panel: readonly string[]): void;
+  /** Gives the terminal to something else for a while; `enter` takes it again. */
+  leave(): void;
+  enter(): void;
+  /** Leaves these as the last lines. */
+  end(lastLines: readonly string[]): void;
+}
 
 /**
  * The last lines of a terminal, drawn anew in place, with settled text above them that stays in the scrollback.
  * What it is given is harmless already.
  */
-export class Screen {
+export class Screen implements Canvas {
+  readonly restore = showCursor;
   readonly #surface: Surface;
   #drawn: readonly string[] = [];
 
@@ -31,6 +45,14 @@ export class Screen {
       '\r';
     this.#drawn = panel;
     this.#surface.write(text);
+  }
+
+  leave(): void {
+    this.end([]);
+  }
+
+  enter(): void {
+    this.#surface.write(hideCursor);
   }
 
   /** Takes the panel away, or leaves it as the last lines, and frees the cursor. */

@@ -3,7 +3,10 @@ import type { Paint } from '../output/style.ts';
 import { cut, fit, textWidth } from '../output/text-width.ts';
 import { timeOfDay } from '../output/units.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { callIdOf, isReading, readingText, rowOf, toolNameOf, type Row } from './event-text.ts';
+import { callIdOf, fields, isReading, readingText, rowOf, toolNameOf, type Row } from './event-text.ts';
+
+/** Purposes of commands whose verdict is an event of its own. */
+const judged = new Set<unknown>(['format', 'lint', 'test', 'build']);
 
 /**
  * Turns events into rows for the scrollback: neighbouring reads become one row, the command line of a command
@@ -12,7 +15,8 @@ import { callIdOf, isReading, readingText, rowOf, toolNameOf, type Row } from '.
 export class SettledRows {
   readonly #paint: Paint;
   readonly #isAscii: boolean;
-  readonly #commands = new Map<string, string>();
+  readonly #commands = new Map<string, { readonly line: string; readonly isCheck: boolean }>();
+  readonly #tools = new Map<string, string>();
   #reads: { at: string; names: string[] } | null = null;
   #minute = '';
   readonly #housekeeping = new Housekeeping();
@@ -22,18 +26,34 @@ export class SettledRows {
     this.#isAscii = isAscii;
   }
 
-  /** Command line of a call that has begun and not ended. */
+  /** What a call does that has begun and not ended: its command line, or the title of its tool. */
   commandOf(callId: string): string | null {
-    return this.#commands.get(callId) ?? null;
+    return this.#commands.get(callId)?.line ?? this.#tools.get(callId) ?? null;
+  }
+
+  /** Takes in what began before the first event that is shown. */
+  remember(event: Event): void {
+    this.#housekeeping.hides(event);
+    const id = callIdOf(event);
+    if (id !== null && event.type === 'tool.started') {
+      const { input } = fields(event);
+      const line = typeof input === 'object' && input !== null && 'command' in input ? input.command : null;
+      this.#tools.set(id, typeof line === 'string' ? `$ ${harmlessLine(line)}` : harmlessLine(event.title));
+    }
+    if (id === null || event.type !== 'command.started') return;
+    const { purpose, step } = fields(event);
+    const isCheck = typeof step === 'string' && /:(check|verify)\b/.test(step) && judged.has(purpose);
+    this.#commands.set(id, { line: harmlessLine(event.title), isCheck });
   }
 
   push(event: Event, columns: number): string[] {
     if (this.#housekeeping.hides(event)) return [];
     const id = callIdOf(event);
-    if (event.type === 'command.started' && id !== null) {
-      this.#commands.set(id, harmlessLine(event.title));
+    if (event.type === 'command.started' || event.type === 'tool.started') {
+      this.remember(event);
       return [];
     }
+    if (id !== null && event.type === 'tool.ended') this.#tools.delete(id);
     if (isReading(event)) {
       this.#reads ??= { at: event.at, names: [] };
       this.#reads.names.push(toolNameOf(event));
@@ -59,9 +79,11 @@ export class SettledRows {
   }
 
   #command(row: Row, id: string): Row {
-    const line = this.#commands.get(id) ?? harmlessLine(id);
+    const known = this.#commands.get(id);
     this.#commands.delete(id);
-    return { ...row, text: `  ${line}` };
+    const text = `  ${known?.line ?? harmlessLine(id)}`;
+    // The verdict follows and shows what failed; the end of the output would say the same again.
+    return known?.isCheck === true && row.tone === 'bad' ? { ...row, text, below: [] } : { ...row, text };
   }
 
   #lines(at: string, row: Row, columns: number): string[] {

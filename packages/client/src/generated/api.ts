@@ -404,6 +404,7 @@ export interface components {
                 rule: string;
             }[];
             pr: {
+                cloneUrl: string | null;
                 mergedAs: string | null;
                 number: number;
                 /** @enum {string} */
@@ -412,6 +413,7 @@ export interface components {
             } | null;
             project: string;
             pushedTree: string | null;
+            repository: string;
             run: string;
             /** @constant */
             schema: "berth.proposal/v1";
@@ -452,6 +454,7 @@ export interface components {
                 rule: string;
             }[];
             pr: {
+                cloneUrl: string | null;
                 mergedAs: string | null;
                 number: number;
                 /** @enum {string} */
@@ -460,6 +463,7 @@ export interface components {
             } | null;
             project: string;
             pushedTree: string | null;
+            repository: string;
             run: string;
             /** @constant */
             schema: "berth.proposal/v1";

@@ -107,6 +107,8 @@ export const proposalViewSchema = z
     run: z.string(),
     task: z.string(),
     project: z.string(),
+    /** Address of the project's repository: a URL, or a path on the server's machine. */
+    repository: z.string(),
     title: z.string(),
     branch: z.string(),
     base: z.object({ ref: z.string(), commit: z.string() }),
@@ -133,6 +135,8 @@ export const proposalViewSchema = z
         url: z.string(),
         state: z.enum(['draft', 'open', 'merged', 'closed']),
         mergedAs: z.string().nullable(),
+        /** Where `git fetch` finds its branches, when that is not the repository itself. */
+        cloneUrl: z.string().nullable(),
       })
       .nullable(),
     diffstat: z.object({ files: z.number(), added: z.number(), removed: z.number() }),

@@ -165,11 +165,12 @@ export function eventView(stored: StoredEvent): EventView {
   };
 }
 
-/** The proposal of a run, or null when it made none. `pr` is what the forge says now. */
+/** The proposal of a run, or null when it made none. `pr` is what the forge says now, `cloneUrl` its `fetchUrl`. */
 export function proposalView(
   state: RunState,
   projectName: string,
   pr: PullRequest | null,
+  cloneUrl: string | null,
 ): ProposalView | null {
   const { created, plan, proposal } = state;
   if (created === null || plan === null || proposal === null) return null;
@@ -180,6 +181,7 @@ export function proposalView(
     run: state.runId,
     task: created.taskId,
     project: projectName,
+    repository: created.repository,
     title: created.title,
     branch: proposal.branch,
     base: plan.base,
@@ -205,6 +207,7 @@ export function proposalView(
             url: pr.url,
             state: pr.draft && pr.state === 'open' ? 'draft' : pr.state,
             mergedAs: pr.mergedAs,
+            cloneUrl,
           },
     diffstat: { files: proposal.files, added: proposal.added, removed: proposal.removed },
     costUsd: state.use.costUsd,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../domain/errors/index.ts';
-import { describe, type NewEvent, type StoredEvent } from '../domain/events/index.ts';
+import type { NewEvent, StoredEvent } from '../domain/events/index.ts';
 import { newId } from '../domain/ids.ts';
 import type { RunLimits } from '../domain/limits.ts';
 import type { LiveFrame } from '../domain/live.ts';
@@ -12,7 +12,7 @@ import { isEnded, statusOf } from '../domain/run-status.ts';
 import { branchOf, titleOf } from '../domain/task.ts';
 import type { EventView, TaskView } from '../domain/views.ts';
 import { fakeDiff, fakeDoctor } from './fake-answers.ts';
-import { proposalViewOf, viewOf } from './fake-run-view.ts';
+import { eventView, proposalViewOf, viewOf } from './fake-run-view.ts';
 import { scriptFor, type ScriptLine } from './fake-run-script.ts';
 
 type Item = { readonly event: EventView } | { readonly frame: LiveFrame };
@@ -32,6 +32,8 @@ interface Saved {
 interface Held extends Saved {
   readonly listeners: Set<(frame: LiveFrame | null) => void>;
   player: AbortController | null;
+  /** Messages that the agent has not been told yet. */
+  untold: { readonly messageId: string; readonly text: string }[];
 }
 
 export interface FakeOptions {
@@ -61,7 +63,7 @@ export class FakeControlPlane implements ControlPlane {
     const path = options.statePath;
     if (path !== undefined && existsSync(path)) {
       for (const saved of JSON.parse(readFileSync(path, 'utf8')) as Saved[]) {
-        const held: Held = { ...saved, listeners: new Set(), player: null };
+        const held: Held = { ...saved, listeners: new Set(), player: null, untold: [] };
         this.#runs.set(saved.runId, held);
         this.#play(held);
       }
@@ -100,6 +102,7 @@ export class FakeControlPlane implements ControlPlane {
       decided: null,
       listeners: new Set(),
       player: null,
+      untold: [],
     };
     const title = titleOf(request.text);
     this.#runs.set(runId, held);
@@ -240,6 +243,7 @@ export class FakeControlPlane implements ControlPlane {
     this.acts.push(`steer ${by} ${mode}: ${text}`);
     const messageId = newId('m', Date.now());
     this.#append(held, { type: 'message.received', data: { messageId, by, text, mode } });
+    held.untold.push({ messageId, text });
     return { messageId };
   }
 
@@ -326,7 +330,7 @@ export class FakeControlPlane implements ControlPlane {
 
   #save(): void {
     const { statePath } = this.#options;
-    const skipped = new Set(['listeners', 'player']);
+    const skipped = new Set(['listeners', 'player', 'untold']);
     const text = JSON.stringify([...this.#runs.values()], (key, value: unknown) =>
       skipped.has(key) ? undefined : value,
     );
@@ -349,6 +353,12 @@ export class FakeControlPlane implements ControlPlane {
         await this.#options.gate?.(line, held.runId);
         player.signal.throwIfAborted();
         held.played += 1;
+        if ('event' in line.item && line.item.event.type === 'model.requested') {
+          const { step } = line.item.event.data;
+          for (const { messageId, text } of held.untold.splice(0)) {
+            this.#append(held, { type: 'agent.told', data: { step, kind: 'message', text, messageId } });
+          }
+        }
         if ('event' in line.item) this.#append(held, line.item.event);
         else for (const listener of held.listeners) listener(line.item.frame);
       }
@@ -362,20 +372,6 @@ function fold(held: Held): RunState {
 
 function belongsTo(run: Held, project: string): boolean {
   return run.repository === project || basename(run.repository) === project;
-}
-
-function eventView(stored: StoredEvent): EventView {
-  const data = stored.data as { step?: unknown };
-  return {
-    schema: 'berth.event/v1',
-    run: stored.runId,
-    seq: stored.seq,
-    at: stored.at,
-    type: stored.type,
-    step: typeof data.step === 'string' ? data.step : null,
-    ...describe(stored),
-    data: stored.data,
-  };
 }
 
 function taskView(held: Held): TaskView {

@@ -1,6 +1,7 @@
 import { statusOf } from '../domain/run-status.ts';
 import type { RunState } from '../domain/run-state.ts';
-import type { ProposalView, RunView } from '../domain/views.ts';
+import { describe, type StoredEvent } from '../domain/events/index.ts';
+import type { EventView, ProposalView, RunView } from '../domain/views.ts';
 import { defaultRunLimits } from '../domain/limits.ts';
 
 /** A run as the API shows it, from its fold; the fake's own projection. */
@@ -91,6 +92,7 @@ export function proposalViewOf(
     run: state.runId,
     task: state.created?.taskId ?? '',
     project,
+    repository: state.created?.repository ?? '',
     title: state.created?.title ?? '',
     branch: made.branch,
     base: state.plan?.base ?? { ref: 'main', commit: made.base },
@@ -118,10 +120,26 @@ export function proposalViewOf(
             url: state.pullRequest.url,
             state: decided ?? (state.pullRequest.draft ? 'draft' : 'open'),
             mergedAs: decided === 'merged' ? made.commit : null,
+            cloneUrl: '/forge/demo.git',
           },
     diffstat: { files: made.files, added: made.added, removed: made.removed },
     costUsd: state.use.costUsd,
     simulated: true,
     createdAt: state.createdAt ?? '',
+  };
+}
+
+/** An entry of the log as the API shows it. */
+export function eventView(stored: StoredEvent): EventView {
+  const data = stored.data as { step?: unknown };
+  return {
+    schema: 'berth.event/v1',
+    run: stored.runId,
+    seq: stored.seq,
+    at: stored.at,
+    type: stored.type,
+    step: typeof data.step === 'string' ? data.step : null,
+    ...describe(stored),
+    data: stored.data,
   };
 }

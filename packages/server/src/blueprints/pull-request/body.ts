@@ -15,6 +15,8 @@ export interface BodyFacts {
   readonly plan: Plan;
   readonly created: Created;
   readonly files: readonly ChangedFile[];
+  /** Where the branch is fetched from; null: from the repository itself, which a clone calls `origin`. */
+  readonly fetchUrl: string | null;
   /** Everything that speaks against merging as it is; empty for a ready pull request. */
   readonly objections: readonly Objection[];
 }
@@ -132,10 +134,10 @@ function runOf({ state, plan, created }: BodyFacts): string {
   return `### The run\n\n${fenced(runStrip(state.steps))}\n\n| | |\n|---|---|\n${table}`;
 }
 
-function reproduceOf({ state, plan, created }: BodyFacts): string {
+function reproduceOf({ state, plan, created, fetchUrl }: BodyFacts): string {
   if (state.proposal === null) return '';
   const commands = [
-    `git fetch origin ${created.branch}`,
+    `git fetch ${fetchUrl === null ? 'origin' : word(fetchUrl)} ${word(created.branch)}`,
     `git checkout ${state.proposal.commit}`,
     ...plan.blueprint.setup.map((command) => script(command.run, command.cwd)),
     ...plan.blueprint.checks.map((check) => script(check.run, check.cwd)),
@@ -178,7 +180,16 @@ function sourceWords({ source }: Plan): string {
 }
 
 function script(run: string, cwd: string): string {
-  return cwd === '.' ? run : `(cd '${cwd.replaceAll("'", String.raw`'\''`)}' && ${run})`;
+  return cwd === '.' ? run : `(cd ${quoted(cwd)} && ${run})`;
+}
+
+/** A word for a shell: as it is where that is safe to read and to run. */
+function word(text: string): string {
+  return /^[\w./:@%+=,~-]+$/.test(text) && !/^[-~]/.test(text) ? text : quoted(text);
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** Sentences may quote output: first line only, as text. */

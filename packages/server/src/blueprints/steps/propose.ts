@@ -71,7 +71,14 @@ async function offer(
   const pull = await deps.forge.openPullRequest({
     key: created.taskId,
     title: pullRequestTitle(created),
-    body: pullRequestBody({ state: ctx.log.state(), plan, created, files, objections }),
+    body: pullRequestBody({
+      state: ctx.log.state(),
+      plan,
+      created,
+      files,
+      fetchUrl: deps.forge.fetchUrl ?? null,
+      objections,
+    }),
     branch: proposal.branch,
     base: plan.base.ref,
     draft,

@@ -31,6 +31,25 @@ const brief = (value: string, most = 100): string => {
   return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
 };
 
+const toldKinds = ['limit', 'nudge', 'loss', 'message', 'rules', 'repair'] as const;
+
+/** What a note says to people: that it was given, and its words only where they are not shown already. */
+function toldTitle(kind: (typeof toldKinds)[number], value: string): string {
+  switch (kind) {
+    case 'repair':
+      return 'told the agent what failed';
+    case 'message':
+      return 'the agent has the message';
+    case 'loss':
+      return 'told the agent that its sandbox was replaced';
+    case 'rules':
+      return 'told the agent the rules of a directory';
+    case 'limit':
+    case 'nudge':
+      return `told the agent: ${brief(value)}`;
+  }
+}
+
 /** The conversation of an agent step; its fold is `agent/conversation`. */
 export const agentEvents = {
   /** What the agent is told at the start of a step or repair round, in Berth's words. */
@@ -44,13 +63,13 @@ export const agentEvents = {
     'normal',
     z.object({
       step: z.string(),
-      kind: z.enum(['limit', 'nudge', 'loss', 'message', 'rules', 'repair']),
+      kind: z.enum(toldKinds),
       text: z.string(),
       messageId: z.string().optional(),
       /** Set on the last note of a step: the limit whose end is near. One more model call follows, no second. */
       lastTurn: z.string().optional(),
     }),
-    (data) => `told: ${brief(data.text)}`,
+    (data) => toldTitle(data.kind, data.text),
   ),
   'model.requested': event(
     'low',

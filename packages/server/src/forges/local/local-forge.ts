@@ -53,6 +53,10 @@ export class LocalForge implements Forge {
     this.#files = new PullRequestFiles(join(this.directory, 'pull-requests'));
   }
 
+  get fetchUrl(): string {
+    return this.directory;
+  }
+
   async pushTarget(): Promise<{ readonly url: string; readonly env: Readonly<Record<string, string>> }> {
     await this.#locked(async () => undefined);
     return { url: this.directory, env: {} };

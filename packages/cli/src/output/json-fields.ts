@@ -1,0 +1,41 @@
+import { harmlessLine } from '@berth/client';
+
+/** Documents whose fields `--json=?` lists. */
+export type DocumentName =
+  | 'run'
+  | 'event'
+  | 'proposal'
+  | 'doctor'
+  | 'status'
+  | 'diff'
+  | 'message'
+  | 'version';
+
+/** Names of a document's fields, as the API's own schemas have them. */
+export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
+  // Only read for this question: schemas take longer to load than most commands take to run.
+  const views = await import('@berth/server/domain/views.ts');
+  switch (name) {
+    case 'run':
+      return Object.keys(views.runViewSchema.shape);
+    case 'event':
+      return Object.keys(views.eventViewSchema.shape);
+    case 'proposal':
+      return [...Object.keys(views.proposalViewSchema.shape), 'body'];
+    case 'doctor':
+      return Object.keys(views.doctorViewSchema.shape);
+    case 'status':
+      return Object.keys(views.runViewSchema.shape.status.shape);
+    case 'diff':
+      return ['schema', 'run', 'diff'];
+    case 'message':
+      return ['messageId'];
+    case 'version':
+      return ['version', 'node'];
+  }
+}
+
+/** One field a line. */
+export async function fieldLines(name: DocumentName): Promise<string> {
+  return (await fieldsOf(name)).map((field) => `${harmlessLine(field)}\n`).join('');
+}
