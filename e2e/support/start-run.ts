@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CreateTask } from '../../packages/server/src/domain/ports/control-plane.ts';
 import type { EventView, RunView } from '../../packages/server/src/domain/views.ts';
 import { removeHomes } from '../../packages/server/src/testing/remove-homes.ts';
@@ -55,18 +54,23 @@ export interface Place {
 export function place(files: Readonly<Record<string, string>>): Place {
   const directory = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
   const repository = join(directory, 'sample');
-  execFileSync('git', ['init', '--quiet', '--initial-branch=main', repository]);
-  for (const [path, text] of Object.entries(files)) {
-    execFileSync('mkdir', ['-p', join(repository, path, '..')]);
-    writeFileSync(join(repository, path), text);
-  }
-  commitAll(repository, 'First');
+  repositoryOf(repository, files);
   return {
     directory,
     home: join(directory, 'home'),
     repository,
     remove: () => removeHomes(directory),
   };
+}
+
+/** Makes a repository of these files with one commit. */
+export function repositoryOf(repository: string, files: Readonly<Record<string, string>>): void {
+  execFileSync('git', ['init', '--quiet', '--initial-branch=main', repository]);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(repository, path)), { recursive: true });
+    writeFileSync(join(repository, path), text);
+  }
+  commitAll(repository, 'First');
 }
 
 export function commitAll(repository: string, message: string): void {
