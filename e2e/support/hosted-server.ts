@@ -4,6 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CreateTask } from '../../packages/server/src/domain/ports/control-plane.ts';
 import type { EventView, RunView } from '../../packages/server/src/domain/views.ts';
+import { systemClock } from '../../packages/server/src/domain/clock.ts';
+import type { SandboxDriver } from '../../packages/server/src/domain/ports/sandbox.ts';
+import {
+  BubblewrapDriver,
+  type BubblewrapOptions,
+  defaultStateDirectory,
+} from '../../packages/server/src/sandboxes/bubblewrap/index.ts';
 import { startServer, type RunningServer } from '../../packages/server/src/main.ts';
 import { cassetteText, script } from '../../packages/server/src/models/index.ts';
 import { repositoryOf, request } from './start-run.ts';
@@ -34,6 +41,8 @@ export interface HostedServer {
   end(runId: string): Promise<Ended>;
   /** Waits for the first entry after `afterSeq` that fits. */
   entry(runId: string, fits: (event: EventView) => boolean, afterSeq?: number): Promise<EventView>;
+  /** Waits until a running command has printed this. */
+  output(runId: string, text: string): Promise<void>;
   events(runId: string): Promise<readonly EventView[]>;
   close(): Promise<void>;
 }
@@ -41,7 +50,14 @@ export interface HostedServer {
 /** The longest a test waits for something that is on its way. */
 const patienceMs = 60_000;
 
-export async function hostServer(): Promise<HostedServer> {
+export interface HostOptions {
+  /** Another way out of the sandboxes than the one of this machine. */
+  readonly egress?: NonNullable<BubblewrapOptions['egress']>;
+  /** Runs at once. */
+  readonly maxRuns?: number;
+}
+
+export async function hostServer(options: HostOptions = {}): Promise<HostedServer> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
   const home = join(directory, 'home');
   const databaseRoot = join('/var/tmp', `berth-e2e-${process.pid}-${randomBytes(4).toString('hex')}`);
@@ -52,7 +68,8 @@ export async function hostServer(): Promise<HostedServer> {
       databaseRoot,
       env: {},
       parts: ['worker'],
-      maxRuns: 4,
+      maxRuns: options.maxRuns ?? 4,
+      ...(options.egress === undefined ? {} : { driver: driverOf(home, options.egress) }),
       onProgress: (sentence) => {
         if (process.env['E2E_VERBOSE'] !== undefined) process.stderr.write(`${sentence}\n`);
       },
@@ -98,6 +115,15 @@ export async function hostServer(): Promise<HostedServer> {
       }
       throw new Error(`the run ${runId} ended without the entry that was waited for`);
     },
+    async output(runId, text) {
+      const signal = AbortSignal.timeout(patienceMs);
+      let printed = '';
+      for await (const item of running.controlPlane.follow(runId, 0, signal)) {
+        if ('frame' in item && item.frame.kind === 'output') printed += item.frame.text;
+        if (printed.includes(text)) return;
+      }
+      throw new Error(`the run ${runId} ended without the output that was waited for`);
+    },
     events: (runId) => running.controlPlane.listEvents(runId, { afterSeq: 0, limit: 5_000 }),
     async close() {
       await running.stop();
@@ -106,4 +132,8 @@ export async function hostServer(): Promise<HostedServer> {
     },
   };
   return hosted;
+}
+
+function driverOf(home: string, egress: NonNullable<BubblewrapOptions['egress']>): SandboxDriver {
+  return new BubblewrapDriver({ stateDirectory: defaultStateDirectory(home), clock: systemClock, egress });
 }

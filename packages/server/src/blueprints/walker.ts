@@ -159,6 +159,8 @@ function concludeUnchanged(state: RunState, failed: StepRecord | undefined): Dec
   const agent = lastStep(state, 'agent');
   if (agent?.state === 'failed') return endOf('needs_human', agent, 'WORK_UNFINISHED');
   if (failed?.state === 'failed') return endOf('needs_human', failed, 'CHECKS_FAILED');
+  const limited = state.steps.findLast((step) => step.state === 'failed' && isLimit(step.code));
+  if (limited !== undefined) return endOf('needs_human', limited, 'WORK_UNFINISHED');
   if (needsModel(state.plan!.blueprint)) {
     return end('needs_human', 'NOTHING_CHANGED', errorRegistry.NOTHING_CHANGED.sentence);
   }

@@ -18,6 +18,8 @@ const goesOnLater: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 export interface AdvanceParts {
   readonly context: RunContext;
+  /** The run is out of time: nothing is begun any more but keeping the work. */
+  readonly outOfTime: boolean;
   /** Pins the base, chooses the blueprint and the models; appends `run.planned`. */
   plan(context: RunContext): Promise<void>;
   decide(state: ReturnType<RunContext['log']['state']>): Decision;
@@ -25,9 +27,11 @@ export interface AdvanceParts {
   perform(context: RunContext, visit: Visit): Promise<StepOutcome>;
 }
 
-/** Why this worker stopped advancing a run: it is over, or it goes on elsewhere, later. */
+/** Why this worker stopped advancing a run: it is over, its time is up, or it goes on elsewhere, later. */
 export type AdvanceResult =
   | { readonly kind: 'ended' }
+  /** Advance it once more, `outOfTime` and with a signal of its own, so that its work is kept. */
+  | { readonly kind: 'out-of-time' }
   | { readonly kind: 'stopped'; readonly code: ErrorCode };
 
 /**
@@ -59,7 +63,7 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
       await visitStep(decision, parts, losses);
     }
   } catch (error) {
-    return await stopped(error, context);
+    return await stopped(error, parts);
   }
 }
 
@@ -67,6 +71,10 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
 async function visitStep(visit: Visit, parts: AdvanceParts, losses: Map<string, number>): Promise<void> {
   const { context } = parts;
   const { key, step } = visit;
+  if (parts.outOfTime && step.step !== 'propose') {
+    await leaveOut(visit, context);
+    return;
+  }
   try {
     await parts.perform(context, visit);
   } catch (error) {
@@ -88,14 +96,35 @@ async function visitStep(visit: Visit, parts: AdvanceParts, losses: Map<string, 
   }
 }
 
+/** The step that the end of the time met, or that would be next: it ends there, and the walker goes on to propose. */
+async function leaveOut(visit: Visit, context: RunContext): Promise<void> {
+  const { key, step, round } = visit;
+  const kind = step.step;
+  const state = context.log.state();
+  const running = state.steps.find((one) => one.key === key && one.state === 'running');
+  const minutes = state.plan?.limits.minutes ?? 0;
+  const sentence =
+    running === undefined
+      ? `not begun: the ${minutes} minutes of the run were over`
+      : `stopped after the ${minutes} minutes of the run`;
+  const durationMs =
+    running === undefined ? 0 : Math.max(0, context.clock.nowMs() - Date.parse(running.startedAt));
+  const end = { key, kind, outcome: 'failed' as const, code: 'LIMIT_MINUTES', sentence, durationMs };
+  await context.events.append(
+    ...(running === undefined ? [{ type: 'step.started' as const, data: { key, kind, round } }] : []),
+    { type: 'step.ended', data: end },
+  );
+}
+
 /** An abort is no failure of the run; anything else that comes here ends it, with its code. */
-async function stopped(error: unknown, context: RunContext): Promise<AdvanceResult> {
+async function stopped(error: unknown, { context, outOfTime }: AdvanceParts): Promise<AdvanceResult> {
   const aborted = context.signal.aborted ? asBerthError(context.signal.reason) : null;
   if (aborted?.code === 'RUN_CANCELLED') {
     await finish(context, cancelled(context.log.state().cancelRequestedBy ?? 'somebody'));
     return { kind: 'ended' };
   }
   if (aborted?.code === 'LIMIT_MINUTES') {
+    if (!outOfTime) return { kind: 'out-of-time' };
     await finish(context, endedBy(aborted, 'needs_human'));
     return { kind: 'ended' };
   }

@@ -17,8 +17,10 @@ export async function* followRun(
   signal: AbortSignal,
 ): AsyncGenerator<{ readonly event: EventView } | { readonly frame: LiveFrame }> {
   const { id: runId } = await findRun(db, id);
-  const events = untilEnd(db, runId, afterSeq, signal);
-  for await (const item of joinLive(events, (onFrame) => hub.watch(runId, onFrame))) {
+  const left = new AbortController();
+  const events = untilEnd(db, runId, afterSeq, AbortSignal.any([signal, left.signal]));
+  const watch = (onFrame: (frame: LiveFrame) => void): (() => void) => hub.watch(runId, onFrame);
+  for await (const item of joinLive(events, watch, () => left.abort())) {
     yield 'event' in item ? { event: eventView(item.event) } : item;
   }
 }

@@ -13,7 +13,7 @@ test('a viewer gets settled events and live frames, and the hub forgets the view
   }
   const seen: unknown[] = [];
   const viewer = (async () => {
-    for await (const item of joinLive(events(), (onFrame) => hub.watch('r', onFrame))) {
+    for await (const item of joinLive(events(), (onFrame) => hub.watch('r', onFrame), noop)) {
       seen.push(item);
       if (seen.length === 1) hub.publish('r', { kind: 'text', callId: 'c', text: 'hello' });
       if (seen.length === 2) release(2);
@@ -29,7 +29,7 @@ test('frames for a viewer who does not read are dropped past a bound, events nev
     yield 1;
     yield 2;
   }
-  const joined = joinLive(events(), (onFrame) => hub.watch('r', onFrame));
+  const joined = joinLive(events(), (onFrame) => hub.watch('r', onFrame), noop);
   await joined.next();
   for (let index = 0; index < 10_000; index += 1) hub.publish('r', { kind: 'text', callId: 'c', text: 'x' });
   let frames = 0;
@@ -69,7 +69,7 @@ test('a viewer who waits long for the next event gathers nothing for the frames 
     },
   });
   const events = { [Symbol.asyncIterator]: () => ({ next: () => counted }) };
-  const joined = joinLive(events, (onFrame) => hub.watch('r', onFrame));
+  const joined = joinLive(events, (onFrame) => hub.watch('r', onFrame), noop);
   for (let index = 0; index < 20; index += 1) {
     const next = joined.next();
     await new Promise((resolve) => setImmediate(resolve));
@@ -78,3 +78,25 @@ test('a viewer who waits long for the next event gathers nothing for the frames 
   }
   expect(reactions).toBe(1);
 });
+test('a viewer who leaves after a frame does not wait for the next event', async () => {
+  const hub = liveHub();
+  const left = new AbortController();
+  async function* events(): AsyncGenerator<number> {
+    yield 1;
+    await new Promise<void>((resolve) => left.signal.addEventListener('abort', () => resolve()));
+  }
+  const joined = joinLive(
+    events(),
+    (onFrame) => hub.watch('r', onFrame),
+    () => left.abort(),
+  );
+  await joined.next();
+  const frame = joined.next();
+  hub.publish('r', { kind: 'text', callId: 'c', text: 'x' });
+  await frame;
+  // Without `leave` this would wait for an event that never comes.
+  await joined.return(undefined);
+  expect(left.signal.aborted).toBe(true);
+});
+
+function noop(): void {}

@@ -31,10 +31,14 @@ export function liveHub(): LiveHub {
   };
 }
 
-/** Joins settled events with live frames: one sequence for a viewer, in the order they happened here. */
+/**
+ * Joins settled events with live frames: one sequence for a viewer, in the order they happened here.
+ * @param leave ends `events`: a viewer who goes away after a frame must not wait for the next event
+ */
 export async function* joinLive<Event>(
   events: AsyncIterable<Event>,
   watch: (onFrame: (frame: LiveFrame) => void) => () => void,
+  leave: () => void,
 ): AsyncGenerator<{ readonly event: Event } | { readonly frame: LiveFrame }> {
   const frames: LiveFrame[] = [];
   let wake: () => void = () => undefined;
@@ -78,6 +82,7 @@ export async function* joinLive<Event>(
     }
   } finally {
     stop();
+    leave();
     await iterator.return?.();
   }
 }

@@ -2,6 +2,7 @@ import { asBerthError, BerthError } from '../domain/errors/index.ts';
 import type { LiveFrame } from '../domain/live.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { statusOf } from '../domain/run-status.ts';
+import type { Clock } from '../domain/ports/clock.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import type { Database } from '../store/database.ts';
 import { appendEvents } from '../store/events/append-events.ts';
@@ -14,14 +15,16 @@ import type { Ownership } from '../store/runs/claim-run.ts';
 import { releaseRun } from '../store/runs/release-run.ts';
 import type { RunProjection } from '../store/runs/projection.ts';
 import type { OwnedWorkbench } from '../sandboxes/workbench.ts';
-import { advance, type AdvanceParts, cancelled } from './advance.ts';
+import { advance, type AdvanceParts, type AdvanceResult, cancelled } from './advance.ts';
 import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
-import { limitMinutes } from './time-limit.ts';
+import { limitMinutes, limitWrapUp } from './time-limit.ts';
 import { isStorageAway, whileAway } from './while-away.ts';
 
 const inboxPollMs = 3_000;
+/** A cancelled run is stopped within two seconds; half of that is for saving what the agent has done. */
+const keepWorkMs = 1_000;
 /** A run that could not store something rests for so long before it goes on. */
 const storageRestMs = 2_000;
 
@@ -29,7 +32,7 @@ const storageRestMs = 2_000;
 export interface RunEquipment {
   readonly workbench: OwnedWorkbench;
   readonly limits: RunContext['limits'];
-  readonly advance: Omit<AdvanceParts, 'context'>;
+  readonly advance: Omit<AdvanceParts, 'context' | 'outOfTime'>;
 }
 
 export interface OwnRunParts {
@@ -72,10 +75,15 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
     const interruptedCalls = log.state().open.map((call) => call.id);
     await log.append({ type: 'run.recovered', data: { interruptedCalls } });
   }
-  const inbox = inboxPump(ownership, log, control, parts);
+  const atWork: AtWork = { workbench: null };
+  const stop = async (reason: BerthError): Promise<void> => {
+    if (reason.code === 'RUN_CANCELLED') await keepWork(log, atWork, db.clock);
+    control.abort(reason);
+  };
+  const inbox = inboxPump(ownership, log, { signal: control.signal, stop }, parts);
   try {
     await inbox.drain();
-    await walk(ownership, log, signal, control, parts);
+    await walk(ownership, log, signal, { ...parts, atWork });
   } catch (error) {
     await endWithError(log, error);
   } finally {
@@ -86,6 +94,21 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   await whileAway(db.clock, parts.signal, () => releaseRun(db, ownership, { requeue }));
 }
 
+/** The workbench of the run that is being walked now. */
+interface AtWork {
+  workbench: OwnedWorkbench | null;
+}
+
+/** Saves the working tree before a run is cancelled, unless that takes too long: then its last checkpoint is it. */
+async function keepWork(log: OwnedLog, { workbench }: AtWork, clock: Clock): Promise<void> {
+  if (workbench === null || log.state().sandboxes.work === null) return;
+  const enough = new AbortController();
+  const saved = workbench.checkpoint();
+  await Promise.race([saved, clock.sleep(keepWorkMs, enough.signal)]).catch(() => undefined);
+  enough.abort();
+  saved.catch(() => undefined);
+}
+
 /** A run that cannot even be walked says why, instead of being tried for ever. */
 async function endWithError(log: OwnedLog, error: unknown): Promise<void> {
   const { code, message, next } = asBerthError(error);
@@ -94,16 +117,35 @@ async function endWithError(log: OwnedLog, error: unknown): Promise<void> {
   await log.append({ type: 'run.ended', data: { outcome: 'failed', code, sentence: message, next } });
 }
 
+/** The whole way; and where the time is up before its end, the short one: keeping the work. */
 async function walk(
   ownership: Ownership,
   log: OwnedLog,
   signal: AbortSignal,
-  control: AbortController,
-  parts: OwnRunParts,
+  parts: WalkParts,
 ): Promise<void> {
+  const { clock } = parts.db;
+  const result = await walkUntil(ownership, log, signal, parts, (stop) => limitMinutes(log, clock, stop));
+  if (result !== 'out-of-time') return;
+  await walkUntil(ownership, log, signal, parts, (stop) => limitWrapUp(clock, stop), true);
+}
+
+type WalkParts = OwnRunParts & { readonly atWork: AtWork };
+
+/** Advances a run until its end, or until a clock of its own or the worker says stop. */
+async function walkUntil(
+  ownership: Ownership,
+  log: OwnedLog,
+  owned: AbortSignal,
+  parts: WalkParts,
+  watch: (stop: (reason: BerthError) => void) => () => void,
+  outOfTime = false,
+): Promise<AdvanceResult['kind']> {
   const { ended, paused } = log.state();
-  if (ended !== null || paused !== null) return;
+  if (ended !== null || paused !== null) return 'ended';
   const { db } = parts;
+  const time = new AbortController();
+  const signal = AbortSignal.any([owned, time.signal]);
   const base = { runId: ownership.runId, clock: db.clock, signal, events: log, log, blobs: db.blobs };
   const equipBase: EquipBase = { ...base, epoch: ownership.epoch, assertHeld: parts.assertHeld };
   const equipment = await parts.equip(equipBase).catch(async (error: unknown) => {
@@ -113,16 +155,19 @@ async function walk(
     if (by !== null) await log.append(cancelled(by));
     return null;
   });
-  if (equipment === null) return;
+  if (equipment === null) return 'ended';
   const context: RunContext = { ...base, workbench: equipment.workbench, limits: equipment.limits };
-  const stopClock = limitMinutes(log, db.clock, (reason) => control.abort(reason));
+  parts.atWork.workbench = equipment.workbench;
+  const stopClock = watch((reason) => time.abort(reason));
   try {
-    const result = await advance({ ...equipment.advance, context });
-    if (result.kind !== 'stopped') return;
-    await equipment.workbench.detach();
+    const result = await advance({ ...equipment.advance, context, outOfTime });
+    if (result.kind !== 'ended') await equipment.workbench.detach();
     // Whoever owns it next would meet the same at once.
-    if (isStorageAway(result.code)) await db.clock.sleep(storageRestMs, signal).catch(() => undefined);
+    if (result.kind === 'stopped' && isStorageAway(result.code))
+      await db.clock.sleep(storageRestMs, signal).catch(() => undefined);
+    return result.kind;
   } finally {
+    parts.atWork.workbench = null;
     stopClock();
   }
 }
@@ -162,11 +207,11 @@ async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunP
 function inboxPump(
   ownership: Ownership,
   log: OwnedLog,
-  control: AbortController,
+  run: { readonly signal: AbortSignal; stop(reason: BerthError): Promise<void> },
   parts: OwnRunParts,
 ): { drain(): Promise<void>; stop(): Promise<void> } {
   const { db } = parts;
-  const signal = AbortSignal.any([parts.signal, control.signal]);
+  const signal = AbortSignal.any([parts.signal, run.signal]);
   let draining: Promise<void> = Promise.resolve();
   const drainOnce = async (): Promise<void> => {
     const entries = await whileAway(db.clock, signal, () => readInbox(db, ownership.runId));
@@ -175,7 +220,7 @@ function inboxPump(
       const { events, stop } = takeIn(entry, state);
       await log.takeIn([entry.id], events);
       state = log.state();
-      if (stop !== null) control.abort(stop);
+      if (stop !== null) await run.stop(stop);
     }
   };
   const drain = (): Promise<void> => {
@@ -186,7 +231,7 @@ function inboxPump(
     drain().catch((error: unknown) => {
       const known = asBerthError(error);
       if (isStorageAway(known.code)) draining = Promise.resolve();
-      else control.abort(known);
+      else void run.stop(known);
     });
   };
   const stopListening = db.bell.listen(ownership.runId, wake);
