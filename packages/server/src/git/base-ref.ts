@@ -59,7 +59,7 @@ async function headBase(mirror: Mirror, signal: AbortSignal): Promise<Base> {
     if (found !== null) return { ref: branch, commit: found, branch };
   }
   if (commit !== null && (await commitOf(mirror, commit, signal)) !== null) {
-    return { ref: commit, commit, branch: null };
+    return { ref: commit, commit, branch: await branchWith(mirror, commit, signal) };
   }
   const branches = await names(mirror, ['refs/heads'], signal);
   const only =
@@ -73,6 +73,26 @@ async function headBase(mirror: Mirror, signal: AbortSignal): Promise<Base> {
       details: { branches: branches.slice(0, 20) },
     },
   );
+}
+
+/** The branch that a commit without one belongs to: the usual ones first; null when it is on none. */
+async function branchWith(mirror: Mirror, commit: string, signal: AbortSignal): Promise<string | null> {
+  const contains = ['--contains', commit];
+  const local = await names(mirror, [...contains, 'refs/heads'], signal);
+  const remote = await names(mirror, [...contains, 'refs/remotes/origin'], signal);
+  const branches = [...local, ...remote.map((name) => name.replace(/^origin\//, ''))];
+  const known = branches.filter((name) => name !== 'HEAD');
+  return ['main', 'master'].find((name) => known.includes(name)) ?? known[0] ?? null;
+}
+
+/** What stands for the base branch of a commit that is on no branch of its source. */
+export function detachedBranch(commit: string): string {
+  return `detached-${commit.slice(0, 12)}`;
+}
+
+/** The beginning of the commit's id in a name that `detachedBranch` made; null for any other name. */
+export function detachedCommit(branch: string): string | null {
+  return /^detached-([0-9a-f]{12})$/.exec(branch)?.[1] ?? null;
 }
 
 async function names(mirror: Mirror, spaces: readonly string[], signal: AbortSignal): Promise<string[]> {

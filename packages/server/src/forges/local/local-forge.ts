@@ -14,6 +14,7 @@ import {
   removeStaleLocks,
   setHead,
 } from '../../git/bare-repository.ts';
+import { detachedCommit } from '../../git/base-ref.ts';
 import { isBranchName } from '../../git/deliver-repository.ts';
 import { withFileLock } from '../../git/file-lock.ts';
 import { mergeCommit } from '../../git/merge.ts';
@@ -183,11 +184,14 @@ export class LocalForge implements Forge {
   async #followSource(branch: string): Promise<void> {
     const { mirror, signal } = this.#options;
     if (mirror === null || !isBranchName(branch)) return;
-    const source = await commitAt(mirror, baseRef(branch), signal);
-    if (source === null) return;
     const present = await this.#commit(baseRef(branch));
-    if (present === source) return;
-    await fetchLocally(mirror, this.directory, [`+${baseRef(branch)}:refs/berth/source/${branch}`], signal);
+    const found = await this.#sourceRef(mirror, branch);
+    if (found === null) {
+      if (present === null) await this.#makeDetached(branch);
+      return;
+    }
+    if (present === found.commit) return;
+    await fetchLocally(mirror, this.directory, [`+${found.ref}:refs/berth/source/${branch}`], signal);
     const fetched = await this.#commit(`refs/berth/source/${branch}`);
     if (fetched === null) return;
     if (present === null) {
@@ -196,6 +200,22 @@ export class LocalForge implements Forge {
     } else if (await isAncestor(this.directory, present, fetched, signal)) {
       await moveRef(this.directory, baseRef(branch), fetched, present, signal);
     }
+  }
+
+  /** Where the source has a branch: its own, or the one it last saw at its origin. */
+  async #sourceRef(mirror: string, branch: string): Promise<{ ref: string; commit: string } | null> {
+    for (const ref of [baseRef(branch), `refs/remotes/origin/${branch}`]) {
+      const commit = await commitAt(mirror, ref, this.#options.signal);
+      if (commit !== null) return { ref, commit };
+    }
+    return null;
+  }
+
+  /** A base that is on no branch of the source gets one here: the pushed branch brought the commit along. */
+  async #makeDetached(branch: string): Promise<void> {
+    const id = detachedCommit(branch);
+    const commit = id === null ? null : await this.#commit(id);
+    if (commit !== null) await moveRef(this.directory, baseRef(branch), commit, null, this.#options.signal);
   }
 
   async #locked<T>(work: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import { defaultRunLimits, type RunLimits } from '../../domain/limits.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { RunOptions } from '../../domain/task.ts';
 import { resolveBlueprint } from '../../blueprints/index.ts';
-import { resolveBase } from '../../git/base-ref.ts';
+import { detachedBranch, resolveBase } from '../../git/base-ref.ts';
 import type { ModelSlots } from '../../models/index.ts';
 import type { RunRepository } from './repository.ts';
 
@@ -30,7 +30,7 @@ export async function planRun(
   await ctx.events.append({
     type: 'run.planned',
     data: {
-      base: { ref: base.branch ?? base.ref, commit: base.commit },
+      base: { ref: base.branch ?? detachedBranch(base.commit), commit: base.commit },
       blueprint,
       source,
       limits,
