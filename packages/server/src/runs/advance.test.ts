@@ -1,106 +1,192 @@
 import { expect, test } from 'vitest';
+import { decide, type StepOutcome, type Visit } from '../blueprints/index.ts';
 import { BerthError, type ErrorCode } from '../domain/errors/index.ts';
+import { blueprintSchema } from '../domain/blueprint.ts';
 import { defaultRunLimits } from '../domain/limits.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
-import { MemoryBlobs, MemoryLimits } from '../testing/agent-harness.ts';
 import { memoryLog } from '../testing/memory-log.ts';
 import { testClock } from '../testing/test-clock.ts';
 import { advance, type AdvanceResult } from './advance.ts';
 
-/** Advances a run whose one step fails with `code`, or is aborted with it. */
-async function advancedTo(code: ErrorCode, how: 'fails' | 'is aborted') {
-  const log = memoryLog();
-  await log.append({
-    type: 'run.planned',
-    data: {
-      base: { ref: 'main', commit: 'c'.repeat(40) },
-      blueprint: {
-        version: 1,
-        name: 'test',
-        setup: [],
-        checks: [],
-        protectedPaths: [],
-        steps: [{ step: 'setup' }],
-        limits: {},
-      },
-      source: { kind: 'detected', ecosystems: [] },
-      limits: defaultRunLimits,
-      models: {},
-      simulated: false,
-    },
-  });
-  const control = new AbortController();
-  const released: string[] = [];
-  const unused = (): never => {
-    throw new Error('not asked for');
-  };
-  const context: RunContext = {
-    runId: 'r-test',
-    clock: testClock,
-    signal: control.signal,
-    events: log,
-    log,
-    blobs: new MemoryBlobs(),
-    limits: new MemoryLimits({}),
-    workbench: {
-      repositoryPath: '/workspace/repo',
-      sandbox: unused,
-      command: unused,
-      setEgress: unused,
-      checkpointSoon: unused,
-      checkpoint: unused,
-      release: (purpose) => {
-        released.push(purpose);
-        return Promise.resolve();
-      },
-    },
-  };
-  const result: AdvanceResult = await advance({
-    context,
-    plan: unused,
-    decide: (state) => {
-      const step = { step: 'setup' } as const;
-      const known = state.steps.find((one) => one.key === '0:setup');
-      if (known === undefined || known.state === 'running')
-        return { kind: 'step', key: '0:setup', index: 0, step, round: 0, repair: false };
-      const { code: ended, sentence } = known;
-      return { kind: 'end', outcome: 'failed', code: ended as ErrorCode, sentence, next: null };
-    },
-    perform: async () => {
-      await log.append({ type: 'step.started', data: { key: '0:setup', kind: 'setup', round: 0 } });
-      if (how === 'is aborted') control.abort(new BerthError(code));
-      throw new BerthError(code);
-    },
-  });
-  return { result, released, ended: log.state().ended };
-}
-
-test.each<ErrorCode>(['DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE', 'OWNERSHIP_LOST'])(
-  'a step that meets %s leaves run and sandboxes as they are, for later',
-  async (code) => {
-    const { result, released, ended } = await advancedTo(code, 'fails');
-    expect(result).toEqual({ kind: 'stopped', code });
-    expect([released, ended]).toEqual([[], null]);
-  },
-);
-
-test.each<ErrorCode>(['WORKER_STOPPING', 'RUN_PAUSED', 'OWNERSHIP_LOST'])(
-  'an abort with %s leaves the run to whoever owns it next',
-  async (code) => {
-    const { result, released, ended } = await advancedTo(code, 'is aborted');
-    expect(result).toEqual({ kind: 'stopped', code });
-    expect([released, ended]).toEqual([[], null]);
-  },
-);
-
-test('an abort that the next owner would meet again ends the run with its code', async () => {
-  const { result, released, ended } = await advancedTo('EVENT_INVALID', 'is aborted');
-  expect(result).toEqual({ kind: 'ended' });
-  expect(ended).toMatchObject({ outcome: 'failed', code: 'EVENT_INVALID' });
-  expect(released).toEqual(['work', 'verify', 'baseline']);
+const blueprint = blueprintSchema.parse({
+  version: 1,
+  name: 'x',
+  steps: ['setup', 'agent', 'verify', 'propose'],
 });
 
-test('any other failure is how the step ended', async () => {
-  const { ended } = await advancedTo('SETUP_FAILED', 'fails');
-  expect(ended).toMatchObject({ outcome: 'failed', code: 'SETUP_FAILED' });
+interface Scene {
+  /** What entering a step does; it passes when this answers nothing. */
+  readonly perform?: (visit: Visit, stop: AbortController) => Promise<StepOutcome | undefined>;
+  readonly plan?: () => Promise<void>;
+  readonly release?: () => Promise<void>;
+}
+
+/** A run in memory that is advanced as its owner would, until its end or until it is let go. */
+async function play(scene: Scene) {
+  const log = memoryLog();
+  const released: string[] = [];
+  const entered: string[] = [];
+  const once = async (outOfTime: boolean): Promise<AdvanceResult> => {
+    const stop = new AbortController();
+    const context = {
+      runId: 'r-test',
+      clock: testClock,
+      signal: stop.signal,
+      events: log,
+      log,
+      workbench: {
+        release: async (purpose: string) => {
+          released.push(purpose);
+          await scene.release?.();
+        },
+      },
+    } as unknown as RunContext;
+    return advance({
+      context,
+      outOfTime,
+      decide,
+      plan: async () => {
+        await scene.plan?.();
+        const base = { ref: 'main', commit: 'a'.repeat(40) };
+        const source = { kind: 'detected' as const, ecosystems: [] };
+        const rest = { limits: defaultRunLimits, models: {}, simulated: false };
+        await log.append({ type: 'run.planned', data: { base, blueprint, source, ...rest } });
+      },
+      perform: async (_context, visit) => {
+        const { key, round, step } = visit;
+        entered.push(key);
+        if (!log.state().steps.some((one) => one.key === key && one.state === 'running'))
+          await log.append({ type: 'step.started', data: { key, kind: step.step, round } });
+        const outcome = (await scene.perform?.(visit, stop)) ?? {
+          outcome: 'passed' as const,
+          code: null,
+          sentence: 'done',
+        };
+        await log.append({ type: 'step.ended', data: { key, kind: step.step, ...outcome, durationMs: 1 } });
+        return outcome;
+      },
+    });
+  };
+  const first = await once(false);
+  const result = first.kind === 'out-of-time' ? await once(true) : first;
+  return { first, result, state: log.state(), released, entered, log };
+}
+
+const at =
+  (kind: string, act: (stop: AbortController) => unknown): NonNullable<Scene['perform']> =>
+  async (visit, stop) => {
+    if (visit.step.step === kind) await act(stop);
+    return undefined;
+  };
+
+const abortWith = (code: ErrorCode) =>
+  at('agent', (stop) => {
+    stop.abort(new BerthError(code));
+    stop.signal.throwIfAborted();
+  });
+const failWith = (code: ErrorCode) =>
+  at('agent', () => {
+    throw new BerthError(code);
+  });
+
+test('walks the steps in order and takes every sandbox away before the last entry', async () => {
+  const { entered, released, state, log } = await play({});
+  expect(entered).toEqual(['0:setup', '1:agent', '2:verify', '3:propose']);
+  expect(released).toEqual(['work', 'verify', 'baseline']);
+  expect(log.entries.at(-1)?.type).toBe('run.ended');
+  expect(state.ended).not.toBeNull();
+});
+
+test.each([
+  ['a cancel', abortWith('RUN_CANCELLED'), 'ended', 'cancelled', 'RUN_CANCELLED'],
+  ['a pause', abortWith('RUN_PAUSED'), 'stopped', null, null],
+  ['a worker that stops', abortWith('WORKER_STOPPING'), 'stopped', null, null],
+  ['the loss of ownership', abortWith('OWNERSHIP_LOST'), 'stopped', null, null],
+  ['ownership lost at an append', failWith('OWNERSHIP_LOST'), 'stopped', null, null],
+  ['a database that is away', failWith('DATABASE_UNAVAILABLE'), 'stopped', null, null],
+  ['a disk that is full', failWith('DATABASE_DISK_FULL'), 'stopped', null, null],
+  ['what the next owner would meet again', abortWith('EVENT_INVALID'), 'ended', 'failed', 'EVENT_INVALID'],
+  ['the end of its minutes', abortWith('LIMIT_MINUTES'), 'ended', 'needs_human', 'LIMIT_MINUTES'],
+  ['a model that fails', failWith('MODEL_KEY_REJECTED'), 'ended', 'needs_human', 'MODEL_KEY_REJECTED'],
+  [
+    'a sandbox that cannot be had',
+    failWith('SANDBOX_UNAVAILABLE'),
+    'ended',
+    'needs_human',
+    'SANDBOX_UNAVAILABLE',
+  ],
+  ['a sandbox lost again and again', failWith('SANDBOX_LOST'), 'ended', 'needs_human', 'SANDBOX_LOST'],
+] as const)('%s in a step', async (_name, perform, kind, outcome, code) => {
+  const { result, state, released } = await play({ perform });
+  expect(result.kind).toBe(kind);
+  expect(released).toEqual(kind === 'stopped' ? [] : ['work', 'verify', 'baseline']);
+  expect(state.ended?.outcome ?? null).toBe(outcome);
+  expect(state.ended?.code ?? null).toBe(code);
+});
+
+test('an error while it is planned ends it with that code', async () => {
+  const { result, state } = await play({ plan: () => Promise.reject(new BerthError('BASE_UNKNOWN')) });
+  expect(result.kind).toBe('ended');
+  expect(state.ended).toMatchObject({ outcome: 'failed', code: 'BASE_UNKNOWN' });
+});
+
+test('a step whose sandbox was lost is entered again, at most three times', async () => {
+  let losses = 0;
+  const lose = (most: number) =>
+    play({
+      perform: at('setup', () => {
+        losses += 1;
+        if (losses <= most) throw new BerthError('SANDBOX_LOST');
+      }),
+    });
+  expect((await lose(3)).entered.filter((key) => key === '0:setup')).toHaveLength(4);
+  losses = 0;
+  const { entered, state } = await lose(4);
+  expect(entered.filter((key) => key === '0:setup')).toHaveLength(4);
+  expect(state.ended).toMatchObject({ outcome: 'failed', code: 'SANDBOX_LOST' });
+});
+
+test('out of time, the step is ended with the code and only propose is entered', async () => {
+  const { first, entered, state } = await play({ perform: abortWith('LIMIT_MINUTES') });
+  expect(first.kind).toBe('out-of-time');
+  expect(entered).toEqual(['0:setup', '1:agent', '3:propose']);
+  expect(state.steps.map(({ key, state: how, code }) => [key, how, code])).toEqual([
+    ['0:setup', 'passed', null],
+    ['1:agent', 'failed', 'LIMIT_MINUTES'],
+    ['3:propose', 'passed', null],
+  ]);
+});
+
+test('out of time while it proposes, it proposes to the end', async () => {
+  let times = 0;
+  const { entered, state } = await play({
+    perform: at('propose', (stop) => {
+      times += 1;
+      if (times > 1) return;
+      stop.abort(new BerthError('LIMIT_MINUTES'));
+      stop.signal.throwIfAborted();
+    }),
+  });
+  expect(entered.filter((key) => key === '3:propose')).toHaveLength(2);
+  expect(state.steps.at(-1)).toMatchObject({ key: '3:propose', state: 'passed' });
+});
+
+test('out of time twice, it ends where it is', async () => {
+  const out = (stop: AbortController): void => {
+    stop.abort(new BerthError('LIMIT_MINUTES'));
+    stop.signal.throwIfAborted();
+  };
+  const { result, state } = await play({
+    perform: async (visit, stop) => {
+      if (visit.step.step !== 'setup') out(stop);
+      return undefined;
+    },
+  });
+  expect(result.kind).toBe('ended');
+  expect(state.ended).toMatchObject({ outcome: 'needs_human', code: 'LIMIT_MINUTES' });
+});
+
+test('a sandbox that cannot be removed does not keep a run from ending', async () => {
+  const { state } = await play({ release: () => Promise.reject(new BerthError('SANDBOX_UNAVAILABLE')) });
+  expect(state.ended).not.toBeNull();
 });
