@@ -8,7 +8,9 @@ import { bubblewrapMissing } from './support/parts.ts';
 
 /** No optional locks: looking at a checkout must not refresh its index. */
 const git = (directory: string, ...args: string[]): string =>
-  execFileSync('git', ['--no-optional-locks', '-c', 'safe.directory=*', '-C', directory, ...args], { encoding: 'utf8' }).trim();
+  execFileSync('git', ['--no-optional-locks', '-c', 'safe.directory=*', '-C', directory, ...args], {
+    encoding: 'utf8',
+  }).trim();
 
 /** A check that holds for this repository without installing anything. */
 const blueprint = `version: 1
@@ -38,7 +40,7 @@ describe.skipIf(bubblewrapMissing !== null)(
     }, 120_000);
     afterAll(async () => hosted.close());
 
-    const mainJob = async (checkout: string): Promise<void> => {
+    const mainJob = async (checkout: string): Promise<string> => {
       const before = checkoutNow(checkout);
       const cassette = hosted.cassette([
         { toolCalls: [{ name: 'read', input: { path: 'README.md' } }] },
@@ -68,6 +70,7 @@ describe.skipIf(bubblewrapMissing !== null)(
       expect(run.changes).toMatchObject({ files: 1, added: 2, removed: 0 });
       expect(await hosted.server().controlPlane.diff(runId)).toContain('+Hello from a test.');
       expect(checkoutNow(checkout)).toEqual(before);
+      return runId;
     };
 
     test('ends with a ready pull request on its current commit, and leaves the checkout alone', async () => {
@@ -91,7 +94,8 @@ describe.skipIf(bubblewrapMissing !== null)(
       execFileSync('git', ['init', '--quiet', clone]);
       git(clone, 'fetch', '--quiet', '--depth', '1', source(), 'HEAD');
       git(clone, 'checkout', '--quiet', '--detach', 'FETCH_HEAD');
-      await mainJob(clone);
+      const { pr } = await hosted.server().controlPlane.mergeProposal(await mainJob(clone), 'test');
+      expect(pr).toMatchObject({ state: 'merged' });
     }, 120_000);
   },
 );

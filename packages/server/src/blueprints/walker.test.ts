@@ -17,7 +17,7 @@ function stateAfter(
   });
   const events: NewEvent[] = [...(options.more ?? [])];
   for (const text of steps) {
-    const [key, state, code] = text.split(' ') as [string, ('passed' | 'failed')?, string?];
+    const [key, state, code] = text.split(' ') as [string, ('passed' | 'failed' | 'skipped')?, string?];
     const kind = key.replace(/^\d+:/, '').replace(/#.*/, '');
     const round = Number(/#(\d+)/.exec(key)?.[1] ?? 0);
     events.push({ type: 'step.started', data: { key, kind, round } });
@@ -121,6 +121,11 @@ test.each<[string, readonly Written[], object]>([
     'a verification that says it passed without any verdict',
     [...work, '3:check passed', '4:verify passed', '5:propose passed'],
     { outcome: 'needs_human', code: 'NOT_VERIFIED' },
+  ],
+  [
+    'a limit that was reached before anything was changed',
+    ['0:prefetch passed', '1:setup failed LIMIT_MINUTES', '5:propose skipped NOTHING_CHANGED'],
+    { outcome: 'needs_human', code: 'LIMIT_MINUTES' },
   ],
   [
     'a proposal that policy refused',

@@ -1,54 +1,7 @@
 import { expect, test } from 'vitest';
-<<<<<<< HEAD
-import type { SandboxDriver } from '../domain/ports/sandbox.ts';
-import { releaseRun } from '../store/runs/release-run.ts';
-import { testDatabase } from '../testing/database.ts';
-import { makeOwnedRun, writerOf } from '../testing/owned-run.ts';
-import { reconcileOnce } from './reconcile.ts';
-
-const store = testDatabase();
-const longAgoMs = 10 * 60_000;
-
-/** A driver that has these sandboxes and nothing else. */
-function driverWith(sandboxes: { id: string; runId: string; createdMs: number }[]): SandboxDriver {
-  const none = (): never => {
-    throw new Error('only lists and destroys');
-  };
-  return {
-    name: 'fake',
-    probe: none,
-    create: none,
-    attach: none,
-    list: () => Promise.resolve([...sandboxes]),
-    destroy: (id) => {
-      sandboxes.splice(0, sandboxes.length, ...sandboxes.filter((one) => one.id !== id));
-      return Promise.resolve();
-    },
-  };
-}
-
-test('a sandbox that takes long to be made is left to the owner that makes it, and to no other', async () => {
-  const { db } = store;
-  const ownership = await makeOwnedRun(db);
-  const { runId, worker, epoch } = ownership;
-  const writer = await writerOf(db, ownership);
-  const later = db.clock.nowMs() + longAgoMs;
-  const driver = driverWith([
-    { id: 's-old', runId, createdMs: db.clock.nowMs() - 1 },
-    { id: 's-being-made', runId, createdMs: later - longAgoMs + 1_000 },
-  ]);
-  await writer.append([{ type: 'run.owned', data: { worker, epoch } }]);
-  const clock = {
-    nowMs: () => later,
-    monotonicMs: () => db.clock.monotonicMs(),
-    sleep: (ms: number, signal?: AbortSignal) => db.clock.sleep(ms, signal),
-  };
-  expect(await reconcileOnce({ ...db, clock }, driver)).toEqual(['s-old']);
-  await releaseRun(db, ownership, { requeue: true });
-  expect(await reconcileOnce({ ...db, clock }, driver)).toEqual(['s-being-made']);
-=======
 import type { NewEvent } from '../domain/events/index.ts';
 import type { SandboxDriver } from '../domain/ports/sandbox.ts';
+import { releaseRun } from '../store/runs/release-run.ts';
 import { testDatabase } from '../testing/database.ts';
 import { makeOwnedRun, writerOf } from '../testing/owned-run.ts';
 import { reconcileOnce, reconcileSandboxes } from './reconcile.ts';
@@ -63,14 +16,11 @@ interface Listed {
 
 function driverWith(listed: readonly Listed[]): { driver: SandboxDriver; destroyed: string[] } {
   const destroyed: string[] = [];
+  const nowMs = Date.now();
+  const all = listed.map(({ id, runId, ageMs }) => ({ id, runId, createdMs: nowMs - ageMs }));
   const driver = {
     name: 'fake',
-    list: () =>
-      Promise.resolve(
-        listed
-          .filter(({ id }) => !destroyed.includes(id))
-          .map(({ id, runId, ageMs }) => ({ id, runId, createdMs: Date.now() - ageMs })),
-      ),
+    list: () => Promise.resolve(all.filter(({ id }) => !destroyed.includes(id))),
     destroy: (id: string) => {
       destroyed.push(id);
       return Promise.resolve();
@@ -131,5 +81,25 @@ test('removes at its start, reports what goes wrong, and ends when told', async 
   const endAgain = reconcileSandboxes(store.db, driver, () => undefined);
   await endAgain();
   expect(destroyed).toEqual(['s-gone']);
->>>>>>> d3a3944 (Test advance, predecessors, reconcile, the fold and the status)
+});
+
+test('a sandbox that takes long to be made is left to the owner that makes it, and to no other', async () => {
+  const { db } = store;
+  const ownership = await makeOwnedRun(db);
+  const { runId, worker, epoch } = ownership;
+  const writer = await writerOf(db, ownership);
+  const later = db.clock.nowMs() + minutes(10);
+  const { driver } = driverWith([
+    { id: 's-old', runId, ageMs: 1 },
+    { id: 's-being-made', runId, ageMs: -1_000 },
+  ]);
+  await writer.append([{ type: 'run.owned', data: { worker, epoch } }]);
+  const clock = {
+    nowMs: () => later,
+    monotonicMs: () => db.clock.monotonicMs(),
+    sleep: (ms: number, signal?: AbortSignal) => db.clock.sleep(ms, signal),
+  };
+  expect(await reconcileOnce({ ...db, clock }, driver)).toEqual(['s-old']);
+  await releaseRun(db, ownership, { requeue: true });
+  expect(await reconcileOnce({ ...db, clock }, driver)).toEqual(['s-being-made']);
 });
