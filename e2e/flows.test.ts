@@ -302,7 +302,7 @@ checks:
       const ask = (): Promise<string> =>
         hosted.start(repository, { cassette }, { idempotencyKey: 'delivery-7' });
       const ids = await Promise.all([ask(), ask(), ask(), ask()]);
-      const { run } = await hosted.end(ids[0]!);
+      const { run } = await hosted.end(ids[0]);
       expect(new Set([...ids, await ask()])).toEqual(new Set([run.id]));
       expect(run.status).toMatchObject({ state: 'succeeded' });
       const { runs } = await control().listRuns({ project: run.project, limit: 10 });

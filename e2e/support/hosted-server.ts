@@ -13,6 +13,7 @@ import {
 } from '../../packages/server/src/sandboxes/bubblewrap/index.ts';
 import { startServer, type RunningServer } from '../../packages/server/src/main.ts';
 import { cassetteText, script } from '../../packages/server/src/models/index.ts';
+import { removeHomes } from '../../packages/server/src/testing/remove-homes.ts';
 import { repositoryOf, request } from './start-run.ts';
 
 type Answers = Parameters<typeof script>[0];
@@ -127,7 +128,8 @@ export async function hostServer(options: HostOptions = {}): Promise<HostedServe
     events: (runId) => running.controlPlane.listEvents(runId, { afterSeq: 0, limit: 5_000 }),
     async close() {
       await running.stop();
-      rmSync(directory, { recursive: true, force: true });
+      removeHomes(directory);
+      rmSync(defaultStateDirectory(home), { recursive: true, force: true });
       rmSync(databaseRoot, { recursive: true, force: true });
     },
   };

@@ -32,8 +32,8 @@ function stateWith(minutes: number | null, activeMs: number): RunState {
 function watched(initial: RunState): {
   clock: ManualClock;
   reasons: BerthError[];
-  set(state: RunState): void;
-  end(): void;
+  set: (state: RunState) => void;
+  end: () => void;
 } {
   const clock = new ManualClock();
   const reasons: BerthError[] = [];
