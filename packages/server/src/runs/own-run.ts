@@ -22,8 +22,6 @@ import { limitMinutes } from './time-limit.ts';
 import { isStorageAway, whileAway } from './while-away.ts';
 
 const inboxPollMs = 3_000;
-/** A run that could not store something rests for so long before it goes on. */
-const storageRestMs = 2_000;
 
 /** What a run needs that only its log can tell: made anew for each ownership. */
 export interface RunEquipment {
@@ -118,10 +116,7 @@ async function walk(
   const stopClock = limitMinutes(log, db.clock, (reason) => control.abort(reason));
   try {
     const result = await advance({ ...equipment.advance, context });
-    if (result.kind !== 'stopped') return;
-    await equipment.workbench.detach();
-    // Whoever owns it next would meet the same at once.
-    if (isStorageAway(result.code)) await db.clock.sleep(storageRestMs, signal).catch(() => undefined);
+    if (result.kind === 'stopped') await equipment.workbench.detach();
   } finally {
     stopClock();
   }

@@ -75,7 +75,7 @@ async function advancedTo(code: ErrorCode, how: 'fails' | 'is aborted') {
   return { result, released, ended: log.state().ended };
 }
 
-test.each<ErrorCode>(['DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE', 'OWNERSHIP_LOST'])(
+test.each<ErrorCode>(['DATABASE_UNAVAILABLE', 'OWNERSHIP_LOST'])(
   'a step that meets %s leaves run and sandboxes as they are, for later',
   async (code) => {
     const { result, released, ended } = await advancedTo(code, 'fails');
