@@ -84,7 +84,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       diffOf: (state) =>
         diffOf(
           state,
-          runRepository(home, state.created?.repository ?? '', stopping.signal),
+          runRepository(home, state.created?.repository ?? '', stopping.signal, () => state.plan !== null),
           db.blobs,
           stopping.signal,
         ),

@@ -285,3 +285,20 @@ test('every route is described in the OpenAPI 3.1 document, with its problems', 
   `);
   for (const one of operations) expect(Object.keys(one.responses)).toContain('4XX');
 });
+
+test('who comes with a token cannot name files of this machine as cassettes', async () => {
+  const token = 'x'.repeat(43);
+  const { call } = start({ token });
+  const ask = async (options: object) =>
+    call(
+      'POST',
+      '/api/v1/tasks',
+      { repository: '/srv/lib', text: 'fix it', options },
+      { authorization: `Bearer ${token}` },
+    );
+  for (const options of [{ cassette: '/etc/passwd' }, { record: '/root/.bashrc' }]) {
+    const answer = await ask(options);
+    expect([answer.status, answer.json()]).toMatchObject([400, { code: 'USAGE' }]);
+  }
+  expect((await ask({})).status).toBe(201);
+});

@@ -37,11 +37,18 @@ function gravity(finding: PolicyFinding): number {
   return finding.severity === 'refuse' ? 1 : 0;
 }
 
+/**
+ * Files that decide what runs when a check says `npm test` or `pytest`, and how: a `script-shell` in `.npmrc` answers
+ * for every script, a runner's configuration says which tests there are.
+ */
+const steersChecks =
+  /(?:^|\/)(?:\.npmrc|\.yarnrc(?:\.yml)?|\.pnpmfile\.[cm]?js|bunfig\.toml|pytest\.ini|tox\.ini|\.mocharc(?:\.\w+)?|\.taprc|(?:vitest|jest|ava|karma)\.(?:config|workspace)\.\w+|(?:site|user)customize\.py)$/i;
+
 const makefiles = ['Makefile', 'makefile', 'GNUmakefile'];
 
 /**
- * What decides what the checks do and is changed by the proposal itself: the scripts of a `package.json` and a
- * makefile that a check calls. An agent that turns `npm test` into `true` would otherwise verify itself.
+ * What decides what the checks do and is changed by the proposal itself: the scripts of a `package.json`, the
+ * packages it takes from elsewhere than a registry, a makefile that a check calls, settings of runners. An agent that turns `npm test` into `true` would otherwise verify itself.
  */
 async function alteredDefinitions(
   ctx: RunContext,
@@ -63,10 +70,17 @@ async function alteredDefinitions(
       const before = await deps.proposals.readFileAt(plan.base.commit, file, ctx.signal);
       const after = await deps.proposals.readFileAt(proposal.commit, file, ctx.signal);
       if (definitionOf(file, before) !== definitionOf(file, after)) {
-        altered.push(file.endsWith('package.json') ? `scripts of ${file}` : file);
+        altered.push(file.endsWith('package.json') ? `scripts or local packages of ${file}` : file);
       }
     }
   }
+  const changed = await deps.proposals.changedFiles({
+    base: plan.base.commit,
+    commit: proposal.commit,
+    signal: ctx.signal,
+  });
+  if (plan.blueprint.checks.length > 0)
+    altered.push(...changed.map((file) => file.path).filter((path) => steersChecks.test(path)));
   return altered;
 }
 
@@ -77,17 +91,29 @@ function definitionOf(file: string, text: string | null): string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return text;
-    const { scripts } = value as { scripts?: unknown };
-    return (
-      JSON.stringify(
-        typeof scripts === 'object' && scripts !== null
-          ? Object.entries(scripts).sort(([a], [b]) => (a < b ? -1 : 1))
-          : scripts,
-      ) ?? ''
-    );
+    const { scripts, jest, ava, mocha, ...rest } = value as Record<string, unknown>;
+    return JSON.stringify([scripts, jest, ava, mocha].map(sorted).concat(localPackages(rest)));
   } catch {
     return text;
   }
+}
+
+function sorted(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+    : (value ?? null);
+}
+
+/** Packages that come from anywhere but a registry: a test runner of the change's own would say what it is told to. */
+function localPackages(manifest: Readonly<Record<string, unknown>>): string[] {
+  const groups = ['dependencies', 'devDependencies', 'optionalDependencies', 'overrides', 'resolutions'];
+  return groups
+    .flatMap((group) => Object.entries(manifest[group] ?? {}))
+    .map(([name, from]) => `${name} ${JSON.stringify(from)}`)
+    .filter(
+      (line) => /^\S+ (?:\{|"(?:[a-z+]+:|[^"@]*\/))/i.test(line) && !/^\S+ "workspace:/.test(line),
+    )
+    .sort();
 }
 
 function some(names: readonly string[]): string {

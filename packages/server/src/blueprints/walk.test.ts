@@ -248,6 +248,43 @@ test('an agent that rewrites the test script does not verify itself', async () =
   expect(harness.world.pulls[0]!.draft).toBe(true);
 });
 
+const manifest = (more: object): string => JSON.stringify({ scripts: { test: 'vitest' }, ...more });
+
+test.each<[string, Partial<World>]>([
+  ['a shell for all scripts', { proposed: [{ path: '.npmrc', added: 1, removed: 0 }] }],
+  ['another set of tests', { proposed: [{ path: 'packages/a/vitest.config.ts', added: 1, removed: 1 }] }],
+  [
+    'a test runner of its own',
+    {
+      contents: new Map([
+        [`${'b'.repeat(40)}:package.json`, manifest({ devDependencies: { vitest: '^3.0.0' } })],
+        ['commit-tree-0:package.json', manifest({ devDependencies: { vitest: 'file:./tools/fake' } })],
+      ]),
+    },
+  ],
+])('a change that brings %s cannot verify itself: a draft', async (_what, world) => {
+  const harness = stepHarness({
+    blueprint,
+    world: { ...world, agent: (request, at) => works(at, request.round) },
+  });
+  expect(await walked(harness)).toMatchObject({ outcome: 'needs_human', code: 'CHECKS_CHANGED' });
+  expect(harness.world.pulls[0]!.draft).toBe(true);
+});
+
+test('a package from the registry more is an ordinary change', async () => {
+  const harness = stepHarness({
+    blueprint,
+    world: {
+      agent: (request, at) => works(at, request.round),
+      contents: new Map([
+        [`${'b'.repeat(40)}:package.json`, manifest({ dependencies: { a: '^1.0.0' } })],
+        ['commit-tree-0:package.json', manifest({ dependencies: { b: '~2.1.0', a: '^1.0.0' } })],
+      ]),
+    },
+  });
+  expect(await walked(harness)).toMatchObject({ outcome: 'succeeded' });
+});
+
 test('the judge can only object: with a draft; an answer that is no verdict stops nothing', async () => {
   const steps = ['setup', 'agent', 'check', 'judge', 'verify', 'propose'];
   const agent: World['agent'] = (request, world) => works(world, request.round);

@@ -261,3 +261,12 @@ test('a request whose name was still being resolved when the policy closed does 
   expect(await readAll(inside)).toMatch(/^HTTP\/1.1 403 /);
   expect(seen).toEqual([]);
 });
+
+test('a registry that cannot be found out allows nothing, and harms nobody before somebody asks', async () => {
+  const ecosystems: EcosystemSource = {
+    facts: async () => ({ hosts: () => Promise.reject(new Error('no index')), env: {} }),
+  };
+  const door = makeDoor([{ ecosystem: 'pip' }], { ecosystems });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await readAll(knock(door, connectTo('allowed.example:443')))).not.toContain(' 200 ');
+});

@@ -66,10 +66,14 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
   function hold(policy: EgressPolicy): Held {
     const wanted = new Set<Ecosystem>();
     for (const rule of policy.rules) if ('ecosystem' in rule) wanted.add(rule.ecosystem);
-    const facts = [...wanted].map(
-      async (ecosystem) => [ecosystem, await (await options.ecosystems.facts(ecosystem)).hosts()] as const,
-    );
-    return { policy, hosts: Promise.all(facts).then((entries) => new Map(entries)) };
+    const facts = [...wanted].map(async (ecosystem) => {
+      const found = await options.ecosystems.facts(ecosystem).then((known) => known.hosts());
+      return [ecosystem, found] as const;
+    });
+    const hosts: Promise<EcosystemHosts> = Promise.all(facts).then((entries) => new Map(entries));
+    // Nobody may have asked yet: a failure shows as a refusal when somebody does.
+    hosts.catch(() => undefined);
+    return { policy, hosts };
   }
 
   async function judge(target: Target): Promise<Verdict> {

@@ -235,12 +235,26 @@ async function fetchInto(
 }
 
 /**
- * The mirror as it was last fetched, without asking the source: what a recovered run uses.
- *
+ * The mirror as it was last fetched, without asking the source: for a run whose base was pinned before, when its
+ * source has gone away since.
  * @returns null when this machine has no mirror of it.
  */
-export async function reopenMirror(directory: string, signal: AbortSignal): Promise<Mirror | null> {
-  if (!existsSync(join(directory, 'HEAD'))) return null;
-  const shallow = await isShallow(directory, signal);
-  return { directory, source: directory, head: { branch: null, commit: null }, uncommitted: null, shallow };
+export async function reopenMirror(
+  options: Pick<OpenProject, 'home' | 'repository' | 'cwd' | 'signal'>,
+): Promise<Mirror | null> {
+  const address = parseAddress(options.repository, options.cwd ?? process.cwd());
+  // A working copy is known by its git directory, which is not there any more to ask.
+  const identities = address.kind === 'remote' ? [address.shown] : [join(address.path, '.git'), address.path];
+  const directory = identities
+    .map((identity) => mirrorDirectory(options.home, identity))
+    .find((path) => existsSync(join(path, 'HEAD')));
+  if (directory === undefined) return null;
+  const shallow = await isShallow(directory, options.signal);
+  return {
+    directory,
+    source: address.shown,
+    head: { branch: null, commit: null },
+    uncommitted: null,
+    shallow,
+  };
 }

@@ -11,7 +11,6 @@ const maxLossesPerStep = 3;
 const goesOnLater: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'OWNERSHIP_LOST',
   'DATABASE_UNAVAILABLE',
-  'DATABASE_DISK_FULL',
   'WORKER_STOPPING',
   'RUN_PAUSED',
 ]);

@@ -25,8 +25,6 @@ import { isStorageAway, whileAway } from './while-away.ts';
 const inboxPollMs = 3_000;
 /** A cancelled run is stopped within two seconds; half of that is for saving what the agent has done. */
 const keepWorkMs = 1_000;
-/** A run that could not store something rests for so long before it goes on. */
-const storageRestMs = 2_000;
 
 /** What a run needs that only its log can tell: made anew for each ownership. */
 export interface RunEquipment {
@@ -162,9 +160,6 @@ async function walkUntil(
   try {
     const result = await advance({ ...equipment.advance, context, outOfTime });
     if (result.kind !== 'ended') await equipment.workbench.detach();
-    // Whoever owns it next would meet the same at once.
-    if (result.kind === 'stopped' && isStorageAway(result.code))
-      await db.clock.sleep(storageRestMs, signal).catch(() => undefined);
     return result.kind;
   } finally {
     parts.atWork.workbench = null;

@@ -15,6 +15,12 @@ const maxEgressEvents = 200;
 
 export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup'> & { readonly blobs: Blobs };
 
+/**
+ * Checkpoints between those of the steps' ends take at most 1 MiB of disk a second on average: a sandbox that changes
+ * 256 MiB with every call would otherwise fill its host.
+ */
+const savedBytesPerMs = 1024 * 1.024;
+
 /** A workbench that its owner can also put down. */
 export interface OwnedWorkbench extends Workbench {
   /** Leaves living sandboxes, with their running commands, to the next owner. */
@@ -31,17 +37,18 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
   };
   const checkpoints = checkpointer(saveWork, () => parts.log.state().checkpoint, parts.events);
 
+  let restUntilMs = -Infinity;
+
   async function saveWork(): ReturnType<WorkbenchParts['repository']['saveCheckpoint']> {
     const state = parts.log.state();
     if (state.plan === null)
       throw new BerthError('INTERNAL', 'A checkpoint was asked for before the run was planned.');
     const sandbox = await slots.work.get();
     const id = `checkpoint-${state.seq + 1}`;
-    return parts.repository.saveCheckpoint(sandbox, {
-      id,
-      base: state.plan.base.commit,
-      signal: parts.signal,
-    });
+    const base = state.plan.base.commit;
+    const saved = await parts.repository.saveCheckpoint(sandbox, { id, base, signal: parts.signal });
+    restUntilMs = parts.clock.monotonicMs() + saved.bytes / savedBytesPerMs;
+    return saved;
   }
 
   function commandParts(purpose: SandboxPurpose, sandbox: () => Promise<Sandbox>): DurableCommandParts {
@@ -90,7 +97,9 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
     async setEgress(purpose, policy) {
       slots[purpose].setEgress(policy);
     },
-    checkpointSoon: () => checkpoints.soon(),
+    checkpointSoon() {
+      if (parts.clock.monotonicMs() >= restUntilMs) checkpoints.soon();
+    },
     async checkpoint() {
       const { tree, proposalTree } = await checkpoints.now();
       return { tree, proposalTree };

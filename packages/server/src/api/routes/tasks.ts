@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { BerthError } from '../../domain/errors/index.ts';
 import { maxTaskCharacters, runOptionsSchema } from '../../domain/task.ts';
 import { runViewSchema, taskViewSchema } from '../../domain/views.ts';
 import type { ApiContext } from '../options.ts';
@@ -44,6 +45,12 @@ export function taskRoutes(app: FastifyInstance, { controlPlane, principal }: Ap
     },
     async (request, reply) => {
       const { repository, text, options, origin } = request.body;
+      // Paths on this machine: whoever came over the unix socket is this account, others only hold a token.
+      if (app.berthToken !== null && (options.cassette !== null || options.record !== null)) {
+        throw new BerthError('USAGE', 'Only a local caller may name a cassette.', {
+          next: 'Leave `cassette` and `record` out, or call over the unix socket.',
+        });
+      }
       const created = await controlPlane.createTask({
         repository,
         text,

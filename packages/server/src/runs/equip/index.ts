@@ -39,7 +39,12 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
     const { home, db, driver, sandboxLimits, knownSecrets } = installation;
     const { created } = base.log.state();
     if (created === null) throw new BerthError('INTERNAL', 'A run without its first entry.');
-    const repository = runRepository(home, created.repository, base.signal);
+    const repository = runRepository(
+      home,
+      created.repository,
+      base.signal,
+      () => base.log.state().plan !== null,
+    );
     const { directory } = await repository.mirror();
     const forge = heldForge(await installation.forgeOf(created.projectId, directory), base.assertHeld);
     const workbench = createWorkbench({

@@ -1,6 +1,6 @@
 import { BerthError } from '../../domain/errors/index.ts';
 import { listFilesAt, type ListedFile, readFileAt } from '../../git/read-files.ts';
-import { type Mirror, openProject } from '../../git/mirror.ts';
+import { type Mirror, openProject, reopenMirror } from '../../git/mirror.ts';
 
 /** Text files that Berth itself reads from a repository (blueprint, manifests, rules) are small. */
 const maxTextBytes = 512 * 1024;
@@ -14,14 +14,35 @@ export interface RunRepository {
   text(commit: string, path: string): Promise<string | null>;
 }
 
-/** @param signal aborts what is under way when the run stops */
-export function runRepository(home: string, repository: string, signal: AbortSignal): RunRepository {
+/**
+ * @param signal aborts what is under way when the run stops
+ * @param isPinned whether the run knows its base: then a source that went away since is no reason to stop
+ */
+export function runRepository(
+  home: string,
+  repository: string,
+  signal: AbortSignal,
+  isPinned: () => boolean,
+): RunRepository {
   let opened: Promise<Mirror> | null = null;
   const listed = new Map<string, Promise<readonly ListedFile[]>>();
 
+  const open = async (): Promise<Mirror> => {
+    const options = { home, repository, signal };
+    try {
+      // The operator's own credential helpers are asked: addresses with credentials are refused.
+      return await openProject({ ...options, trustUserConfig: true });
+    } catch (error) {
+      if (signal.aborted || !isPinned() || !(error instanceof BerthError)) throw error;
+      if (!error.code.startsWith('REPO_') && error.code !== 'GIT_TIMEOUT') throw error;
+      const kept = await reopenMirror(options);
+      if (kept === null) throw error;
+      return kept;
+    }
+  };
+
   const mirror = (): Promise<Mirror> => {
-    // The operator's own credential helpers are asked: addresses with credentials are refused.
-    opened ??= openProject({ home, repository, signal, trustUserConfig: true }).catch((error: unknown) => {
+    opened ??= open().catch((error: unknown) => {
       opened = null;
       throw error;
     });
