@@ -25,11 +25,11 @@ afterEach(async () => {
   for (const db of databases.splice(0)) await db.close();
   for (const directory of directories.splice(0)) {
     await until(async () => (await findPostmaster(await dataOf(directory))) === null);
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 });
 
-afterAll(() => rm(rootDirectory, { recursive: true, force: true }));
+afterAll(() => rm(rootDirectory, { recursive: true, force: true, maxRetries: 5 }));
 
 async function newHome(parent = '/var/tmp'): Promise<string> {
   const directory = await mkdtemp(join(parent, 'berth-embedded-'));
