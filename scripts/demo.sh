@@ -36,13 +36,16 @@ fi
 
 set -- run "$task" --repo "$repository" "$@"
 if [ -n "${ANTHROPIC_API_KEY:-}" ] || [ -n "${OPENAI_API_KEY:-}" ] || { [ -n "${BERTH_MODEL:-}" ] && [ -n "${BERTH_BASE_URL:-}" ]; }; then
-  echo 'A real model works on this: the key or base URL of your environment is used, limited to 2 US dollars.'
+  echo 'A real model works on this: the key or base URL of your environment is used,'
+  echo 'limited to 2 US dollars.'
 else
-  echo 'No model key is set (ANTHROPIC_API_KEY, OPENAI_API_KEY, or BERTH_MODEL with BERTH_BASE_URL), so a cassette'
-  echo 'of scripted answers stands in for the model. All else is real: sandbox, commands, checks, git, pull request.'
+  echo 'No model key is set (ANTHROPIC_API_KEY, OPENAI_API_KEY, or BERTH_MODEL with'
+  echo 'BERTH_BASE_URL), so a cassette of scripted answers stands in for the model.'
+  echo 'All else is real: sandbox, commands, checks, git, pull request.'
   set -- "$@" --cassette "$PWD/examples/demo/cassette.jsonl"
 fi
-echo "Repository: $repository (written for this demo; its test suite fails because of a true bug in two files)"
+echo "Repository: $repository"
+echo '(written for this demo; its tests fail because of a true bug in two files)'
 echo
 
 status=0

@@ -28,7 +28,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await db.close();
-  await rm(directory, { recursive: true, force: true });
+  // The keeper of the database may just be leaving.
+  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 });
 
 async function serverPids(): Promise<{ postmaster: number; all: number[] }> {

@@ -33,7 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('databaseSockets', server.sockets);
   return async () => {
     await server.close();
-    await rm(home, { recursive: true, force: true });
-    await rm(rootDirectory, { recursive: true, force: true });
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+    await rm(rootDirectory, { recursive: true, force: true, maxRetries: 5 });
   };
 }

@@ -2,13 +2,8 @@ import { systemClock } from '../domain/clock.ts';
 import { openDatabase } from '../store/database.ts';
 
 // A process of its own that uses the embedded database of a home until it is killed, for tests of `store/embedded`.
-const [home, rootDirectory, uid] = process.argv.slice(2);
+const [home, rootDirectory] = process.argv.slice(2);
 if (home === undefined || rootDirectory === undefined) process.exit(2);
-if (uid !== undefined) {
-  process.setgroups?.([]);
-  process.setgid?.(Number(uid));
-  process.setuid?.(Number(uid));
-}
 try {
   const db = await openDatabase({
     home,

@@ -8,10 +8,10 @@ export function removeHomes(directory: string): void {
   for (const name of namesIn(rootDirectory)) {
     const home = textOf(join(rootDirectory, name, 'home')).trimEnd();
     if (home !== directory && !home.startsWith(`${directory}/`)) continue;
-    rmSync(join(rootDirectory, name), { recursive: true, force: true });
-    rmSync(defaultStateDirectory(home), { recursive: true, force: true });
+    rmSync(join(rootDirectory, name), { recursive: true, force: true, maxRetries: 5 });
+    rmSync(defaultStateDirectory(home), { recursive: true, force: true, maxRetries: 5 });
   }
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
 function namesIn(directory: string): readonly string[] {

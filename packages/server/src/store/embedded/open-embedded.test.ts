@@ -25,11 +25,11 @@ afterEach(async () => {
   for (const db of databases.splice(0)) await db.close();
   for (const directory of directories.splice(0)) {
     await until(async () => (await findPostmaster(await dataOf(directory))) === null);
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 });
 
-afterAll(() => rm(rootDirectory, { recursive: true, force: true }));
+afterAll(() => rm(rootDirectory, { recursive: true, force: true, maxRetries: 5 }));
 
 async function newHome(parent = '/var/tmp'): Promise<string> {
   const directory = await mkdtemp(join(parent, 'berth-embedded-'));
@@ -62,14 +62,23 @@ async function open(directory: string, durable = false): Promise<Database> {
   return db;
 }
 
+/** What makes root's process another user's, who can still read this checkout where root alone may (below `/root`). */
+function asUser(uid: number): readonly string[] {
+  const reads = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+  return ['setpriv', '--reuid', String(uid), '--regid', String(uid), '--clear-groups', ...reads, '--'];
+}
+
 /** Another process that uses the home's database; resolves with what it said first. */
 async function startUser(directory: string, uid?: number): Promise<{ child: ChildProcess; said: string }> {
   const script = fileURLToPath(new URL('../../testing/database-user.ts', import.meta.url));
-  const child = spawn(
+  const [program, ...rest] = [
+    ...(uid === undefined ? [] : asUser(uid)),
     process.execPath,
-    [script, join(directory, 'home'), rootDirectory, ...(uid === undefined ? [] : [String(uid)])],
-    { stdio: ['pipe', 'pipe', 'pipe'] },
-  );
+    script,
+    join(directory, 'home'),
+    rootDirectory,
+  ];
+  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
   children.push(child);
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
