@@ -9,6 +9,7 @@ const variables = [
   ['BERTH_HOME', 'the data directory; default ~/.berth'],
   ['BERTH_ASCII', 'words instead of marks, when 1'],
   ['BERTH_DEBUG', 'where an error came from, when 1'],
+  ['PAGER', 'what shows long texts; BERTH_PAGER wins; empty or cat: nothing does'],
   ['NO_COLOR', 'no colour, when not empty'],
   ['FORCE_COLOR', 'colour also without a terminal, unless 0'],
   ['TERM', 'dumb: no colour and no cursor movement'],

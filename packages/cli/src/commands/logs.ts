@@ -5,6 +5,8 @@ import { exitCodeOf, isEnded } from '../exit-codes.ts';
 import { timeoutOf } from '../follow.ts';
 import { Interrupt } from '../interrupt.ts';
 import { plainLine } from '../live/plain-view.ts';
+import { SettledRows } from '../live/settled-rows.ts';
+import { document } from '../output/json.ts';
 import { printLong } from '../present.ts';
 import type { Session } from '../session.ts';
 
@@ -50,21 +52,20 @@ async function wholeLog(
   printLater: (text: string) => void,
 ): Promise<number> {
   const all: Event[] = [];
-  const isPaged = context.format === 'text' && context.out.isTty;
+  const printer = printerFor(context, flags);
+  let long = '';
   for (let after = 0; ;) {
     const { events } = await session.client.listEvents(id, { after, limit: pageSize });
     for (const event of events) {
       after = event.seq;
-      if (context.format === 'json' || isPaged) all.push(event);
-      else print(context, flags, event);
+      if (context.format === 'json') all.push(event);
+      else if (context.out.isTty) long += printer.text(event);
+      else context.out.write(printer.text(event));
     }
     if (events.length < pageSize) break;
   }
   if (context.format === 'json') context.printList(all);
-  if (isPaged) {
-    const lines = all.filter((event) => isShown(flags, event)).map((event) => `${plainLine(event)}\n`);
-    printLater(lines.join(''));
-  }
+  printLater(long + printer.rest());
   return 0;
 }
 
@@ -77,6 +78,7 @@ async function followLog(
 ): Promise<number> {
   using interrupt = new Interrupt(timeoutMs);
   const all: object[] = [];
+  const printer = printerFor(context, flags);
   const followed = followRun(session.client, id, {
     signal: interrupt.signal,
     reconnect: async () => session.connect(),
@@ -84,8 +86,9 @@ async function followLog(
   for await (const item of followed) {
     if (!('event' in item)) continue;
     if (context.format === 'json') all.push(item.event);
-    else print(context, flags, item.event);
+    else context.out.write(printer.text(item.event));
   }
+  if (context.format !== 'json') context.out.write(printer.rest());
   if (context.format === 'json') context.printList(all);
   if (interrupt.cause === null) return exitCodeOf((await session.client.getRun(id)).status);
   if (session.isHost) await session.client.pause(id, 'Interrupted').catch(() => undefined);
@@ -97,14 +100,32 @@ async function followLog(
   return interrupt.exitCode;
 }
 
-function print(context: CommandContext, flags: LogsFlags, event: Event): void {
-  if (context.format === 'jsonl') context.printLine(event);
-  else if (context.format === 'quiet') context.out.write(`${event.seq}\n`);
-  else if (isShown(flags, event)) context.out.write(`${plainLine(event)}\n`);
+/** The text of one event after the other. */
+interface LogPrinter {
+  text(event: Event): string;
+  /** What waited for more of its kind. */
+  rest(): string;
 }
 
-function isShown(flags: LogsFlags, event: Event): boolean {
-  return flags.all === true || event.importance !== 'low';
+/** Rows as in the live view on a terminal; elsewhere, and with `--all`, one line per event. */
+function printerFor(context: CommandContext, flags: LogsFlags): LogPrinter {
+  const { format, out, paint } = context;
+  if (format === 'text' && out.isTty && flags.all !== true) {
+    const rows = new SettledRows(paint, out.isAscii);
+    const joined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
+    return {
+      text: (event) => joined(rows.push(event, out.columns())),
+      rest: () => joined(rows.flush(out.columns())),
+    };
+  }
+  return {
+    text: (event) => {
+      if (format === 'jsonl') return document(event, false, context.fields);
+      if (format === 'quiet') return `${event.seq}\n`;
+      return flags.all === true || event.importance !== 'low' ? `${plainLine(event)}\n` : '';
+    },
+    rest: () => '',
+  };
 }
 
 /** Bytes as they are into a pipe; made harmless where a terminal would obey them. */

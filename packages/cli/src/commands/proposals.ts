@@ -169,7 +169,9 @@ async function decided(
   act: 'merge' | 'close',
 ): Promise<number> {
   return context.withSession(['api'], async (session) => {
-    const found = await session.client.getProposal(await proposalIdOf(session, flags, id, context.io.cwd));
+    const found = await session.client.getProposal(
+      await proposalIdOf(session, flags, id, context.io.cwd, true),
+    );
     // Found by itself it is asked for; closing is asked for wherever somebody can be asked.
     if (flags.yes !== true && (id === undefined || (act === 'close' && context.mayAsk))) {
       await confirm(context, `${act === 'merge' ? 'Merge' : 'Close'} "${harmlessLine(found.title)}"?`);
@@ -201,16 +203,20 @@ function decidedLines(one: Proposal, act: 'merge' | 'close'): string[] {
   ];
 }
 
+/** The proposal that is meant; without a word the newest, or with `isOpen` the newest that nobody has decided about. */
 async function proposalIdOf(
   session: Session,
   { last }: CommonFlags,
   id: string | undefined,
   cwd: string,
+  isOpen = false,
 ): Promise<string> {
   if (id === undefined && last !== true) {
     const project = await enclosingRepository(cwd);
     const query = { limit: 30, ...(project === null ? {} : { project }) };
-    const newest = (await session.client.listProposals(query)).proposals[0];
+    const { proposals } = await session.client.listProposals(query);
+    const undecided = proposals.find((one) => one.pr?.state === 'open' || one.pr?.state === 'draft');
+    const newest = (isOpen ? undecided : undefined) ?? proposals[0];
     if (newest !== undefined) return newest.id;
   }
   return runIdOf(session, { id, last, cwd });

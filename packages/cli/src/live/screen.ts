@@ -6,6 +6,9 @@ export const hideCursor = '\u001b[?25l';
 /** Shows the cursor again; also written when the process leaves at once. */
 export const showCursor = '\u001b[?25h';
 
+const clearLine = '\u001b[K';
+const clearBelow = '\u001b[J';
+
 /** Where a live view draws. What it is given is harmless already. */
 export interface Canvas {
   /** Brings the terminal back, should the process leave at once. */
@@ -38,9 +41,11 @@ export class Screen implements Canvas {
     if (settled.length === 0 && same(panel, this.#drawn)) return;
     // One write, so that the terminal shows no half-drawn state.
     const text =
-      this.#erased() +
-      settled.map((line) => `${line}\n`).join('') +
-      panel.join('\n') +
+      this.#toTop() +
+      settled.map((line) => `${this.#whole(line)}\n`).join('') +
+      panel.map((line) => this.#whole(line)).join('\n') +
+      // What the last panel had more; not where the cursor stands on the last character of a full line.
+      (this.#isFull(panel.at(-1) ?? '') ? '' : clearBelow) +
       // At the line's beginning an echoed ^C cannot wrap into a line that nobody counts.
       '\r';
     this.#drawn = panel;
@@ -57,20 +62,35 @@ export class Screen implements Canvas {
 
   /** Takes the panel away, or leaves it as the last lines, and frees the cursor. */
   end(lastLines: readonly string[]): void {
-    this.#surface.write(`${this.#erased()}${lastLines.map((line) => `${line}\n`).join('')}${showCursor}`);
+    const lines = lastLines.map((line) => `${this.#whole(line)}\n`).join('');
+    this.#surface.write(`${this.#toTop()}${lines}${this.#drawn.length === 0 ? '' : clearBelow}${showCursor}`);
     this.#drawn = [];
   }
 
-  /** Moves to the first row of the panel and clears from there. A narrower terminal has wrapped what was drawn. */
-  #erased(): string {
+  /**
+   * Moves to the first row of the panel; a narrower terminal has wrapped what was drawn. Lines are then written over
+   * and cleared one by one: clearing a whole screen at once makes some terminals keep it in their history.
+   */
+  #toTop(): string {
     if (this.#drawn.length === 0) return '';
     const columns = this.#surface.columns();
-    const rows = this.#drawn.reduce(
-      (sum, line) => sum + Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / columns)),
-      0,
-    );
-    return `\r${rows > 1 ? `\u001b[${rows - 1}A` : ''}\u001b[J`;
+    const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
+    return `\r${rows > 1 ? `\u001b[${rows - 1}A` : ''}`;
   }
+
+  /** A line, and nothing behind it of what stood there. */
+  #whole(line: string): string {
+    return this.#isFull(line) ? line : `${line}${clearLine}`;
+  }
+
+  #isFull(line: string): boolean {
+    const width = widthOf(line);
+    return width > 0 && width % this.#surface.columns() === 0;
+  }
+}
+
+function widthOf(line: string): number {
+  return textWidth(stripVTControlCharacters(line));
 }
 
 function same(one: readonly string[], other: readonly string[]): boolean {

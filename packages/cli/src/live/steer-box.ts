@@ -132,23 +132,30 @@ export function boxLines(box: SteerBox, facts: BoxFacts, paint: Paint): string[]
   const line = ` steer> ${tailOf(harmlessLine(box.text), width - 10)}_`;
   if (box.showsHelp) return [line, ...helpLines(facts).map((text) => paint('dim', cut(text, width)))];
   const keys = box.isTyping
-    ? ' Enter send now  Tab send after this step  Esc clear'
+    ? ' Enter now  Tab after this step  Esc clear'
     : ` Enter write  d diff  l log  p ${facts.isPaused ? 'continue' : 'pause'}  X cancel  ${leaving}  ? help`;
   return [line, paint('dim', cut(keys, width))];
 }
 
-function helpLines({ isHost }: BoxFacts): string[] {
-  return [
-    ' Letters begin a message to the agent; Enter or Space first begins with any.',
-    ' Enter  sends it, read at the next tool boundary',
-    ' Tab    sends it for after this step     Esc     clears',
-    ' d      diff in a pager                  l       log in a pager',
-    ' p      pause, or continue               X       cancel the run (asks first)',
-    ' Ctrl-L draws anew                       Ctrl-Z  suspends this command',
-    isHost
-      ? ' q      leaves, as Ctrl-C: this process carries the run, so the run pauses'
-      : ' q      leaves, as Ctrl-C: the run goes on',
+/** The keys, two on a line where they fit. */
+function helpLines({ isHost, columns }: BoxFacts): string[] {
+  const rows: [string, string][] = [
+    ['Enter', 'sends: read at the next tool call'],
+    ['Tab', 'sends for after this step'],
+    ['Space', 'begins with any letter'],
+    ['Esc', 'clears'],
+    ['d', 'diff in a pager'],
+    ['l', 'log in a pager'],
+    ['p', 'pause, or continue'],
+    ['X', 'cancel the run (asks first)'],
+    ['Ctrl-Z', 'suspends this command'],
+    ['q', isHost ? 'leaves: the run pauses' : 'leaves: the run goes on'],
   ];
+  const cells = rows.map(([key, what]) => ` ${key.padEnd(6)} ${what}`);
+  if (columns < 80) return cells;
+  return cells.flatMap((cell, place) =>
+    place % 2 === 0 ? [`${cell.padEnd(42)}${cells[place + 1] ?? ''}`] : [],
+  );
 }
 
 /** The end of a text, where one writes. */

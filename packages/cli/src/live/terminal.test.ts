@@ -87,3 +87,19 @@ test.skipIf(!hasTmux)('BERTH_ASCII and NO_COLOR: words, no marks, no colour (tmu
   await terminal.shows(/prefetch ok 0\.1s {2}setup ok/);
   expect(await terminal.screen()).not.toMatch(/[✔●○█─]/);
 });
+
+test.skipIf(!hasTmux)(
+  'after resume a command begun earlier has its command line, not its id (tmux)',
+  async () => {
+    const first = world.start(['run', 'fix it'], { env: { FAKE_PACE: '4' } });
+    await first.wrote('command.started $ npm test');
+    first.child.kill('SIGINT');
+    expect((await first.finished).code).toBe(130);
+    await terminal.open(world, 80, 24, ['resume'], { FAKE_PACE: '0.3' });
+    await terminal.shows('✔ succeeded');
+    const history = await terminal.history();
+    expect(history).toMatch(/\$ npm test +exit 1/);
+    expect(history).not.toContain('3:check/test');
+    expect(history).not.toContain('command.started');
+  },
+);
