@@ -49,7 +49,9 @@ describe.skipIf(bubblewrapMissing !== null)(
     };
 
     test('one that never ends is stopped at its limit, and its children with it', async () => {
-      timedOut(await look('trap "" TERM INT HUP; sleep 1000 & setsid sleep 1000 & wait; sleep 1000', seconds));
+      timedOut(
+        await look('trap "" TERM INT HUP; sleep 1000 & setsid sleep 1000 & wait; sleep 1000', seconds),
+      );
     });
 
     test('one that turns in a loop of its own is stopped at its limit', async () => {

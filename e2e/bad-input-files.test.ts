@@ -192,7 +192,5 @@ function pathOf(entry: string): string {
 /** Berth's own copy that holds a commit. */
 function mirrorOf(world: World, commit: string): string {
   const script = `for place in "$1"/mirrors/*.git "$1"/mirrors/*; do git -C "$place" cat-file -e "$2" 2>/dev/null && echo "$place" && exit; done; exit 1`;
-  return execFileSync('sh', ['-c', script, 'sh', world.home, commit])
-    .toString()
-    .trim();
+  return execFileSync('sh', ['-c', script, 'sh', world.home, commit]).toString().trim();
 }

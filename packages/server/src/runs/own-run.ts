@@ -1,6 +1,8 @@
 import { asBerthError, BerthError } from '../domain/errors/index.ts';
 import type { LiveFrame } from '../domain/live.ts';
 import type { RunState } from '../domain/run-state.ts';
+import { steadyClock } from '../domain/clock.ts';
+import type { Clock } from '../domain/ports/clock.ts';
 import { statusOf } from '../domain/run-status.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import type { Database } from '../store/database.ts';
@@ -65,7 +67,9 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const { db } = parts;
   const control = new AbortController();
   const signal = AbortSignal.any([parts.signal, control.signal]);
-  const log = await openLog(ownership, signal, parts);
+  // A run that the system's clock jumps under has neither used an hour nor gone back in time.
+  const clock = steadyClock(db.clock);
+  const log = await openLog(ownership, signal, clock, parts);
   const wasInterrupted = log.state().steps.some((step) => step.state === 'running');
   await log.append({ type: 'run.owned', data: { worker: ownership.worker, epoch: ownership.epoch } });
   if (wasInterrupted) {
@@ -75,7 +79,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const inbox = inboxPump(ownership, log, control, parts);
   try {
     await inbox.drain();
-    await walk(ownership, log, signal, control, parts);
+    await walk(ownership, { log, clock, signal }, control, parts);
   } catch (error) {
     await endWithError(log, error);
   } finally {
@@ -96,15 +100,15 @@ async function endWithError(log: OwnedLog, error: unknown): Promise<void> {
 
 async function walk(
   ownership: Ownership,
-  log: OwnedLog,
-  signal: AbortSignal,
+  owned: { readonly log: OwnedLog; readonly clock: Clock; readonly signal: AbortSignal },
   control: AbortController,
   parts: OwnRunParts,
 ): Promise<void> {
+  const { log, clock, signal } = owned;
   const { ended, paused } = log.state();
   if (ended !== null || paused !== null) return;
   const { db } = parts;
-  const base = { runId: ownership.runId, clock: db.clock, signal, events: log, log, blobs: db.blobs };
+  const base = { runId: ownership.runId, clock, signal, events: log, log, blobs: db.blobs };
   const equipBase: EquipBase = { ...base, epoch: ownership.epoch, assertHeld: parts.assertHeld };
   const equipment = await parts.equip(equipBase).catch(async (error: unknown) => {
     if (!signal.aborted) throw error;
@@ -115,7 +119,7 @@ async function walk(
   });
   if (equipment === null) return;
   const context: RunContext = { ...base, workbench: equipment.workbench, limits: equipment.limits };
-  const stopClock = limitMinutes(log, db.clock, (reason) => control.abort(reason));
+  const stopClock = limitMinutes(log, clock, (reason) => control.abort(reason));
   try {
     const result = await advance({ ...equipment.advance, context });
     if (result.kind !== 'stopped') return;
@@ -127,7 +131,12 @@ async function walk(
   }
 }
 
-async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunParts): Promise<OwnedLog> {
+async function openLog(
+  ownership: Ownership,
+  signal: AbortSignal,
+  clock: Clock,
+  parts: OwnRunParts,
+): Promise<OwnedLog> {
   const { db, redact } = parts;
   const { runId, worker, epoch } = ownership;
   let head = (await readRun(db, runId)).head;
@@ -137,7 +146,7 @@ async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunP
     initial,
     prepare: (events) =>
       whileAway(db.clock, signal, () =>
-        prepareAppend({ runId, from: head, events, atMs: db.clock.nowMs(), redact, blobs: db.blobs }),
+        prepareAppend({ runId, from: head, events, atMs: clock.nowMs(), redact, blobs: db.blobs }),
       ),
     async commit(prepared, after, inboxIds) {
       const projection = projectRun(after);
