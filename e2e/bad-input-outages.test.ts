@@ -134,7 +134,9 @@ checks:
       const repository = world.repository('shared');
       const ids = await Promise.all(
         [1, 2, 3].map((n) =>
-          world.start(withBlueprint(repository, changing(`sleep 0.3; echo ${n} > ${n}.txt`), { text: `${n}` })),
+          world.start(
+            withBlueprint(repository, changing(`sleep 0.3; echo ${n} > ${n}.txt`), { text: `${n}` }),
+          ),
         ),
       );
       const results = await Promise.all(ids.map((id) => world.ended(id)));

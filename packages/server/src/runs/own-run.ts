@@ -17,6 +17,7 @@ import { releaseRun } from '../store/runs/release-run.ts';
 import type { RunProjection } from '../store/runs/projection.ts';
 import type { OwnedWorkbench } from '../sandboxes/workbench.ts';
 import { advance, type AdvanceParts, cancelled } from './advance.ts';
+import { hasNoRoom } from './full-disk.ts';
 import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
@@ -42,6 +43,10 @@ export interface OwnRunParts {
   readonly signal: AbortSignal;
   /** Called after entries became durable; for measurements and tests. */
   readonly onAppended?: (state: RunState, types: readonly string[]) => void;
+  /** `$BERTH_HOME`. */
+  readonly home?: string;
+  /** Told of what a run waits for and only a person can mend. */
+  readonly onError?: (error: BerthError) => void;
   /**
    * For the moment before an effect that no append precedes: throws when the lease ran out, also when the event loop
    * stood still and the signal is late. @throws BerthError `OWNERSHIP_LOST`
@@ -121,7 +126,12 @@ async function walk(
   const context: RunContext = { ...base, workbench: equipment.workbench, limits: equipment.limits };
   const stopClock = limitMinutes(log, clock, (reason) => control.abort(reason));
   try {
-    const result = await advance({ ...equipment.advance, context });
+    const result = await advance({
+      ...equipment.advance,
+      context,
+      onHeldUp: (error) => parts.onError?.(error),
+      isDiskFull: async () => parts.home !== undefined && hasNoRoom(parts.home),
+    });
     if (result.kind !== 'stopped') return;
     await equipment.workbench.detach();
     // Whoever owns it next would meet the same at once.
