@@ -119,7 +119,7 @@ checks:
       await whole(result);
     });
 
-    test.each(['command.started', 'tool.planned', 'model.requested', 'proposal.made'])(
+    test.each(['tool.planned', 'proposal.made'])(
       'a database that is killed at %s comes back, and the run goes on',
       async (type) => {
         at = {

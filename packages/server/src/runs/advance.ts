@@ -73,9 +73,10 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
   }
 }
 
-async function planned({ context, plan }: AdvanceParts, disk: FullDisk): Promise<void> {
+async function planned(parts: AdvanceParts, disk: FullDisk): Promise<void> {
+  const { context } = parts;
   try {
-    await plan(context);
+    await parts.plan(context);
   } catch (error) {
     if (!(await disk.waited(asBerthError(error), context.signal))) throw error;
   }

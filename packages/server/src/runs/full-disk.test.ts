@@ -15,11 +15,9 @@ test('a full disk is waited for, told once, and given up after ten minutes', asy
   const waiting = (async () => {
     while (await disk.waited(full, signal)) tries += 1;
   })();
-  let over = false;
-  void waiting.then(() => {
-    over = true;
-  });
-  while (!over) {
+  const end = new AbortController();
+  void waiting.then(() => end.abort());
+  while (!end.signal.aborted) {
     if (clock.sleeping > 0) await clock.advance(5_000);
     await Promise.resolve();
   }
