@@ -98,8 +98,9 @@ async function visitStep(visit: Visit, parts: AdvanceParts, { losses, disk }: Tr
   } catch (error) {
     context.signal.throwIfAborted();
     const known = asBerthError(error);
-    if (await disk.waited(known, context.signal)) return;
+    if (known.code === 'DATABASE_DISK_FULL') parts.onHeldUp?.(known);
     if (goesOnLater.has(known.code)) throw known;
+    if (await disk.waited(known, context.signal)) return;
     const lost = (losses.get(key) ?? 0) + 1;
     losses.set(key, lost);
     if (known.code === 'SANDBOX_LOST' && lost <= maxLossesPerStep) return;
