@@ -4,7 +4,8 @@ import type { BerthError } from './domain/errors/index.ts';
 import type { RunState } from './domain/run-state.ts';
 import type { Forge } from './domain/ports/forge.ts';
 import type { ControlPlane } from './domain/ports/control-plane.ts';
-import type { SandboxDriver } from './domain/ports/sandbox.ts';
+import type { Clock } from './domain/ports/clock.ts';
+import type { SandboxDriver, SandboxLimits } from './domain/ports/sandbox.ts';
 import { createApi } from './api/create-api.ts';
 import { listenApi } from './api/listen-api.ts';
 import { socketPathOf } from './api/socket-path.ts';
@@ -39,6 +40,10 @@ export interface StartServerOptions {
   readonly maxRuns?: number;
   /** Instead of the strongest driver that works here. */
   readonly driver?: SandboxDriver;
+  /** What every sandbox may use, where it is not the default. */
+  readonly sandboxLimits?: Partial<SandboxLimits>;
+  /** Instead of the system's. */
+  readonly clock?: Clock;
   /** Called after entries of a run became durable; for measurements and tests. */
   readonly onAppended?: (state: RunState, types: readonly string[]) => void;
 }
@@ -56,7 +61,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const home = resolve(options.home);
   const { env, onProgress } = options;
   const stopping = new AbortController();
-  const clock = systemClock;
+  const clock = options.clock ?? systemClock;
   const db = await openDatabase({
     home,
     databaseUrl: env['DATABASE_URL'],
@@ -105,7 +110,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
         home,
         db,
         driver,
-        sandboxLimits: defaultSandboxLimits(),
+        sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
         knownSecrets: secrets.map((secret) => secret.value),
         modelsFor: (runOptions) => modelsFor(env, runOptions, clock, redactor),
         forgeOf,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
-import { isUnreachable, type NewTask } from '@berth/client';
+import { isUnreachable, type NewTask, type Run } from '@berth/client';
 import type { CommandContext, CommonFlags } from '../command-context.ts';
 import { failure } from '../failure.ts';
 import { follow, printOutcome, timeoutOf } from '../follow.ts';
@@ -55,7 +55,7 @@ export async function run(
     });
     if (result.isEnded) {
       printOutcome(context, result.run);
-      nextSteps(context, result.run.id, result.run.pullRequest !== null, result.run.status.next);
+      nextSteps(context, result.run);
     } else if (context.format !== 'text') printOutcome(context, result.run);
     return result.exitCode;
   });
@@ -118,9 +118,10 @@ async function newTask({ io }: CommandContext, flags: RunFlags, given: string | 
   };
 }
 
-function nextSteps(context: CommandContext, id: string, hasProposal: boolean, next: string | null): void {
-  if (next !== null) context.note(`  next: ${next.replaceAll('RUN', id)}`);
-  if (hasProposal) {
+function nextSteps(context: CommandContext, { id, status, pullRequest }: Run): void {
+  if (status.code !== null && status.state !== 'succeeded') context.note(`  code: ${status.code}`);
+  if (status.next !== null) context.note(`  next: ${status.next.replaceAll('RUN', id)}`);
+  if (pullRequest !== null) {
     context.note(
       `  look: berth proposals show ${id} · berth diff ${id}\n  take: berth proposals merge ${id}`,
     );

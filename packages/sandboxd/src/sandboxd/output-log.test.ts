@@ -77,8 +77,38 @@ test('a full spool cuts the output where it may be cut', () => {
   expect(log.end).toBeLessThan(67 * MiB);
   log.finish(Buffer.from('{}'));
   const kinds = [...new RecordDecoder(0).push(readFrom(log, 0))].map((record) => record.kind);
-  expect(kinds.slice(-2)).toEqual(['truncated', 'exit']);
+  expect(kinds.at(-1)).toBe('exit');
   expect(kinds.filter((kind) => kind === 'truncated')).toHaveLength(1);
+});
+
+test('an output that is cut keeps its beginning and its end, and says where something is missing', () => {
+  const pieces = fc.array(fc.string({ minLength: 1, maxLength: 300, unit: 'grapheme-ascii' }), {
+    maxLength: 60,
+  });
+  fc.assert(
+    fc.property(pieces, fc.integer({ min: 200, max: 4_000 }), (texts, maxOutputBytes) => {
+      const log = newLog(maxOutputBytes, 'truncate');
+      for (const text of texts) log.append('stdout', Buffer.from(text));
+      log.finish(Buffer.from('{}'));
+      const records = [...new RecordDecoder(0).push(readFrom(log, 0))];
+      const kept = Buffer.concat(
+        records.filter(({ kind }) => kind === 'stdout').map(({ data }) => data),
+      ).toString();
+      const whole = texts.join('');
+      log.drop();
+      expect(log.truncated).toBe(whole.length > maxOutputBytes);
+      if (!log.truncated) {
+        expect(kept).toBe(whole);
+        return;
+      }
+      const [head = '', tail = ''] = kept.split('\n[output left out here]\n');
+      expect(kept.length).toBe(maxOutputBytes);
+      expect(whole.startsWith(head)).toBe(true);
+      expect(tail.length).toBeGreaterThan(0);
+      expect(whole.endsWith(tail)).toBe(true);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test('a call that may wait is full at its maximum and goes on when output was acknowledged', async () => {

@@ -1,5 +1,6 @@
 import { encodeRecordHeader, recordHeaderBytes } from '@berth/protocol';
 import type { RecordKind } from '@berth/protocol';
+import { OutputEnd } from './output-end.ts';
 import type { Spool } from './spool.ts';
 
 const segmentBytes = 256 * 1024;
@@ -32,6 +33,7 @@ export interface LogReader {
 export class OutputLog {
   readonly #spool: Spool;
   readonly #limits: OutputLimits;
+  readonly #last: OutputEnd;
   readonly #segments: Segment[] = [];
   readonly #readers = new Set<LogReader>();
   #waiting = new Set<() => void>();
@@ -47,6 +49,7 @@ export class OutputLog {
   constructor(spool: Spool, limits: OutputLimits) {
     this.#spool = spool;
     this.#limits = limits;
+    this.#last = new OutputEnd(limits.maxOutputBytes);
   }
 
   /** The oldest offset that can still be read. */
@@ -78,29 +81,21 @@ export class OutputLog {
     return this.#memoryBytes > callMemoryBytes + segmentBytes;
   }
 
-  /** Adds output of the command, or drops it when the call's output was cut. */
+  /** Adds output of the command. Of what is more than may be kept only the end is, until the call is finished. */
   append(kind: 'stdout' | 'stderr', data: Buffer): void {
-    if (this.#truncated || this.#finished || data.length === 0) return;
-    let kept = data;
-    let cut = false;
-    if (this.#limits.overflow === 'truncate') {
-      const room = this.#limits.maxOutputBytes - this.#outputBytes;
-      cut = data.length > room || this.#noRoom;
-      kept = this.#noRoom ? data.subarray(0, 0) : data.subarray(0, Math.max(room, 0));
-    }
+    if (this.#finished || data.length === 0) return;
+    const kept = data.subarray(0, this.#roomBeforeEnd);
     this.#outputBytes += kept.length;
     if (kept.length > 0) this.#write(kind, kept);
-    if (cut) {
-      this.#truncated = true;
-      this.#write('truncated', Buffer.alloc(0));
-    }
+    this.#keepEnd(kind, data.subarray(kept.length));
     this.#changed();
   }
 
-  /** Adds the exit record; nothing follows it. */
+  /** Adds the end of an output that was too long, and the exit record; nothing follows it. */
   finish(exit: Buffer): void {
     if (this.#finished) return;
     this.#finished = true;
+    for (const { kind, data } of this.#last.take()) this.#write(kind, data);
     this.#write('exit', exit);
     this.#changed();
   }
@@ -157,9 +152,24 @@ export class OutputLog {
   /** Frees everything. */
   drop(): void {
     this.#finished = true;
+    this.#last.take();
     for (const segment of this.#segments.splice(0)) this.#free(segment);
     this.#base = this.#end;
     this.#changed();
+  }
+
+  /** How much can be written before what only counts when it is the end. */
+  get #roomBeforeEnd(): number {
+    if (this.#limits.overflow === 'block') return Infinity;
+    if (this.#noRoom || !this.#last.isEmpty) return 0;
+    return Math.max(0, this.#limits.maxOutputBytes - this.#last.bytes - this.#outputBytes);
+  }
+
+  #keepEnd(kind: 'stdout' | 'stderr', data: Buffer): void {
+    this.#last.add(kind, data);
+    if (this.#truncated || !this.#last.cut) return;
+    this.#truncated = true;
+    this.#write('truncated', Buffer.alloc(0));
   }
 
   #write(kind: RecordKind, data: Buffer): void {

@@ -10,6 +10,20 @@ export const systemClock: Clock = {
   sleep: sleepUntilDone,
 };
 
+/**
+ * `clock` with a wall clock that goes on evenly from now on, whatever is done to the system's: what is written with it
+ * is in order, and differences are durations.
+ */
+export function steadyClock(clock: Clock): Clock {
+  const startedAtMs = clock.nowMs();
+  const startedMs = clock.monotonicMs();
+  return {
+    nowMs: () => Math.round(startedAtMs + clock.monotonicMs() - startedMs),
+    monotonicMs: () => clock.monotonicMs(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+  };
+}
+
 async function sleepUntilDone(ms: number, signal?: AbortSignal): Promise<void> {
   let restMs = Math.max(0, ms);
   do {

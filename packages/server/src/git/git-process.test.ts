@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { gitIn, makeRepository, TestPlace } from '../testing/git-fixtures.ts';
 import { git, gitText } from './git-process.ts';
@@ -45,6 +45,13 @@ test('ends with all its helpers on time-out and on abort', async () => {
 test('output is bounded', async () => {
   const flood = git({ args: throughGit('yes'), cwd: place.root, signal, maxOutputBytes: 100_000 });
   await expect(flood).rejects.toMatchObject({ code: 'GIT_OUTPUT_TOO_LARGE' });
+});
+
+test('output that a full disk did not take is a failure, whatever git thinks', async () => {
+  const wanted = { args: throughGit('head -c 300000 /dev/zero'), cwd: place.root, signal };
+  await expect(git({ ...wanted, outputFile: '/dev/full' })).rejects.toMatchObject({ code: 'GIT_DISK_FULL' });
+  await git({ ...wanted, outputFile: place.path('whole') });
+  expect(statSync(place.path('whole')).size).toBe(300_000);
 });
 
 test('no transport is open unless it is named, whatever a repository’s configuration says', async () => {

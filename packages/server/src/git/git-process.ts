@@ -125,6 +125,12 @@ export async function git(command: GitCommand): Promise<GitAnswer> {
   }
   if (end.isMissing) throw new BerthError('GIT_MISSING', undefined, { cause: end.trouble });
   if (end.isTooLarge) throw new BerthError('GIT_OUTPUT_TOO_LARGE');
+  // Git is content with a reader that took all of it; whether the file did is another question.
+  if (command.outputFile !== undefined && end.trouble !== null) {
+    const isFull = /^(ENOSPC|EDQUOT):/.test(end.trouble);
+    const said = isFull ? 'No space left on device' : `${stderr}\n${end.trouble}`;
+    throw new GitFailure(name, exitCode, said.trim(), end.trouble);
+  }
   if (exitCode === null || !(command.okCodes ?? [0]).includes(exitCode)) {
     throw new GitFailure(name, exitCode, stderr, end.trouble ?? undefined);
   }

@@ -12,7 +12,7 @@ import { commitProposal } from './proposal-commit.ts';
 import { judgeProposal } from './proposal-policy.ts';
 import type { Finding } from './proposal-policy.ts';
 import { rawChanges } from './tree-listing.ts';
-import { diffStat } from './diff.ts';
+import { diff, diffStat } from './diff.ts';
 import type { DiffStat } from './diff.ts';
 
 /** How large a change may be. */
@@ -111,15 +111,7 @@ function checkHeader(pack: Uint8Array, limits: ProposalLimits): void {
 export async function importProposal(mirror: Mirror, request: ImportProposal): Promise<Proposal> {
   const limits = { ...defaultProposalLimits, ...request.limits };
   const { signal, base, tree } = request;
-  for (const id of [base, tree]) {
-    if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id)) throw invalid('it names no object');
-  }
-  checkHeader(request.pack, limits);
-  const quarantine = join(mirror.directory, 'berth-quarantine', randomUUID());
-  try {
-    await openQuarantine(mirror, quarantine, base.length, signal);
-    const place: ObjectPlace = { directory: quarantine, limits: hostileLimits, signal };
-    await index(place, request.pack, limits);
+  return inQuarantine(mirror, { ...request, limits }, async (place) => {
     const changes = await changesOf(place, base, tree);
     if (changes.length === 0) throw new BerthError('PROPOSAL_EMPTY');
     if (changes.length > limits.files) {
@@ -133,9 +125,45 @@ export async function importProposal(mirror: Mirror, request: ImportProposal): P
       protectedPaths: request.protectedPaths,
       knownSecrets: request.knownSecrets ?? [],
     });
-    const commit = await commitProposal(quarantine, request);
+    const commit = await commitProposal(place.directory, request);
     await migrate(mirror, place, commit, base);
     return { commit, tree, base, stat: await diffStat(mirror, base, commit, signal), findings };
+  });
+}
+
+/**
+ * The difference that a checkpoint makes, whatever a proposal of it would be refused for: a person may look at all
+ * of it. Nothing of it comes into the mirror. Empty: no change.
+ *
+ * @throws BerthError `PROPOSAL_INVALID`, `PROPOSAL_TOO_LARGE` (the pack itself)
+ */
+export async function diffOfCheckpoint(
+  mirror: Mirror,
+  request: Pick<ImportProposal, 'base' | 'tree' | 'pack' | 'signal'> & { readonly maxBytes: number },
+): Promise<{ readonly text: string; readonly truncated: boolean }> {
+  const { base, tree } = request;
+  return inQuarantine(mirror, { ...request, limits: defaultProposalLimits }, async ({ directory }) =>
+    diff({ ...mirror, directory }, `${base}^{tree}`, tree, request),
+  );
+}
+
+/** Takes a pack apart in a directory of its own that sees the mirror's objects; removed afterwards. */
+async function inQuarantine<T>(
+  mirror: Mirror,
+  request: Pick<ImportProposal, 'base' | 'tree' | 'pack' | 'signal'> & { readonly limits: ProposalLimits },
+  work: (place: ObjectPlace) => Promise<T>,
+): Promise<T> {
+  const { base, tree, pack, limits, signal } = request;
+  for (const id of [base, tree]) {
+    if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id)) throw invalid('it names no object');
+  }
+  checkHeader(pack, limits);
+  const quarantine = join(mirror.directory, 'berth-quarantine', randomUUID());
+  try {
+    await openQuarantine(mirror, quarantine, base.length, signal);
+    const place: ObjectPlace = { directory: quarantine, limits: hostileLimits, signal };
+    await index(place, pack, limits);
+    return await work(place);
   } finally {
     await rm(quarantine, { recursive: true, force: true });
   }

@@ -75,7 +75,7 @@ export interface SandboxScript {
 /**
  * Runs one of Berth's own scripts in the sandbox and answers its output. What comes back is hostile data.
  *
- * @throws BerthError with the given codes, or `SANDBOX_LOST`
+ * @throws BerthError with the given codes, `SANDBOX_DISK_FULL`, or `SANDBOX_LOST`
  */
 export async function runInSandbox(
   sandbox: Sandbox,
@@ -122,7 +122,8 @@ export async function runInSandbox(
   if (result.kind === 'lost') throw new BerthError('SANDBOX_LOST');
   await sandbox.forget(request.id).catch(() => undefined);
   if (result.exitCode !== 0) {
-    throw new BerthError(request.failure.code, undefined, {
+    const isFull = /No space left on device|Disk quota exceeded/.test(said);
+    throw new BerthError(isFull ? 'SANDBOX_DISK_FULL' : request.failure.code, undefined, {
       details: {
         exitCode: result.exitCode,
         signal: result.signal,

@@ -104,7 +104,6 @@ test.each([
   ['the loss of ownership', abortWith('OWNERSHIP_LOST'), 'stopped', null, null],
   ['ownership lost at an append', failWith('OWNERSHIP_LOST'), 'stopped', null, null],
   ['a database that is away', failWith('DATABASE_UNAVAILABLE'), 'stopped', null, null],
-  ['a disk that is full', failWith('DATABASE_DISK_FULL'), 'stopped', null, null],
   ['what the next owner would meet again', abortWith('EVENT_INVALID'), 'ended', 'failed', 'EVENT_INVALID'],
   ['the end of its minutes', abortWith('LIMIT_MINUTES'), 'ended', 'needs_human', 'LIMIT_MINUTES'],
   ['a model that fails', failWith('MODEL_KEY_REJECTED'), 'ended', 'needs_human', 'MODEL_KEY_REJECTED'],

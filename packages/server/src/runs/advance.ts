@@ -3,6 +3,7 @@ import { asBerthError, BerthError, type ErrorCode } from '../domain/errors/index
 import type { NewEvent } from '../domain/events/index.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import { sandboxPurposeSchema } from '../domain/purpose.ts';
+import { type FullDisk, fullDisk } from './full-disk.ts';
 
 /** A step whose sandbox was lost begins again in a new one; after this many losses the run ends with the code. */
 const maxLossesPerStep = 3;
@@ -24,6 +25,10 @@ export interface AdvanceParts {
   decide(state: ReturnType<RunContext['log']['state']>): Decision;
   /** Enters one step and records its beginning and end; safe to call again after a crash. */
   perform(context: RunContext, visit: Visit): Promise<StepOutcome>;
+  /** Told of what the run waits for and only a person can mend: a full disk. */
+  readonly onHeldUp?: (error: BerthError) => void;
+  /** Whether the disk of the data directory has no room. */
+  readonly isDiskFull?: () => Promise<boolean>;
 }
 
 /** Why this worker stopped advancing a run: it is over, its time is up, or it goes on elsewhere, later. */
@@ -40,6 +45,11 @@ export type AdvanceResult =
 export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
   const { context } = parts;
   const losses = new Map<string, number>();
+  const disk = fullDisk(
+    context.clock,
+    (error) => parts.onHeldUp?.(error),
+    async () => (await parts.isDiskFull?.()) ?? false,
+  );
   try {
     for (;;) {
       const state = context.log.state();
@@ -50,7 +60,7 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
       }
       context.signal.throwIfAborted();
       if (state.plan === null) {
-        await parts.plan(context);
+        await planned(parts, disk);
         continue;
       }
       const decision = parts.decide(state);
@@ -59,15 +69,30 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
         await finish(context, { type: 'run.ended', data: { outcome, code, sentence, next } });
         continue;
       }
-      await visitStep(decision, parts, losses);
+      await visitStep(decision, parts, { losses, disk });
     }
   } catch (error) {
     return await stopped(error, parts);
   }
 }
 
-/** A step whose sandbox was lost is entered again; any other error is how the step ended. */
-async function visitStep(visit: Visit, parts: AdvanceParts, losses: Map<string, number>): Promise<void> {
+async function planned(parts: AdvanceParts, disk: FullDisk): Promise<void> {
+  const { context } = parts;
+  try {
+    await parts.plan(context);
+  } catch (error) {
+    if (!(await disk.waited(asBerthError(error), context.signal))) throw error;
+  }
+}
+
+/** What the tries of a step have met so far. */
+interface Trouble {
+  readonly losses: Map<string, number>;
+  readonly disk: FullDisk;
+}
+
+/** A step whose sandbox was lost, or that met a full disk, is entered again; any other error is how the step ended. */
+async function visitStep(visit: Visit, parts: AdvanceParts, { losses, disk }: Trouble): Promise<void> {
   const { context } = parts;
   const { key, step } = visit;
   if (parts.outOfTime && step.step !== 'propose') {
@@ -76,10 +101,12 @@ async function visitStep(visit: Visit, parts: AdvanceParts, losses: Map<string, 
   }
   try {
     await parts.perform(context, visit);
+    disk.passed();
   } catch (error) {
     context.signal.throwIfAborted();
     const known = asBerthError(error);
     if (goesOnLater.has(known.code)) throw known;
+    if (await disk.waited(known, context.signal)) return;
     const lost = (losses.get(key) ?? 0) + 1;
     losses.set(key, lost);
     if (known.code === 'SANDBOX_LOST' && lost <= maxLossesPerStep) return;

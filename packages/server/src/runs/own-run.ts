@@ -1,8 +1,9 @@
 import { asBerthError, BerthError } from '../domain/errors/index.ts';
 import type { LiveFrame } from '../domain/live.ts';
 import type { RunState } from '../domain/run-state.ts';
-import { statusOf } from '../domain/run-status.ts';
+import { steadyClock } from '../domain/clock.ts';
 import type { Clock } from '../domain/ports/clock.ts';
+import { statusOf } from '../domain/run-status.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import type { Database } from '../store/database.ts';
 import { appendEvents } from '../store/events/append-events.ts';
@@ -16,6 +17,7 @@ import { releaseRun } from '../store/runs/release-run.ts';
 import type { RunProjection } from '../store/runs/projection.ts';
 import type { OwnedWorkbench } from '../sandboxes/workbench.ts';
 import { advance, type AdvanceParts, type AdvanceResult, cancelled } from './advance.ts';
+import { hasNoRoom } from './full-disk.ts';
 import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
@@ -41,6 +43,10 @@ export interface OwnRunParts {
   readonly signal: AbortSignal;
   /** Called after entries became durable; for measurements and tests. */
   readonly onAppended?: (state: RunState, types: readonly string[]) => void;
+  /** `$BERTH_HOME`. */
+  readonly home?: string;
+  /** Told of what a run waits for and only a person can mend. */
+  readonly onError?: (error: BerthError) => void;
   /**
    * For the moment before an effect that no append precedes: throws when the lease ran out, also when the event loop
    * stood still and the signal is late. @throws BerthError `OWNERSHIP_LOST`
@@ -66,7 +72,9 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const { db } = parts;
   const control = new AbortController();
   const signal = AbortSignal.any([parts.signal, control.signal]);
-  const log = await openLog(ownership, signal, parts);
+  // A run that the system's clock jumps under has neither used an hour nor gone back in time.
+  const clock = steadyClock(db.clock);
+  const log = await openLog(ownership, signal, clock, parts);
   const wasInterrupted = log.state().steps.some((step) => step.state === 'running');
   await log.append({ type: 'run.owned', data: { worker: ownership.worker, epoch: ownership.epoch } });
   if (wasInterrupted) {
@@ -81,7 +89,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const inbox = inboxPump(ownership, log, { signal: control.signal, stop }, parts);
   try {
     await inbox.drain();
-    await walk(ownership, log, signal, { ...parts, atWork });
+    await walk(ownership, { log, clock, signal, atWork }, parts);
   } catch (error) {
     await endWithError(log, error);
   } finally {
@@ -116,26 +124,26 @@ async function endWithError(log: OwnedLog, error: unknown): Promise<void> {
 }
 
 /** The whole way; and where the time is up before its end, the short one: keeping the work. */
-async function walk(
-  ownership: Ownership,
-  log: OwnedLog,
-  signal: AbortSignal,
-  parts: WalkParts,
-): Promise<void> {
-  const { clock } = parts.db;
-  const result = await walkUntil(ownership, log, signal, parts, (stop) => limitMinutes(log, clock, stop));
+async function walk(ownership: Ownership, owned: Owned, parts: OwnRunParts): Promise<void> {
+  const { log, clock } = owned;
+  const result = await walkUntil(ownership, owned, parts, (stop) => limitMinutes(log, clock, stop));
   if (result !== 'out-of-time') return;
-  await walkUntil(ownership, log, signal, parts, (stop) => limitWrapUp(clock, stop), true);
+  await walkUntil(ownership, owned, parts, (stop) => limitWrapUp(clock, stop), true);
 }
 
-type WalkParts = OwnRunParts & { readonly atWork: AtWork };
+/** A run in this worker's hands. */
+interface Owned {
+  readonly log: OwnedLog;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly atWork: AtWork;
+}
 
 /** Advances a run until its end, or until a clock of its own or the worker says stop. */
 async function walkUntil(
   ownership: Ownership,
-  log: OwnedLog,
-  owned: AbortSignal,
-  parts: WalkParts,
+  { log, clock, signal: owned, atWork }: Owned,
+  parts: OwnRunParts,
   watch: (stop: (reason: BerthError) => void) => () => void,
   outOfTime = false,
 ): Promise<AdvanceResult['kind']> {
@@ -144,7 +152,7 @@ async function walkUntil(
   const { db } = parts;
   const time = new AbortController();
   const signal = AbortSignal.any([owned, time.signal]);
-  const base = { runId: ownership.runId, clock: db.clock, signal, events: log, log, blobs: db.blobs };
+  const base = { runId: ownership.runId, clock, signal, events: log, log, blobs: db.blobs };
   const equipBase: EquipBase = { ...base, epoch: ownership.epoch, assertHeld: parts.assertHeld };
   const equipment = await parts.equip(equipBase).catch(async (error: unknown) => {
     if (!signal.aborted) throw error;
@@ -155,19 +163,30 @@ async function walkUntil(
   });
   if (equipment === null) return 'ended';
   const context: RunContext = { ...base, workbench: equipment.workbench, limits: equipment.limits };
-  parts.atWork.workbench = equipment.workbench;
+  atWork.workbench = equipment.workbench;
   const stopClock = watch((reason) => time.abort(reason));
   try {
-    const result = await advance({ ...equipment.advance, context, outOfTime });
+    const result = await advance({
+      ...equipment.advance,
+      context,
+      outOfTime,
+      onHeldUp: (error) => parts.onError?.(error),
+      isDiskFull: async () => parts.home !== undefined && hasNoRoom(parts.home),
+    });
     if (result.kind !== 'ended') await equipment.workbench.detach();
     return result.kind;
   } finally {
-    parts.atWork.workbench = null;
+    atWork.workbench = null;
     stopClock();
   }
 }
 
-async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunParts): Promise<OwnedLog> {
+async function openLog(
+  ownership: Ownership,
+  signal: AbortSignal,
+  clock: Clock,
+  parts: OwnRunParts,
+): Promise<OwnedLog> {
   const { db, redact } = parts;
   const { runId, worker, epoch } = ownership;
   let head = (await readRun(db, runId)).head;
@@ -177,7 +196,7 @@ async function openLog(ownership: Ownership, signal: AbortSignal, parts: OwnRunP
     initial,
     prepare: (events) =>
       whileAway(db.clock, signal, () =>
-        prepareAppend({ runId, from: head, events, atMs: db.clock.nowMs(), redact, blobs: db.blobs }),
+        prepareAppend({ runId, from: head, events, atMs: clock.nowMs(), redact, blobs: db.blobs }),
       ),
     async commit(prepared, after, inboxIds) {
       const projection = projectRun(after);

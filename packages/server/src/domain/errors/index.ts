@@ -57,6 +57,11 @@ export class BerthError extends Error {
 /** `error` as a `BerthError`: itself when it is one, otherwise wrapped as `INTERNAL` with its cause kept. */
 export function asBerthError(error: unknown): BerthError {
   if (error instanceof BerthError) return error;
+  if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
+    return new BerthError('DATABASE_DISK_FULL', 'The disk that holds the data directory is full.', {
+      cause: error,
+    });
+  }
   const sentence = error instanceof Error ? error.message : String(error);
   return new BerthError('INTERNAL', `Unexpected error: ${sentence}`, { cause: error });
 }

@@ -88,7 +88,7 @@ export const sandboxErrors = family({
   },
   SANDBOX_DISK_FULL: {
     sentence: 'The disk of the sandbox is full.',
-    next: 'Remove what is not needed, or give the profile more disk.',
+    next: 'Look with `berth logs RUN` at what fills it: a command has to write less, or remove what it wrote.',
     retryable: false,
     http: 507,
     exit: 7,

@@ -1,12 +1,11 @@
 import type { PolicyFinding, ProposalStore } from '../../blueprints/index.ts';
-import { BerthError } from '../../domain/errors/index.ts';
 import type { Blobs } from '../../domain/ports/blobs.ts';
 import type { Forge } from '../../domain/ports/forge.ts';
 import type { RunState } from '../../domain/run-state.ts';
 import { diff, diffStat } from '../../git/diff.ts';
 import { gitText } from '../../git/git-process.ts';
 import { withMirrorLock } from '../../git/mirror.ts';
-import { importProposal } from '../../git/import-proposal.ts';
+import { diffOfCheckpoint, importProposal } from '../../git/import-proposal.ts';
 import type { Finding } from '../../git/proposal-policy.ts';
 import { push } from '../../git/push.ts';
 import type { RunRepository } from './repository.ts';
@@ -102,20 +101,6 @@ function policyFindings(findings: readonly Finding[]): PolicyFinding[] {
   return found;
 }
 
-/** What makes the proposal's commit the same whenever it is made again. */
-function identity(state: RunState): {
-  taskId: string;
-  runId: string;
-  title: string;
-  body: string;
-  atMs: number;
-} {
-  const { created, createdAt, runId } = state;
-  if (created === null || createdAt === null)
-    throw new BerthError('INTERNAL', 'A run without its first entry.');
-  return { taskId: created.taskId, runId, title: created.title, body: '', atMs: Date.parse(createdAt) };
-}
-
 /** Longest difference that is shown as a whole. */
 const maxDiffBytes = 4 * 1024 * 1024;
 
@@ -130,20 +115,16 @@ export async function diffOf(
   if (plan === null) return '';
   const mirror = await repository.mirror();
   const base = plan.base.commit;
-  const shown = async (commit: string): Promise<string> => {
-    const { text, truncated } = await diff(mirror, base, commit, { maxBytes: maxDiffBytes, signal });
-    return truncated ? `${text}\n[cut after ${maxDiffBytes / 1024 / 1024} MiB]\n` : text;
-  };
-  if (proposal !== null) return shown(proposal.commit);
-  if (checkpoint === null || checkpoint.files === 0) return '';
-  const pack = await blobs.get(checkpoint.blob);
-  const request = {
-    ...identity(state),
-    base,
-    tree: checkpoint.proposalTree,
-    pack,
-    protectedPaths: [],
-    signal,
-  };
-  return shown((await importProposal(mirror, request)).commit);
+  const most = { maxBytes: maxDiffBytes, signal };
+  if (proposal === null && (checkpoint === null || checkpoint.files === 0)) return '';
+  const { text, truncated } =
+    proposal !== null || checkpoint === null
+      ? await diff(mirror, base, proposal?.commit ?? base, most)
+      : await diffOfCheckpoint(mirror, {
+          base,
+          tree: checkpoint.proposalTree,
+          pack: await blobs.get(checkpoint.blob),
+          ...most,
+        });
+  return truncated ? `${text}\n[cut after ${maxDiffBytes / 1024 / 1024} MiB]\n` : text;
 }
