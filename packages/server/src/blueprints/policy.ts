@@ -110,9 +110,7 @@ function localPackages(manifest: Readonly<Record<string, unknown>>): string[] {
   return groups
     .flatMap((group) => Object.entries(manifest[group] ?? {}))
     .map(([name, from]) => `${name} ${JSON.stringify(from)}`)
-    .filter(
-      (line) => /^\S+ (?:\{|"(?:[a-z+]+:|[^"@]*\/))/i.test(line) && !/^\S+ "workspace:/.test(line),
-    )
+    .filter((line) => /^\S+ (?:\{|"(?:[a-z+]+:|[^"@]*\/))/i.test(line) && !/^\S+ "workspace:/.test(line))
     .sort();
 }
 
