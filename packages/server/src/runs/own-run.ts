@@ -161,7 +161,7 @@ async function walkUntil(
     if (by !== null) await log.append(cancelled(by));
     return null;
   });
-  if (equipment === null) return 'ended';
+  if (equipment === null) return time.signal.aborted ? 'out-of-time' : 'ended';
   const context: RunContext = { ...base, workbench: equipment.workbench, limits: equipment.limits };
   atWork.workbench = equipment.workbench;
   const stopClock = watch((reason) => time.abort(reason));
