@@ -121,7 +121,9 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
     const { text } = await inside(sandbox, 'ls -A /workspace /home /var /mnt /srv /media /boot 2>/dev/null');
     // Where programs of the worker's home are mounted, the name of that home stands above them.
     const [, top, user] = worker.home.split('/');
-    const homes = ['agent', ...(top === 'home' ? [user] : [])].toSorted().join('\n');
+    const homes = ['agent', ...(top === 'home' ? [user ?? ''] : [])]
+      .toSorted((one, other) => (one < other ? -1 : 1))
+      .join('\n');
     expect(text).toBe(`/home:\n${homes}\n\n/var:\ntmp\n\n/workspace:\n`);
   });
 });
