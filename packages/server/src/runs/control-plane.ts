@@ -63,7 +63,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     const forge = await parts.forgeOf(record.projectId);
     const number = state.pullRequest?.number ?? null;
     const pr = number === null ? null : await forge.getPullRequest(number);
-    const view = proposalView(state, task.project.name, pr, forge.fetchUrl ?? null);
+    const view = proposalView(state, task.project.name, pr, forge.fetchUrl);
     if (view === null) throw new BerthError('NOT_FOUND', `The run ${record.id} has made no proposal.`);
     return { view, body: pr?.body ?? '', forge, number };
   };

@@ -20,6 +20,7 @@ interface Kept {
 /** A forge in memory, over a real repository: for tests of the rooms above. */
 export class FakeForge implements Forge {
   readonly kind = 'fake';
+  readonly fetchUrl: string | null = '/srv/fake.git';
   readonly #repository: FakeForgeRepository;
   readonly #clock: Clock;
   readonly #kept: Kept[] = [];

@@ -370,6 +370,7 @@ function forgeOf(world: World, burn: () => void): Forge {
   };
   return {
     kind: 'fake',
+    fetchUrl: null,
     pushTarget: none,
     openPullRequest: async (request: OpenPullRequest) => {
       burn();

@@ -76,7 +76,7 @@ async function offer(
       plan,
       created,
       files,
-      fetchUrl: deps.forge.fetchUrl ?? null,
+      fetchUrl: deps.forge.fetchUrl,
       objections,
     }),
     branch: proposal.branch,

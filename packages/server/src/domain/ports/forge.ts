@@ -30,7 +30,7 @@ export interface OpenPullRequest {
 export interface Forge {
   readonly kind: 'local' | 'github' | 'gitlab' | 'bitbucket' | 'gitea' | 'fake';
   /** Where anybody who may read the repository fetches its branches, when that is not the repository itself. */
-  readonly fetchUrl?: string | null;
+  readonly fetchUrl: string | null;
   /** Address and credentials for one push; the credential is short-lived and for this repository alone. */
   pushTarget(): Promise<{ readonly url: string; readonly env: Readonly<Record<string, string>> }>;
   /** Opens the task's one pull request, or updates it. Safe to repeat after a crash. */

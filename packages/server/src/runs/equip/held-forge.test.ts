@@ -15,6 +15,8 @@ test('a worker whose lease ran out opens no pull request', async () => {
   const forge = heldForge(inner, () => {
     if (!isHeld) throw new BerthError('OWNERSHIP_LOST');
   });
+  // What reproduces a change is fetched from where the forge says, also through this one.
+  expect(forge.fetchUrl).toBe('/srv/fake.git');
   const request = { key: 't-1', title: 'T', body: '', branch: 'berth/t', base: 'main', draft: false };
   expect((await forge.openPullRequest(request)).number).toBe(1);
   isHeld = false;

@@ -102,6 +102,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
 export function heldForge(forge: Forge, assertHeld: () => void): Forge {
   return {
     kind: forge.kind,
+    fetchUrl: forge.fetchUrl,
     pushTarget: () => forge.pushTarget(),
     async openPullRequest(request) {
       assertHeld();
