@@ -101,6 +101,17 @@ describe.skipIf(bubblewrapMissing !== null)(
       await expect(control().cancel(runId, 'test')).rejects.toMatchObject({ code: 'CONFLICT' });
     }, 60_000);
 
+    test('a paused run that is cancelled ends, and leaves no sandbox', async () => {
+      const cassette = hosted.cassette([bash('echo begun; sleep 50')]);
+      const runId = await hosted.start(hosted.repository(files), { cassette });
+      await hosted.output(runId, 'begun');
+      await control().pause(runId, 'test', 'to look at it');
+      const cancelled = await control().cancel(runId, 'test');
+      expect(cancelled.status).toMatchObject({ state: 'cancelled', code: 'RUN_CANCELLED' });
+      const { events } = await hosted.end(runId);
+      expect(events.slice(-2).map((event) => event.type)).toEqual(['sandbox.destroyed', 'run.ended']);
+    }, 60_000);
+
     test.concurrent('what a person says reaches the model, and the log says when', async () => {
       const cassette = hosted.cassette([
         bash('sleep 2'),

@@ -46,7 +46,8 @@ async function acted(
   act: (session: Session, run: string) => Promise<Run>,
   hint: string | null,
 ): Promise<number> {
-  return context.withSession(['api'], async (session) => {
+  // Where nobody hosts a server, this process has to: the run's owner is who takes the request in.
+  return context.withSession(['api', 'worker'], async (session) => {
     const run = await act(session, await runIdOf(session, { id, last: flags.last, cwd: context.io.cwd }));
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument(run);
     else context.out.write(`${run.id}\n`);

@@ -157,7 +157,8 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
             : { ...state.plan, limits: { ...state.plan.limits, ...withoutUndefined(entry.data.limits) } },
       };
     case 'run.cancel-requested':
-      return { ...state, cancelRequestedBy: entry.data.by };
+      // A paused run has to move once more to end.
+      return { ...state, cancelRequestedBy: entry.data.by, paused: null };
     case 'run.ended':
       return { ...state, ended: { ...entry.data, at: entry.at }, open: [] };
     case 'step.started':

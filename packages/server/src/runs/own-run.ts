@@ -82,13 +82,17 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
     await log.append({ type: 'run.recovered', data: { interruptedCalls } });
   }
   const atWork: AtWork = { workbench: null };
+  let walking = false;
   const stop = async (reason: BerthError): Promise<void> => {
+    // A cancel that was waiting for an owner stops nothing: the walk begins with it, and tidies up.
+    if (reason.code === 'RUN_CANCELLED' && !walking) return;
     if (reason.code === 'RUN_CANCELLED') await keepWork(log, atWork, db.clock);
     control.abort(reason);
   };
   const inbox = inboxPump(ownership, log, { signal: control.signal, stop }, parts);
   try {
     await inbox.drain();
+    walking = true;
     await walk(ownership, { log, clock, signal, atWork }, parts);
   } catch (error) {
     await endWithError(log, error);
@@ -119,7 +123,12 @@ async function keepWork(log: OwnedLog, { workbench }: AtWork, clock: Clock): Pro
 async function endWithError(log: OwnedLog, error: unknown): Promise<void> {
   const { code, message, next } = asBerthError(error);
   if (code === 'OWNERSHIP_LOST' || isStorageAway(code)) throw error;
-  if (log.state().ended !== null) return;
+  const { ended, cancelRequestedBy: by } = log.state();
+  if (ended !== null) return;
+  if (by !== null) {
+    await log.append(cancelled(by));
+    return;
+  }
   await log.append({ type: 'run.ended', data: { outcome: 'failed', code, sentence: message, next } });
 }
 
