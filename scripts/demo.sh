@@ -54,7 +54,9 @@ status=0
 
 cat <<'TEXT'
 
-Look at it:      ./berth proposals show latest      ./berth diff latest      ./berth logs latest
-Merge it:        ./berth proposals merge latest
-Your own:        ./berth run "what you want done" --repo /path/to/your/repository
+Look at it:  ./berth proposals show latest
+             ./berth diff latest
+             ./berth logs latest
+Merge it:    ./berth proposals merge latest
+Your own:    ./berth run "what you want done" --repo /path/to/your/repository
 TEXT

@@ -71,8 +71,11 @@ export function rowOf(event: Event): Row | null {
     case 'tool.ended': {
       const isBad =
         data['isError'] === true || (typeof data['exitCode'] === 'number' && data['exitCode'] !== 0);
-      const exit = typeof data['exitCode'] === 'number' ? `exit ${data['exitCode']}  ` : '';
-      return row(`  ${title}`, { facts: `${exit}${took(data)}`, tone: isBad ? 'bad' : null });
+      // The title of a command ends with its exit code; in a row that stands at the end of the line.
+      const code = typeof data['exitCode'] === 'number' ? `exit ${data['exitCode']}` : null;
+      const words = code !== null && title.endsWith(` ${code}`) ? title.slice(0, -code.length - 1) : title;
+      const exit = code === null ? '' : `${code}  `;
+      return row(`  ${words}`, { facts: `${exit}${took(data)}`, tone: isBad ? 'bad' : null });
     }
     case 'model.answered':
       return title.startsWith('calls ') ? null : row(`  ${title}`, { tone: 'dim' });
