@@ -90,7 +90,7 @@ test('two at once: the second uses the first one’s server and takes over when 
   expect([code, stdout]).toEqual([0, 'file:///forge/demo/pulls/1\n']);
   expect((await wholeLog(idIn(second))).at(-1)).toBe('run.ended');
   const shown = stderr.split('\n').filter((line) => / (run|step|command|check|tool)\./.test(line));
-  expect(new Set(shown).size).toBe(shown.length);
+  expect(shown.filter((line, place) => shown.indexOf(line) !== place)).toEqual([]);
   const resumed = await world.run(['logs', '-f', idIn(first)]);
   expect(resumed.code).toBe(0);
 });

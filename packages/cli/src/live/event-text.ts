@@ -114,6 +114,8 @@ export function plainFacts(event: Event): string {
   const all = { ...result, ...data } as Record<string, unknown>;
   const parts: string[] = [];
   if (event.type === 'command.ended') parts.push(harmlessLine(text(data['id'])));
+  // A check is judged in the work sandbox and again in `verify`: the step says which.
+  if (event.type === 'check.judged') parts.push(harmlessLine(text(data['step'])));
   if (typeof all['exitCode'] === 'number' && event.type !== 'command.ended')
     parts.push(`exit=${all['exitCode']}`);
   if (typeof all['durationMs'] === 'number') parts.push(duration(all['durationMs']));
