@@ -91,3 +91,9 @@ test('resumed after an end, it does everything again from the first step that di
   const onlyPaused = foldAll('r-1', logOf([0, owned], [1, began('2:agent')], [2, paused], [3, resumed]));
   expect(onlyPaused.steps.map((step) => [step.key, step.state])).toEqual([['2:agent', 'running']]);
 });
+
+test('a cancel ends a pause: the run has to move once more to end', () => {
+  const cancel: NewEvent = { type: 'run.cancel-requested', data: { by: 'ann' } };
+  const state = foldAll('r-1', logOf([0, owned], [1, began('2:agent')], [2, paused], [3, cancel]));
+  expect([state.paused, state.cancelRequestedBy]).toEqual([null, 'ann']);
+});

@@ -145,6 +145,23 @@ test('a step whose sandbox was lost is entered again, at most three times', asyn
   expect(state.ended).toMatchObject({ outcome: 'failed', code: 'SANDBOX_LOST' });
 });
 
+test.each<ErrorCode>(['DATABASE_DISK_FULL', 'GIT_DISK_FULL'])(
+  'a step that meets %s waits with its sandboxes and is entered again',
+  async (code) => {
+    let isFull = true;
+    const { entered, released, state } = await play({
+      perform: at('setup', () => {
+        if (!isFull) return;
+        isFull = false;
+        throw new BerthError(code);
+      }),
+    });
+    expect(entered.filter((key) => key === '0:setup')).toHaveLength(2);
+    expect(state.steps[0]).toMatchObject({ key: '0:setup', state: 'passed' });
+    expect(released).toEqual(['work', 'verify', 'baseline']);
+  },
+);
+
 test('out of time, the step is ended with the code and only propose is entered', async () => {
   const { first, entered, state } = await play({ perform: abortWith('LIMIT_MINUTES') });
   expect(first.kind).toBe('out-of-time');
