@@ -9,7 +9,8 @@ import { createWorkbench } from './workbench.ts';
 const driver = new UnisolatedFakeDriver();
 afterAll(() => driver.destroyAll());
 
-test('large checkpoints rest in between, except those that are asked for', async () => {
+/** A log in which the run is planned. */
+async function plannedLog(): Promise<ReturnType<typeof memoryLog>> {
   const log = memoryLog();
   await log.append({
     type: 'run.planned',
@@ -30,6 +31,60 @@ test('large checkpoints rest in between, except those that are asked for', async
       simulated: false,
     },
   });
+  return log;
+}
+
+test('the way out that a command was given is closed when it ends, also when the command fails', async () => {
+  const log = await plannedLog();
+  const policies: string[] = [];
+  const work = await driver.create(fakeSpec(), AbortSignal.timeout(20_000));
+  const setEgress = work.setEgress.bind(work);
+  work.setEgress = (policy) => {
+    policies.push(JSON.stringify(policy.rules));
+    setEgress(policy);
+  };
+  const unused = (): never => {
+    throw new Error('not asked for');
+  };
+  const workbench = createWorkbench({
+    runId: 'r-test',
+    epoch: 1,
+    driver: {
+      name: 'fake',
+      create: () => Promise.resolve(work),
+      probe: unused,
+      attach: unused,
+      list: unused,
+      destroy: () => Promise.resolve(),
+    },
+    limits: fakeSpec().limits,
+    events: log,
+    log,
+    clock: new ManualClock(),
+    blobs: new MemoryBlobs(),
+    signal: new AbortController().signal,
+    repository: { deliver: () => Promise.resolve(), saveCheckpoint: unused, restoreCheckpoint: unused },
+    newSandboxId: () => fakeSpec().id,
+  });
+  const command = {
+    run: 'true',
+    cwd: '..',
+    env: {},
+    timeoutMinutes: 1,
+    egress: [{ ecosystem: 'npm' as const }],
+  };
+  const durable = { step: '0:setup', purpose: 'setup' as const, name: 'setup', command };
+  await workbench.command('work', { id: 'one', ...durable });
+  await expect.poll(() => policies.at(-1)).toBe('[]');
+  expect(policies).toContain('[{"ecosystem":"npm"}]');
+  work.exec = () => Promise.reject(new Error('the channel ended'));
+  await expect(workbench.command('work', { id: 'two', ...durable })).rejects.toThrow('the channel ended');
+  await expect.poll(() => policies.at(-1)).toBe('[]');
+  await workbench.release('work');
+});
+
+test('large checkpoints rest in between, except those that are asked for', async () => {
+  const log = await plannedLog();
   const clock = new ManualClock();
   let saves = 0;
   const workbench = createWorkbench({
