@@ -36,7 +36,7 @@ test.skipIf(!hasTmux)(
 );
 
 test.skipIf(!hasTmux)('--watch draws a list in place (tmux)', async () => {
-  await world.serve({ pace: 2 });
+  await world.serve({ pace: 1 });
   await terminal.open(world, 100, 20, ['runs', '--watch'], {});
   await terminal.shows('No run yet.');
   const running = world.start(['run', 'drawn in place', '-q']);

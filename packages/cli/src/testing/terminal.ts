@@ -60,7 +60,8 @@ export class Terminal {
         if (typeof text === 'string' ? screen.includes(text) : text.test(screen)) return;
         throw new Error(`the screen does not show ${String(text)}:\n${screen}`);
       },
-      { timeout: 15_000, interval: 50 },
+      // On a busy machine a process of the command alone takes seconds to start.
+      { timeout: 45_000, interval: 50 },
     );
   }
 
