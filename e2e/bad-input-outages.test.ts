@@ -97,7 +97,7 @@ checks:
     });
 
     test('after jumps the next runs are listed, newest first, and can be asked for', async () => {
-      const { runs } = await world.server.controlPlane.listRuns({ limit: 10 });
+      const { runs } = await world.server.controlPlane.listRuns({ visible: 'all', limit: 10 });
       expect(runs.length).toBeGreaterThanOrEqual(3);
       expect((await world.server.controlPlane.getRun('latest')).id).toBe(runs[0]?.id);
     });

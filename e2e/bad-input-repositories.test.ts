@@ -31,7 +31,7 @@ describe.skipIf(bubblewrapMissing !== null)(
         await expect(world.start(request(repository, { text: ' \n\t ' }))).rejects.toMatchObject({
           code: 'TASK_EMPTY',
         });
-        const { runs } = await world.server.controlPlane.listRuns({ limit: 100 });
+        const { runs } = await world.server.controlPlane.listRuns({ visible: 'all', limit: 100 });
         expect(runs.filter((run) => run.project === 'empty-text')).toEqual([]);
       });
 

@@ -317,7 +317,7 @@ checks:
       const { run } = await hosted.end(ids[0]);
       expect(new Set([...ids, await ask()])).toEqual(new Set([run.id]));
       expect(run.status).toMatchObject({ state: 'succeeded' });
-      const { runs } = await control().listRuns({ project: run.project, limit: 10 });
+      const { runs } = await control().listRuns({ visible: 'all', project: run.project, limit: 10 });
       expect(runs).toHaveLength(1);
       expect(run.pullRequest).toMatchObject({ number: 1 });
     }, 60_000);

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
 import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
-import { refuseBrowsers } from './browser-guard.ts';
+import { guardRoutes } from './access/authorise.ts';
+import { localCaller } from './access/local-caller.ts';
+import { signedIn } from './access/route-access.ts';
 import { withReferencedSchemas } from './openapi-schemas.ts';
 import { problemOf, problemType, toBerthError } from './problem.ts';
 import { doctorRoutes } from './routes/doctor.ts';
@@ -17,7 +18,6 @@ import { runRoutes } from './routes/runs.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import type { ApiContext, ApiOptions } from './options.ts';
-import { hasToken } from './token.ts';
 
 /** Largest request body unless a route says otherwise. */
 const maxBodyBytes = 1_048_576;
@@ -31,7 +31,6 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   const stopping = new AbortController();
   const context: ApiContext = {
     controlPlane,
-    principal: options.principal ?? defaultPrincipal(),
     ready: options.ready ?? (async () => undefined),
     heartbeatMs: options.heartbeatMs ?? 15_000,
     stalledReaderMs: options.stalledReaderMs ?? 60_000,
@@ -52,12 +51,15 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('preClose', async () => stopping.abort());
-  app.addHook('onRequest', async (request) => {
-    refuseBrowsers(request.headers);
-    if (options.token !== undefined && !hasToken(request.headers.authorization, options.token)) {
-      throw new BerthError('TOKEN_REFUSED');
-    }
-  });
+  guardRoutes(
+    app,
+    controlPlane,
+    options.authenticate ??
+      localCaller({
+        ...(options.principal === undefined ? {} : { account: options.principal }),
+        ...(options.token === undefined ? {} : { token: options.token }),
+      }),
+  );
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   });
@@ -83,7 +85,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   void app.register(async (root) => healthRoutes(root, context));
   void app.register(
     async (v1) => {
-      v1.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+      v1.get('/openapi.json', { config: signedIn, schema: { hide: true } }, async () => app.swagger());
       taskRoutes(v1, context);
       runRoutes(v1, context);
       runActRoutes(v1, context);
@@ -95,13 +97,4 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     { prefix: '/api/v1' },
   );
   return app;
-}
-
-/** Who acts through the socket: the account this process runs as (there may be no name for its number). */
-function defaultPrincipal(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? '?'}`;
-  }
 }

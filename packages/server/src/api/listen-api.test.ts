@@ -29,7 +29,12 @@ function api(options: { token?: string } = {}): FastifyInstance {
 
 async function status(address: object, headers: Record<string, string> = {}): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    request({ ...address, path: '/healthz', headers: { host: 'localhost', ...headers }, agent: false })
+    request({
+      ...address,
+      path: '/api/v1/openapi.json',
+      headers: { host: 'localhost', ...headers },
+      agent: false,
+    })
       .on('response', (message) => {
         message.resume();
         resolve(message.statusCode);

@@ -1,8 +1,11 @@
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import type { Authenticate } from './access/authorise.ts';
 
 export interface ApiOptions {
-  /** Name under which acts are recorded; the account of this process unless given. */
+  /** Account name of whoever comes over the socket; that of this process unless given. */
   readonly principal?: string;
+  /** Tells who sends a request; without it, whoever reaches the socket is this account (`localCaller`). */
+  readonly authenticate?: Authenticate;
   /** When given, every request must carry it as bearer token; without it only a unix socket is listened on. */
   readonly token?: string;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
@@ -20,7 +23,6 @@ export interface ApiOptions {
 /** What every route group gets. */
 export interface ApiContext {
   readonly controlPlane: ControlPlane;
-  readonly principal: string;
   readonly ready: () => Promise<void>;
   readonly heartbeatMs: number;
   readonly stalledReaderMs: number;

@@ -229,7 +229,7 @@ test('a reader that takes nothing at all is disconnected, so that it holds nothi
   message.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => message.socket.once('close', () => resolve()));
   // Paused: what the kernel holds is all that was taken, until the server gives up and the rest can be drained.
-  await expect.poll(async () => (await plane.listRuns({ limit: 1 })).runs.length).toBe(1);
+  await expect.poll(async () => (await plane.listRuns({ visible: 'all', limit: 1 })).runs.length).toBe(1);
   await new Promise<void>((resolve) => {
     const timer = setInterval(() => {
       if (app?.server.listening !== true) return;

@@ -44,6 +44,8 @@ export interface Task {
   readonly origin: Origin;
   /** The one branch of the task: `berth/<slug>-<short id>`. */
   readonly branch: string;
+  /** Principal id that rights on "own" objects are decided by. */
+  readonly owner: string;
   readonly createdAt: string;
 }
 

@@ -10,6 +10,7 @@ import type { DoctorView, ProposalView, RunView, TaskView } from '../domain/view
 import type { Database } from '../store/database.ts';
 import type { Redact } from '../store/events/prepare-append.ts';
 import { readEvents } from '../store/events/read-events.ts';
+import { findProject } from '../store/runs/find-project.ts';
 import { createTask } from '../store/runs/create-task.ts';
 import { ensureProject } from '../store/runs/ensure-project.ts';
 import { listRuns } from '../store/runs/list-runs.ts';
@@ -18,6 +19,7 @@ import { readRun } from '../store/runs/read-run.ts';
 import { readTask } from '../store/runs/read-task.ts';
 import type { RunRecord } from '../store/runs/run-record.ts';
 import { findRun } from './find-run.ts';
+import { locate, locators } from './locate.ts';
 import { followRun } from './follow-run.ts';
 import type { LiveHub } from './live-hub.ts';
 import { checkedTaskText, projectName } from './new-task.ts';
@@ -74,7 +76,13 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     return { forge, number };
   };
 
+  const found = locators(db);
   return {
+    locate: (kind, text, visible) => locate(found, kind, text, visible),
+    async projectOfRepository(repository) {
+      const project = await findProject(db, await parts.checkedRepository(repository));
+      return project?.id ?? null;
+    },
     async createTask(request) {
       const text = checkedTaskText(request.text);
       const repository = await parts.checkedRepository(request.repository);
@@ -82,7 +90,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       const { taskId, runId } = await createTask(db, {
         project,
         text,
-        origin: { ...request.origin, url: null },
+        origin: { url: null, ...request.origin },
+        ...(request.owner === undefined ? {} : { owner: request.owner }),
         options: request.options,
         ...(request.idempotencyKey === null ? {} : { idempotencyKey: request.idempotencyKey }),
         projection: projectRun,
@@ -92,9 +101,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     },
     getTask: (id) => taskView(db, id),
     getRun: async (id) => viewOf(await findRun(db, id)),
-    async listRuns({ state, project, cursor, limit }) {
+    async listRuns({ visible, state, project, cursor, limit }) {
       const page = await listRuns(db, {
         filter: {
+          visible,
           ...(state === undefined ? {} : { states: [state] }),
           ...(project === undefined ? {} : { project }),
         },
@@ -155,8 +165,11 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       await postInbox(db, { id: messageId, runId, by, request: { kind: 'message', text, mode } });
       return { messageId };
     },
-    async listProposals({ project, limit }) {
-      const page = await listRuns(db, { filter: project === undefined ? {} : { project }, limit });
+    async listProposals({ visible, project, limit }) {
+      const page = await listRuns(db, {
+        filter: { visible, ...(project === undefined ? {} : { project }) },
+        limit,
+      });
       const views: ProposalView[] = [];
       for (const record of page.runs) {
         const state = await readState(db, record.id);

@@ -1,4 +1,5 @@
 import { BerthError } from '../domain/errors/index.ts';
+import type { VisibleProjects } from '../domain/access.ts';
 import type { Database } from '../store/database.ts';
 import { listRuns } from '../store/runs/list-runs.ts';
 import type { RunRecord } from '../store/runs/run-record.ts';
@@ -7,8 +8,15 @@ import type { RunRecord } from '../store/runs/run-record.ts';
  * The run that a person means: an id, a unique beginning of one, or `latest`.
  * @throws BerthError `NOT_FOUND`, `AMBIGUOUS_ID`, `DATABASE_UNAVAILABLE`
  */
-export async function findRun(db: Database, text: string): Promise<RunRecord> {
-  const filter = text === 'latest' ? {} : { idPrefix: text.startsWith('r-') ? text : `r-${text}` };
+export async function findRun(
+  db: Database,
+  text: string,
+  visible: VisibleProjects = 'all',
+): Promise<RunRecord> {
+  const filter = {
+    visible,
+    ...(text === 'latest' ? {} : { idPrefix: text.startsWith('r-') ? text : `r-${text}` }),
+  };
   const { runs } = await listRuns(db, { filter, limit: 2 });
   const [first, second] = runs;
   if (first === undefined) {

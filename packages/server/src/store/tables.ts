@@ -21,6 +21,8 @@ export interface Tables {
     origin: JSONColumnType<object>;
     branch: string;
     idempotency_key: string | null;
+    /** Principal id that rights on "own" objects are decided by. */
+    owner: string;
     created_at: GeneratedInstant;
   };
   workers: {
@@ -121,4 +123,6 @@ export interface RunsTable {
   model_calls: Generated<number>;
   active_ms: Big;
   pull_request: JSONColumnType<object> | null;
+  config_revision: number | null;
+  priority: Generated<number>;
 }

@@ -6,7 +6,7 @@ import type { NewEvent, StoredEvent } from '../domain/events/index.ts';
 import { newId } from '../domain/ids.ts';
 import type { RunLimits } from '../domain/limits.ts';
 import type { LiveFrame } from '../domain/live.ts';
-import type { ControlPlane, CreateTask, ListFilter } from '../domain/ports/control-plane.ts';
+import type { ControlPlane, CreateTask, ListFilter, ObjectKind } from '../domain/ports/control-plane.ts';
 import { foldAll, type RunState } from '../domain/run-state.ts';
 import { isEnded, statusOf } from '../domain/run-status.ts';
 import { branchOf, titleOf } from '../domain/task.ts';
@@ -77,6 +77,15 @@ export class FakeControlPlane implements ControlPlane {
       run.player = null;
     }
     this.#save();
+  }
+
+  async locate(kind: ObjectKind, text: string) {
+    if (kind === 'task') return { id: (await this.getTask(text)).id, projectId: 'p-fake', ownerId: 'tester' };
+    return { id: this.#find(text).runId, projectId: 'p-fake', ownerId: 'tester' };
+  }
+
+  async projectOfRepository() {
+    return 'p-fake';
   }
 
   async createTask(request: CreateTask) {

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { eventViewSchema } from '../../domain/views.ts';
+import { on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { callParams, idParams, limitSchema, problems, seqSchema, typesSchema } from '../schemas.ts';
 
@@ -14,6 +15,7 @@ export function eventRoutes(app: FastifyInstance, { controlPlane }: ApiContext):
   routes.get(
     '/runs/:id/events',
     {
+      config: on('run', 'run.read'),
       schema: {
         operationId: 'listEvents',
         summary: 'Settled events in order.',
@@ -28,7 +30,7 @@ export function eventRoutes(app: FastifyInstance, { controlPlane }: ApiContext):
     },
     async (request) => {
       const { after, limit, types } = request.query;
-      const events = await controlPlane.listEvents(request.params.id, {
+      const events = await controlPlane.listEvents(request.target.id, {
         afterSeq: after,
         limit,
         ...(types === undefined || types.length === 0 ? {} : { types }),
@@ -39,6 +41,7 @@ export function eventRoutes(app: FastifyInstance, { controlPlane }: ApiContext):
   routes.get(
     '/runs/:id/outputs/:callId',
     {
+      config: on('run', 'run.read'),
       schema: {
         operationId: 'getOutput',
         summary: 'The whole output of a command or tool call.',
@@ -48,7 +51,7 @@ export function eventRoutes(app: FastifyInstance, { controlPlane }: ApiContext):
       },
     },
     async (request, reply) => {
-      const output = await controlPlane.output(request.params.id, request.params.callId);
+      const output = await controlPlane.output(request.target.id, request.params.callId);
       // Never a type a browser would run: what a command printed is hostile.
       return reply.type('application/octet-stream').send(Readable.from(output, { objectMode: false }));
     },

@@ -2,17 +2,20 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { proposalViewSchema } from '../../domain/views.ts';
+import { visibleProjects } from '../../domain/access.ts';
+import { listOf, on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { idParams, limitSchema, problems } from '../schemas.ts';
 
 const withBody = proposalViewSchema.extend({ body: z.string() }).meta({ id: 'ProposalWithBody' });
 
 /** Proposals and what a person decides about them. */
-export function proposalRoutes(app: FastifyInstance, { controlPlane, principal }: ApiContext): void {
+export function proposalRoutes(app: FastifyInstance, { controlPlane }: ApiContext): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   routes.get(
     '/proposals',
     {
+      config: listOf('run.read'),
       schema: {
         operationId: 'listProposals',
         summary: 'Proposals, newest first.',
@@ -27,6 +30,7 @@ export function proposalRoutes(app: FastifyInstance, { controlPlane, principal }
       const { project, limit } = request.query;
       const found = await controlPlane.listProposals({
         limit,
+        visible: visibleProjects(request.principal),
         ...(project === undefined ? {} : { project }),
       });
       return { proposals: [...found] };
@@ -35,6 +39,7 @@ export function proposalRoutes(app: FastifyInstance, { controlPlane, principal }
   routes.get(
     '/proposals/:id',
     {
+      config: on('proposal', 'run.read'),
       schema: {
         operationId: 'getProposal',
         summary: 'One proposal with the text of its pull request.',
@@ -42,11 +47,12 @@ export function proposalRoutes(app: FastifyInstance, { controlPlane, principal }
         response: { 200: withBody, ...problems },
       },
     },
-    async (request) => controlPlane.getProposal(request.params.id),
+    async (request) => controlPlane.getProposal(request.target.id),
   );
   routes.get(
     '/proposals/:id/diff',
     {
+      config: on('proposal', 'run.read'),
       schema: {
         operationId: 'getProposalDiff',
         summary: 'Unified diff of a proposal against its base.',
@@ -56,7 +62,7 @@ export function proposalRoutes(app: FastifyInstance, { controlPlane, principal }
       },
     },
     async (request, reply) => {
-      const diff = await controlPlane.proposalDiff(request.params.id);
+      const diff = await controlPlane.proposalDiff(request.target.id);
       return reply.type('text/x-diff; charset=utf-8').serializer(String).send(diff);
     },
   );
@@ -67,6 +73,7 @@ export function proposalRoutes(app: FastifyInstance, { controlPlane, principal }
     routes.post(
       `/proposals/:id/${act}`,
       {
+        config: on('proposal', 'proposal.decide'),
         schema: {
           operationId: `${act}Proposal`,
           summary,
@@ -77,8 +84,8 @@ export function proposalRoutes(app: FastifyInstance, { controlPlane, principal }
       },
       async (request) =>
         act === 'merge'
-          ? controlPlane.mergeProposal(request.params.id, principal)
-          : controlPlane.closeProposal(request.params.id, principal),
+          ? controlPlane.mergeProposal(request.target.id, request.principal.id)
+          : controlPlane.closeProposal(request.target.id, request.principal.id),
     );
   }
 }

@@ -3,17 +3,19 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { runLimitsSchema, type RunLimits } from '../../domain/limits.ts';
 import { runViewSchema } from '../../domain/views.ts';
+import { on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { idParams, problems } from '../schemas.ts';
 
 const runAnswer = { 200: runViewSchema, ...problems };
 
 /** What a person can do to a run. */
-export function runActRoutes(app: FastifyInstance, { controlPlane, principal }: ApiContext): void {
+export function runActRoutes(app: FastifyInstance, { controlPlane }: ApiContext): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   routes.post(
     '/runs/:id/cancel',
     {
+      config: on('run', 'run.act'),
       schema: {
         operationId: 'cancelRun',
         summary: 'Ends a run; its work so far is kept.',
@@ -22,11 +24,12 @@ export function runActRoutes(app: FastifyInstance, { controlPlane, principal }: 
         response: runAnswer,
       },
     },
-    async (request) => controlPlane.cancel(request.params.id, principal),
+    async (request) => controlPlane.cancel(request.target.id, request.principal.id),
   );
   routes.post(
     '/runs/:id/pause',
     {
+      config: on('run', 'run.act'),
       schema: {
         operationId: 'pauseRun',
         summary: 'Holds a run until it is resumed.',
@@ -36,11 +39,16 @@ export function runActRoutes(app: FastifyInstance, { controlPlane, principal }: 
       },
     },
     async (request) =>
-      controlPlane.pause(request.params.id, principal, request.body?.reason ?? `Paused by ${principal}`),
+      controlPlane.pause(
+        request.target.id,
+        request.principal.id,
+        request.body?.reason ?? `Paused by ${request.principal.id}`,
+      ),
   );
   routes.post(
     '/runs/:id/resume',
     {
+      config: on('run', 'run.act'),
       schema: {
         operationId: 'resumeRun',
         summary: 'Goes on after a pause, a crash, or an end by a limit or for a person.',
@@ -51,8 +59,8 @@ export function runActRoutes(app: FastifyInstance, { controlPlane, principal }: 
     },
     async (request) =>
       controlPlane.resume(
-        request.params.id,
-        principal,
+        request.target.id,
+        request.principal.id,
         Object.fromEntries(
           Object.entries(request.body?.limits ?? {}).filter(([, value]) => value !== undefined),
         ) as Partial<RunLimits>,
@@ -61,6 +69,7 @@ export function runActRoutes(app: FastifyInstance, { controlPlane, principal }: 
   routes.post(
     '/runs/:id/messages',
     {
+      config: on('run', 'run.act'),
       schema: {
         operationId: 'steerRun',
         summary: 'Says something to the agent, now or after its step.',
@@ -74,7 +83,9 @@ export function runActRoutes(app: FastifyInstance, { controlPlane, principal }: 
     },
     async (request, reply) => {
       const { text, mode } = request.body;
-      return reply.code(202).send(await controlPlane.steer(request.params.id, principal, text, mode));
+      return reply
+        .code(202)
+        .send(await controlPlane.steer(request.target.id, request.principal.id, text, mode));
     },
   );
 }

@@ -3,6 +3,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { runStates } from '../../domain/status.ts';
 import { runViewSchema } from '../../domain/views.ts';
+import { visibleProjects } from '../../domain/access.ts';
+import { listOf, on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { idParams, limitSchema, problems } from '../schemas.ts';
 
@@ -12,6 +14,7 @@ export function runRoutes(app: FastifyInstance, { controlPlane }: ApiContext): v
   routes.get(
     '/runs',
     {
+      config: listOf('run.read'),
       schema: {
         operationId: 'listRuns',
         summary: 'Runs, newest first.',
@@ -31,6 +34,7 @@ export function runRoutes(app: FastifyInstance, { controlPlane }: ApiContext): v
       const { state, project, cursor, limit } = request.query;
       const page = await controlPlane.listRuns({
         limit,
+        visible: visibleProjects(request.principal),
         ...(state === undefined ? {} : { state }),
         ...(project === undefined ? {} : { project }),
         ...(cursor === undefined ? {} : { cursor }),
@@ -41,6 +45,7 @@ export function runRoutes(app: FastifyInstance, { controlPlane }: ApiContext): v
   routes.get(
     '/runs/:id',
     {
+      config: on('run', 'run.read'),
       schema: {
         operationId: 'getRun',
         summary: 'One run.',
@@ -48,11 +53,12 @@ export function runRoutes(app: FastifyInstance, { controlPlane }: ApiContext): v
         response: { 200: runViewSchema, ...problems },
       },
     },
-    async (request) => controlPlane.getRun(request.params.id),
+    async (request) => controlPlane.getRun(request.target.id),
   );
   routes.get(
     '/runs/:id/diff',
     {
+      config: on('run', 'run.read'),
       schema: {
         operationId: 'getRunDiff',
         summary: 'Unified diff of the newest proposal or checkpoint against the base.',
@@ -62,7 +68,7 @@ export function runRoutes(app: FastifyInstance, { controlPlane }: ApiContext): v
       },
     },
     async (request, reply) => {
-      const diff = await controlPlane.diff(request.params.id);
+      const diff = await controlPlane.diff(request.target.id);
       return reply.type('text/x-diff; charset=utf-8').serializer(String).send(diff);
     },
   );

@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { BerthError } from '../../domain/errors/index.ts';
 import { problemOf, toBerthError } from '../problem.ts';
+import { on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { idParams, problems, seqSchema } from '../schemas.ts';
 import { SseWriter } from '../sse-writer.ts';
@@ -18,6 +19,7 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
   app.withTypeProvider<ZodTypeProvider>().get(
     '/runs/:id/stream',
     {
+      config: on('run', 'run.read'),
       schema: {
         operationId: 'streamRun',
         summary: 'Settled events and live frames as Server-Sent Events.',
@@ -30,7 +32,6 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       if (open >= maxStreams) throw new BerthError('OVERLOADED');
-      const run = await controlPlane.getRun(request.params.id);
       const after = resumeAfter(request.headers['last-event-id'], request.query.after);
       open += 1;
       reply.hijack();
@@ -38,7 +39,7 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
       const signal = AbortSignal.any([writer.closed, stopping]);
       let seq = after;
       try {
-        for await (const item of controlPlane.follow(run.id, after, signal)) {
+        for await (const item of controlPlane.follow(request.target.id, after, signal)) {
           if (signal.aborted) break;
           if ('frame' in item) writer.frame(item.frame);
           else if (item.event.seq > seq) {

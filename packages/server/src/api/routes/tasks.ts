@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { BerthError } from '../../domain/errors/index.ts';
 import { maxTaskCharacters, runOptionsSchema } from '../../domain/task.ts';
 import { runViewSchema, taskViewSchema } from '../../domain/views.ts';
+import { requirePermission } from '../access/authorise.ts';
+import { newIn, on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { idParams, problems } from '../schemas.ts';
 
@@ -21,13 +23,16 @@ const createSchema = z.strictObject({
   origin: z.enum(['cli', 'api']).default('api'),
 });
 
+const nothingYet = { projectId: null, ownerId: null };
+
 /** Creating and reading tasks. */
-export function taskRoutes(app: FastifyInstance, { controlPlane, principal }: ApiContext): void {
+export function taskRoutes(app: FastifyInstance, { controlPlane }: ApiContext): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   routes.post(
     '/tasks',
     {
       bodyLimit: taskBodyBytes,
+      config: newIn('task.create'),
       schema: {
         operationId: 'createTask',
         summary: 'Creates a task and queues its first run.',
@@ -46,16 +51,20 @@ export function taskRoutes(app: FastifyInstance, { controlPlane, principal }: Ap
     async (request, reply) => {
       const { repository, text, options, origin } = request.body;
       // Paths on this machine: whoever came over the unix socket is this account, others only hold a token.
-      if (app.berthToken !== null && (options.cassette !== null || options.record !== null)) {
+      if (request.principal.via !== 'socket' && (options.cassette !== null || options.record !== null)) {
         throw new BerthError('USAGE', 'Only a local caller may name a cassette.', {
           next: 'Leave `cassette` and `record` out, or call over the unix socket.',
         });
       }
+      const projectId = await controlPlane.projectOfRepository(repository);
+      // Of a repository that nobody has named yet, a project is made: that takes a right of its own.
+      if (projectId === null) requirePermission(request.principal, 'project.create', nothingYet);
+      else requirePermission(request.principal, 'task.create', { projectId, ownerId: null });
       const created = await controlPlane.createTask({
         repository,
         text,
         options,
-        origin: { kind: origin, by: principal },
+        origin: { kind: origin, by: request.principal.id },
         idempotencyKey: request.headers['idempotency-key'] ?? null,
       });
       return reply.code(201).send(created);
@@ -64,6 +73,7 @@ export function taskRoutes(app: FastifyInstance, { controlPlane, principal }: Ap
   routes.get(
     '/tasks/:id',
     {
+      config: on('task', 'run.read'),
       schema: {
         operationId: 'getTask',
         summary: 'One task.',
@@ -71,6 +81,6 @@ export function taskRoutes(app: FastifyInstance, { controlPlane, principal }: Ap
         response: { 200: taskViewSchema, ...problems },
       },
     },
-    async (request) => controlPlane.getTask(request.params.id),
+    async (request) => controlPlane.getTask(request.target.id),
   );
 }

@@ -51,6 +51,20 @@ export const apiErrors = family({
     http: 401,
     exit: 4,
   },
+  NOT_SIGNED_IN: {
+    sentence: 'Nobody is signed in.',
+    next: 'Sign in: `berth login`, or open the address in a browser.',
+    retryable: false,
+    http: 401,
+    exit: 4,
+  },
+  FORBIDDEN: {
+    sentence: 'That is not permitted.',
+    next: 'Ask an admin for the permission named.',
+    retryable: false,
+    http: 403,
+    exit: 4,
+  },
   OVERLOADED: {
     sentence: 'The server has too many open streams.',
     next: 'Try again in a moment.',

@@ -1,6 +1,7 @@
+import type { ActObject, VisibleProjects } from '../access.ts';
 import type { RunLimits } from '../limits.ts';
 import type { LiveFrame } from '../live.ts';
-import type { RunOptions } from '../task.ts';
+import type { Origin, RunOptions } from '../task.ts';
 import type { DoctorView, EventView, ProposalView, RunView, TaskView } from '../views.ts';
 import type { EventType } from '../events/index.ts';
 
@@ -8,12 +9,16 @@ export interface CreateTask {
   readonly repository: string;
   readonly text: string;
   readonly options: RunOptions;
-  readonly origin: { readonly kind: 'cli' | 'api'; readonly by: string };
+  readonly origin: { readonly kind: Origin['kind']; readonly by: string; readonly url?: string | null };
+  /** Principal id whose task it is; `origin.by` unless somebody hands it in for another. */
+  readonly owner?: string;
   /** The same key answers the same task instead of making a second one. */
   readonly idempotencyKey: string | null;
 }
 
 export interface ListFilter {
+  /** Nothing outside of these is answered. */
+  readonly visible: VisibleProjects;
   readonly state?: RunView['status']['state'];
   readonly project?: string;
   readonly cursor?: string;
@@ -21,11 +26,32 @@ export interface ListFilter {
   readonly limit: number;
 }
 
+/** What an address can name. A proposal has the id of its run. */
+export const objectKinds = ['project', 'task', 'run', 'proposal', 'gate', 'campaign', 'schedule'] as const;
+export type ObjectKind = (typeof objectKinds)[number];
+
+/** An object as found: its whole id, and what rights on it are decided by. */
+export interface Located extends ActObject {
+  readonly id: string;
+}
+
 /**
  * What the API asks of the rooms below it; `runs/control-plane.ts` implements it. Ids take unique prefixes
- * (`NOT_FOUND`, `AMBIGUOUS_ID`); `latest` is the newest run.
+ * (`NOT_FOUND`, `AMBIGUOUS_ID`); `latest` is the newest run. Rights were decided before it is asked: it answers
+ * whatever it is asked, within `visible` where that is given.
  */
 export interface ControlPlane {
+  /**
+   * The object that a text from an address means (an id, a unique prefix, `latest`; a project also by name), looked for
+   * among the visible projects alone: what lies elsewhere does not exist.
+   * @throws BerthError `NOT_FOUND`, `AMBIGUOUS_ID`
+   */
+  locate(kind: ObjectKind, text: string, visible: VisibleProjects): Promise<Located>;
+  /**
+   * The project a repository belongs to, or null when there is none yet. The repository is put into its one form first.
+   * @throws BerthError `REPO_*`
+   */
+  projectOfRepository(repository: string): Promise<string | null>;
   createTask(request: CreateTask): Promise<{ readonly task: TaskView; readonly run: RunView }>;
   getTask(id: string): Promise<TaskView>;
   getRun(id: string): Promise<RunView>;
@@ -57,7 +83,11 @@ export interface ControlPlane {
     text: string,
     mode: 'now' | 'after_step',
   ): Promise<{ readonly messageId: string }>;
-  listProposals(filter: { project?: string; limit: number }): Promise<readonly ProposalView[]>;
+  listProposals(filter: {
+    project?: string;
+    limit: number;
+    visible: VisibleProjects;
+  }): Promise<readonly ProposalView[]>;
   getProposal(id: string): Promise<ProposalView & { readonly body: string }>;
   proposalDiff(id: string): Promise<string>;
   mergeProposal(id: string, by: string): Promise<ProposalView>;

@@ -14,6 +14,8 @@ export interface NewTask {
   readonly text: string;
   readonly origin: Origin;
   readonly options: RunOptions;
+  /** Principal id whose it is; `origin.by` unless given. */
+  readonly owner?: string;
   /** The same key again finds the task it made instead of making another. */
   readonly idempotencyKey?: string;
   readonly projection: ProjectState;
@@ -73,6 +75,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
         origin: JSON.stringify(origin),
         branch,
         idempotency_key: idempotencyKey ?? null,
+        owner: input.owner ?? origin.by,
         created_at: new Date(nowMs),
       })
       .onConflict((conflict) => conflict.column('idempotency_key').doNothing())

@@ -1,4 +1,6 @@
+import { sql } from 'kysely';
 import { BerthError } from '../../domain/errors/index.ts';
+import type { VisibleProjects } from '../../domain/access.ts';
 import type { RunStateName } from '../../domain/status.ts';
 import type { Database } from '../database.ts';
 import { runColumns, toRunRecord, type RunRecord } from './run-record.ts';
@@ -6,6 +8,8 @@ import { runColumns, toRunRecord, type RunRecord } from './run-record.ts';
 export interface RunFilter {
   readonly states?: readonly RunStateName[];
   readonly projectId?: string;
+  /** Nothing outside of these projects. */
+  readonly visible?: VisibleProjects;
   /** Name, id or repository of a project. */
   readonly project?: string;
   readonly taskId?: string;
@@ -36,6 +40,8 @@ export async function listRuns(
     .orderBy('runs.id', 'desc')
     .limit(limit + 1);
   if (filter.states !== undefined) query = query.where('runs.state', 'in', [...filter.states]);
+  const { visible = 'all' } = filter;
+  if (visible !== 'all') query = query.where('runs.project_id', '=', sql<string>`any(${[...visible]})`);
   if (filter.projectId !== undefined) query = query.where('runs.project_id', '=', filter.projectId);
   if (filter.project !== undefined) {
     const { project } = filter;

@@ -14,6 +14,7 @@ export async function readTask(db: Database, taskId: string): Promise<Task & { r
       'text',
       'origin',
       'branch',
+      'owner',
       'tasks.created_at',
       'name',
       'repository',
@@ -28,6 +29,7 @@ export async function readTask(db: Database, taskId: string): Promise<Task & { r
     text: row.text,
     origin: row.origin as Origin,
     branch: row.branch,
+    owner: row.owner,
     createdAt: row.created_at.toISOString(),
     project: { id: row.project_id, name: row.name, repository: row.repository },
   };

@@ -10,6 +10,8 @@ export interface RunRecord {
   readonly projectId: string;
   readonly title: string;
   readonly branch: string;
+  /** Principal id whose the task is. */
+  readonly ownerId: string;
   readonly parent: string | null;
   readonly attempt: number;
   readonly createdAt: string;
@@ -31,6 +33,7 @@ export const runColumns = [
   'runs.project_id',
   'tasks.title',
   'tasks.branch',
+  'tasks.owner',
   'runs.parent',
   'runs.attempt',
   'runs.created_at',
@@ -66,6 +69,7 @@ interface RunRow {
   readonly project_id: string;
   readonly title: string;
   readonly branch: string;
+  readonly owner: string;
   readonly parent: string | null;
   readonly attempt: number;
   readonly created_at: Date;
@@ -113,6 +117,7 @@ export function toRunRecord(row: RunRow): RunRecord {
     projectId: row.project_id,
     title: row.title,
     branch: row.branch,
+    ownerId: row.owner,
     parent: row.parent,
     attempt: row.attempt,
     createdAt: row.created_at.toISOString(),

@@ -1,0 +1,121 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import {
+  decide,
+  localPrincipal,
+  permissionTable,
+  visibleProjects,
+  type ActObject,
+  type Permission,
+  type Principal,
+} from '../../domain/access.ts';
+import { BerthError } from '../../domain/errors/index.ts';
+import type { ControlPlane, Located } from '../../domain/ports/control-plane.ts';
+import type { RouteAccess } from './route-access.ts';
+
+/** Tells who sends a request; throws `NOT_SIGNED_IN` or what else is wrong with what it carries. */
+export type Authenticate = (request: FastifyRequest) => Promise<Principal>;
+
+export interface RouteEntry {
+  readonly method: string;
+  readonly url: string;
+  readonly access: RouteAccess;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route with who may use it; the access matrix is generated from it. */
+    readonly routeTable: readonly RouteEntry[];
+  }
+  interface FastifyRequest {
+    /** Who acts. On public routes a stranger without any right. */
+    principal: Principal;
+    /** The object of an `object` route, found among what the principal may see. */
+    target: Located;
+  }
+  interface FastifyContextConfig {
+    access?: RouteAccess;
+  }
+}
+
+const stranger: Principal = { ...localPrincipal('unknown'), id: 'unknown', globalRole: null };
+const nothing: Located = { id: '', projectId: null, ownerId: null };
+
+/**
+ * Puts identity and permission in front of every route: nothing of a handler runs before both were decided, and no
+ * body of a stranger is read. A route that does not declare its access stops the start.
+ */
+export function guardRoutes(
+  app: FastifyInstance,
+  controlPlane: Pick<ControlPlane, 'locate'>,
+  authenticate: Authenticate,
+): void {
+  const table: RouteEntry[] = [];
+  app.decorate('routeTable', table);
+  app.decorateRequest('principal');
+  app.decorateRequest('target');
+  app.addHook('onRoute', (route) => {
+    const access = route.config?.access;
+    if (access === undefined)
+      throw new Error(`the route ${String(route.method)} ${route.url} declares no access`);
+    for (const method of [route.method].flat()) {
+      if (method !== 'HEAD') table.push({ method, url: route.url, access });
+    }
+  });
+  app.addHook('onRequest', async (request) => {
+    request.principal = stranger;
+    request.target = nothing;
+    const { access } = request.routeOptions.config;
+    // Without a route there is nothing to guard but whether one exists: only the known may learn that.
+    if (access?.kind === 'public') return;
+    request.principal = await authenticate(request);
+  });
+  // After validation, so that an id that cannot be one is told apart from one that names nothing.
+  app.addHook('preHandler', async (request) => {
+    const { access } = request.routeOptions.config;
+    if (access !== undefined) await authorise(request, access, controlPlane);
+  });
+}
+
+async function authorise(
+  request: FastifyRequest,
+  access: RouteAccess,
+  controlPlane: Pick<ControlPlane, 'locate'>,
+): Promise<void> {
+  switch (access.kind) {
+    case 'public':
+    case 'signed-in':
+    case 'list':
+    case 'new':
+      return;
+    case 'installation':
+      return requirePermission(request.principal, access.permission, { projectId: null, ownerId: null });
+    case 'object': {
+      const parameters = request.params as Readonly<Record<string, string | undefined>>;
+      const text = parameters[access.parameter ?? 'id'] ?? '';
+      request.target = await controlPlane.locate(access.object, text, visibleProjects(request.principal));
+      return requirePermission(request.principal, access.permission, request.target);
+    }
+  }
+}
+
+/**
+ * Refuses what is not granted.
+ * @throws BerthError `NOT_FOUND` where not even the existence may be learnt, else `FORBIDDEN`
+ */
+export function requirePermission(principal: Principal, permission: Permission, object: ActObject): void {
+  switch (decide(principal, permission, object)) {
+    case 'granted':
+      return;
+    case 'hidden':
+      throw new BerthError('NOT_FOUND');
+    case 'denied': {
+      const { from, own } = permissionTable[permission];
+      const where = object.projectId === null ? 'on the installation' : 'on this project';
+      const ownWords = own === undefined ? '' : `, or ${own} for what they handed in`;
+      throw new BerthError('FORBIDDEN', `${principal.name} lacks the permission ${permission} ${where}.`, {
+        next: `It takes the role ${from}${ownWords}; an admin can grant it.`,
+        details: { permission, role: from },
+      });
+    }
+  }
+}

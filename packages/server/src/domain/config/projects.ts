@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { egressRuleSchema } from '../egress.ts';
+import { runLimitsSchema } from '../limits.ts';
+import { budgetSchema } from './limits.ts';
+import { durationSchema, nameSchema, secretReferenceSchema } from './text.ts';
+
+export const modelSlots = ['primary', 'fast', 'condense', 'judge'] as const;
+
+/** Models in fallback order, each `<provider>/<model>`, by slot. */
+export const slotsSchema = z.partialRecord(
+  z.enum(modelSlots),
+  z.array(z.string().regex(/^[^/\s]+\/\S+$/)).min(1),
+);
+
+export const providerSchema = z.strictObject({
+  kind: z.enum(['anthropic', 'openai', 'openai-compatible']),
+  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+  apiKey: secretReferenceSchema.optional(),
+});
+
+export const modelsSchema = z.strictObject({
+  providers: z.record(nameSchema, providerSchema).default({}),
+  slots: slotsSchema.default({}),
+  /** US dollars per million tokens, by `<provider>/<model>`; `flat`: costs nothing per token. */
+  prices: z
+    .record(
+      z.string(),
+      z.union([
+        z.literal('flat'),
+        z.strictObject({
+          input: z.number().nonnegative(),
+          output: z.number().nonnegative(),
+          cacheRead: z.number().nonnegative().optional(),
+          cacheWrite: z.number().nonnegative().optional(),
+        }),
+      ]),
+    )
+    .default({}),
+  contextTokens: z.record(z.string(), z.int().positive()).default({}),
+});
+export type ModelsSection = z.infer<typeof modelsSchema>;
+
+export const sandboxProfileSchema = z.strictObject({
+  name: nameSchema,
+  driver: z.enum(['auto', 'bubblewrap', 'container', 'kubernetes']).default('auto'),
+  memoryMiB: z.int().min(128).max(1_048_576).optional(),
+  cpus: z.number().min(0.1).max(1_024).optional(),
+  processes: z.int().min(16).max(1_000_000).optional(),
+  diskMiB: z.int().min(128).optional(),
+  fileMiB: z.int().min(1).optional(),
+});
+export type SandboxProfile = z.infer<typeof sandboxProfileSchema>;
+
+/** What must be the case before a person has to approve. */
+export const gatePoints = ['start', 'proposal', 'objection'] as const;
+export type GatePoint = (typeof gatePoints)[number];
+
+export const gatesSchema = z.strictObject({
+  /** `start`: before the run begins; `proposal`: before it is pushed; `objection`: when judge or policy objects. */
+  at: z.array(z.enum(gatePoints)).default([]),
+  /** Whether the one whose task it is may approve. */
+  selfApproval: z.boolean().default(true),
+  /** Unanswered for so long, the run ends with `GATE_EXPIRED`. */
+  expiresAfter: durationSchema.default('3d'),
+});
+export type GatesConfig = z.infer<typeof gatesSchema>;
+
+export const projectConfigSchema = z.strictObject({
+  name: nameSchema,
+  /** A URL git understands, or an absolute path. */
+  repository: z.string().min(1).max(4_096),
+  description: z.string().max(500).default(''),
+  /** A blueprint in server configuration, instead of the repository's. */
+  blueprint: z.string().max(262_144).optional(),
+  slots: slotsSchema.default({}),
+  limits: runLimitsSchema.partial().default({}),
+  /** Runs at once. */
+  cap: z.int().min(1).max(100_000).optional(),
+  budgets: z.array(budgetSchema).optional(),
+  /** Hosts that its blueprint may open; absent: whatever the installation allows. */
+  egress: z.array(egressRuleSchema).optional(),
+  sandbox: nameSchema.optional(),
+  gates: gatesSchema.optional(),
+  priority: z.int().min(-100).max(100).default(0),
+});
+export type ProjectConfig = z.infer<typeof projectConfigSchema>;

@@ -1,0 +1,58 @@
+import type { Config, GatesConfig, ModelsSection, SandboxProfile } from './config/index.ts';
+import type { EgressRule } from './egress.ts';
+import { defaultRunLimits, narrow, type RunLimits } from './limits.ts';
+
+/** What a project's runs go by: the configuration resolved for one project. Pure data, no secret in it. */
+export interface ProjectSettings {
+  /** Revision they come from. */
+  readonly revision: number;
+  readonly name: string;
+  readonly blueprint: string | null;
+  readonly slots: ModelsSection['slots'];
+  /** What a run gets that asks for nothing. */
+  readonly limits: RunLimits;
+  /** The most a task or blueprint may ask for, where somebody set one: the narrower of installation and project. */
+  readonly ceiling: Partial<RunLimits>;
+  readonly egress: {
+    /** Each list is a ceiling: what may be opened is allowed by all of them. None: no ceiling. */
+    readonly ceilings: readonly (readonly EgressRule[])[];
+    readonly deny: readonly string[];
+  };
+  readonly sandbox: SandboxProfile | null;
+  readonly gates: GatesConfig;
+  readonly priority: number;
+}
+
+/** Settings of a project by its name; those of the installation alone when it is not configured. Pure. */
+export function projectSettings(config: Config, revision: number, name: string): ProjectSettings {
+  const project = config.projects.find((one) => one.name === name);
+  const profile = config.sandboxes.find((one) => one.name === (project?.sandbox ?? 'default'));
+  return {
+    revision,
+    name,
+    blueprint: project?.blueprint ?? null,
+    slots: { ...config.models.slots, ...project?.slots },
+    limits: narrow({ ...defaultRunLimits, ...given(config.limits.run) }, given(project?.limits ?? {})),
+    ceiling: narrowest(given(config.limits.run), given(project?.limits ?? {})),
+    egress: {
+      ceilings: [config.egress.allow, project?.egress].filter((list) => list !== undefined),
+      deny: config.egress.deny,
+    },
+    sandbox: profile ?? null,
+    gates: project?.gates ?? config.gates,
+    priority: project?.priority ?? 0,
+  };
+}
+
+function given(limits: Config['limits']['run']): Partial<RunLimits> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+/** Limit by limit the smaller of what is set. */
+function narrowest(one: Partial<RunLimits>, other: Partial<RunLimits>): Partial<RunLimits> {
+  const merged: Partial<Record<keyof RunLimits, number>> = { ...one };
+  for (const [name, value] of Object.entries(other) as [keyof RunLimits, number][]) {
+    merged[name] = Math.min(merged[name] ?? Infinity, value);
+  }
+  return merged;
+}

@@ -1,0 +1,47 @@
+import { isVisible, type VisibleProjects } from '../domain/access.ts';
+import { BerthError } from '../domain/errors/index.ts';
+import type { Located, ObjectKind } from '../domain/ports/control-plane.ts';
+import type { Database } from '../store/database.ts';
+import { findProject } from '../store/runs/find-project.ts';
+import { readTask } from '../store/runs/read-task.ts';
+import { findRun } from './find-run.ts';
+
+/** Finds one kind of object among what may be seen; null: there is none. */
+export type Locator = (text: string, visible: VisibleProjects) => Promise<Located | null>;
+
+/** How each kind of object is found. A kind whose room is not there finds nothing. */
+export function locators(db: Database): Readonly<Record<ObjectKind, Locator>> {
+  const run: Locator = async (text, visible) => {
+    const { id, projectId, ownerId } = await findRun(db, text, visible);
+    return { id, projectId, ownerId };
+  };
+  const none: Locator = async () => null;
+  return {
+    run,
+    proposal: run,
+    async task(text, visible) {
+      const task = await readTask(db, text);
+      if (!isVisible(visible, task.projectId)) return null;
+      return { id: task.id, projectId: task.projectId, ownerId: task.owner };
+    },
+    async project(text, visible) {
+      const project = await findProject(db, text, visible);
+      return project === null ? null : { id: project.id, projectId: project.id, ownerId: null };
+    },
+    gate: none,
+    campaign: none,
+    schedule: none,
+  };
+}
+
+/** @throws BerthError `NOT_FOUND`, `AMBIGUOUS_ID` */
+export async function locate(
+  found: Readonly<Record<ObjectKind, Locator>>,
+  kind: ObjectKind,
+  text: string,
+  visible: VisibleProjects,
+): Promise<Located> {
+  const object = await found[kind](text, visible);
+  if (object === null) throw new BerthError('NOT_FOUND', `There is no ${kind} ${text}.`);
+  return object;
+}
