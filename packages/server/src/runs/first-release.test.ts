@@ -5,17 +5,17 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { systemClock } from '../domain/clock.ts';
-import { projectRun } from '../testing/project-run.ts';
 import { runSql } from '../testing/run-sql.ts';
-import { connectPool, type Address } from './connect.ts';
-import { openAt, type Database } from './database.ts';
-import { databaseUser } from './embedded/initialise.ts';
-import { verifyChain } from './events/verify-chain.ts';
-import { migrate } from './migrate.ts';
-import { listRuns } from './runs/list-runs.ts';
-import { loadRunState } from './runs/load-run-state.ts';
-import { postInbox } from './runs/post-inbox.ts';
-import { readTask } from './runs/read-task.ts';
+import { connectPool, type Address } from '../store/connect.ts';
+import { openAt, type Database } from '../store/database.ts';
+import { databaseUser } from '../store/embedded/initialise.ts';
+import { verifyChain } from '../store/events/verify-chain.ts';
+import { migrate } from '../store/migrate.ts';
+import { listRuns } from '../store/runs/list-runs.ts';
+import { loadRunState } from '../store/runs/load-run-state.ts';
+import { postInbox } from '../store/runs/post-inbox.ts';
+import { readTask } from '../store/runs/read-task.ts';
+import { projectRun } from './own-run.ts';
 
 /**
  * Every row of a database as the first release (migration 0001 alone) left it: a run that ended with a pull request,
@@ -29,7 +29,10 @@ let db: Database;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'berth-first-'));
   const first = join(home, 'migrations');
-  await cp(join(import.meta.dirname, 'migrations', '0001_the_log.sql'), join(first, '0001_the_log.sql'));
+  await cp(
+    join(import.meta.dirname, '../store/migrations/0001_the_log.sql'),
+    join(first, '0001_the_log.sql'),
+  );
   await runSql(inject('databaseSockets'), `create database ${name}`);
   const address: Address = {
     kind: 'socket',
