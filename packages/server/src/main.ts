@@ -1,41 +1,59 @@
-import { startApiPart } from './start/api-part.ts';
+import { asBerthError } from './domain/errors/index.ts';
+import { listenOf, startApiPart } from './start/api-part.ts';
 import { controlPlaneOn } from './start/control-plane.ts';
 import { layFoundation } from './start/foundation.ts';
+import { processHealth } from './start/health.ts';
+import { openHealthDoor } from './start/health-door.ts';
 import type { RunningServer, StartServerOptions } from './start/options.ts';
+import { stopInTime } from './start/stop.ts';
 import { startWorkerPart } from './start/worker-part.ts';
 
 export type { RunningServer, ServerPart, StartServerOptions } from './start/options.ts';
 
 /**
  * Puts the rooms together and starts them. The one place where implementations meet, in parts: `start/foundation.ts`
- * (database, secrets, driver, forge), `start/control-plane.ts`, `start/api-part.ts`, `start/worker-part.ts`.
+ * (database, secrets, driver, forge, log), `start/control-plane.ts`, `start/api-part.ts`, `start/worker-part.ts`.
  */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
   const stopping = new AbortController();
   const foundation = await layFoundation(options, stopping.signal);
+  const { log, clock } = foundation;
   const undo: (() => Promise<void>)[] = [() => foundation.db.close()];
+  const health = processHealth(foundation, options.parts);
+  const stop = (): Promise<void> => {
+    health.stopping();
+    return stopInTime(undo, stopping, { clock, log, timeoutMs: options.stopTimeoutMs });
+  };
+  log.info('starting', { parts: options.parts.join(','), database: foundation.db.kind });
   try {
     const controlPlane = controlPlaneOn(foundation);
     // First, so that of two servers that start at once only one works.
     let socketPath = '';
+    let url: string | null = null;
+    let signInLink: RunningServer['signInLink'] = async () => null;
     if (options.parts.includes('api')) {
-      const api = await startApiPart(foundation, controlPlane);
-      socketPath = api.socketPath;
+      const api = await startApiPart(foundation, controlPlane, options, { health, log });
+      ({ socketPath, url } = api);
+      signInLink = () => api.signInLink();
       undo.push(() => api.stop());
     }
     if (options.parts.includes('worker')) {
       const worker = startWorkerPart(foundation, options);
+      health.worker(() => worker.status());
       undo.push(() => worker.stop());
+      const listen = listenOf(options);
+      if (listen !== null && !options.parts.includes('api')) {
+        const door = await openHealthDoor(listen, health);
+        ({ url } = door);
+        undo.unshift(() => door.close());
+      }
     }
-    return { socketPath, controlPlane, stop: () => stop(undo, stopping) };
+    log.info('ready', { parts: options.parts.join(','), url, socket: socketPath });
+    return { socketPath, url, controlPlane, health, signInLink, stop };
   } catch (error) {
-    await stop(undo, stopping);
+    // Whoever started it is told as well, with what to do.
+    log.info('start failed', { code: asBerthError(error).code });
+    await stop();
     throw error;
   }
-}
-
-/** Last started, first stopped; the signal last, so that hand-overs can still be written. */
-async function stop(undo: (() => Promise<void>)[], stopping: AbortController): Promise<void> {
-  for (const act of undo.splice(0).toReversed()) await act().catch(() => undefined);
-  stopping.abort();
 }

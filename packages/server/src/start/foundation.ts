@@ -9,6 +9,7 @@ import { type LiveHub, liveHub } from '../runs/live-hub.ts';
 import { chooseDriver } from '../sandboxes/choose-driver.ts';
 import { createRedactor, type Redactor } from '../secrets/redactor.ts';
 import { type Database, openDatabase } from '../store/database.ts';
+import { createLog, type Log, silentLog } from '../telemetry/log.ts';
 import type { StartServerOptions } from './options.ts';
 
 /** What every part of a server stands on. */
@@ -25,6 +26,7 @@ export interface Foundation {
   /** Aborted last, when everything has stopped. */
   readonly signal: AbortSignal;
   readonly onProgress: (sentence: string) => void;
+  readonly log: Log;
   readonly redact: (value: unknown) => unknown;
   readonly forgeOf: (projectId: string, mirror: string | null) => Promise<Forge>;
 }
@@ -34,6 +36,11 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
   const home = resolve(options.home);
   const { env, onProgress } = options;
   const clock = options.clock ?? systemClock;
+  const secrets = knownSecrets(env);
+  const redactor = createRedactor(secrets);
+  const redact = (value: unknown): unknown => redactor.value(value);
+  const log =
+    options.log === undefined ? silentLog : createLog({ ...options.log, level: env['BERTH_LOG'], redact });
   const db = await openDatabase({
     home,
     databaseUrl: env['DATABASE_URL'],
@@ -43,8 +50,6 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     onProgress,
     ...(options.databaseRoot === undefined ? {} : { rootDirectory: options.databaseRoot }),
   });
-  const secrets = knownSecrets(env);
-  const redactor = createRedactor(secrets);
   return {
     home,
     env,
@@ -56,7 +61,8 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     driver: options.driver ?? chooseDriver({ home, clock }),
     signal,
     onProgress,
-    redact: (value) => redactor.value(value),
+    log,
+    redact,
     forgeOf: async (projectId, mirror) => new LocalForge({ home, projectId, mirror, clock, signal }),
   };
 }
