@@ -11,6 +11,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   domain: [],
   telemetry: ground,
   net: ground,
+  internal: ['domain', 'telemetry'],
   store: ground,
   audit: ['domain', 'store'],
   secrets: ['domain', 'net'],
@@ -42,6 +43,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   runs: [
     'domain',
     'telemetry',
+    'internal',
     'store',
     'audit',
     'secrets',

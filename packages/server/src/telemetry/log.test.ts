@@ -1,16 +1,17 @@
 import { expect, test } from 'vitest';
 import { BerthError } from '../domain/errors/index.ts';
-import { createRedactor } from '../secrets/redactor.ts';
 import { createLog } from './log.ts';
 
 function lines(options: { level?: string; pretty?: boolean; secret?: string } = {}) {
   const written: string[] = [];
-  const redactor = createRedactor(options.secret === undefined ? [] : [options.secret]);
+  const { secret } = options;
+  const redact = (value: unknown): unknown =>
+    secret === undefined ? value : (JSON.parse(JSON.stringify(value).replaceAll(secret, '***')) as unknown);
   const log = createLog({
     write: (line) => written.push(line),
     level: options.level,
     pretty: options.pretty ?? false,
-    redact: (value) => redactor.value(value),
+    redact,
   });
   return { log, written, parsed: () => written.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
