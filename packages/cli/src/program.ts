@@ -102,6 +102,13 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
       .option('--yes', 'do not ask')
       .action(act(async () => (await import('./commands/proposals.ts'))[name], 'proposal'));
   }
+  listening(leaf(program, 'up', 'start Berth: everything in one process, until Ctrl-C')).action(
+    act(async () => (await import('./commands/up.ts')).up),
+  );
+  listening(leaf(program, 'serve', 'start parts of Berth, any number of times over one PostgreSQL'))
+    .option('--parts <parts>', 'api, worker or both', 'api,worker')
+    .option('--workers <count>', 'runs worked on at once')
+    .action(act(async () => (await import('./commands/serve.ts')).serve));
   leaf(program, 'doctor', 'look whether everything Berth needs is there and works')
     .option('--exit-zero', 'exit 0 also when something failed')
     .action(act(async () => (await import('./commands/doctor.ts')).doctor, 'doctor'));
@@ -181,6 +188,14 @@ function oneRun(command: Command): Command {
   return command
     .argument('[id]', 'id or its beginning, latest, #12 or lib#12 (pull request), or its URL')
     .option('--last', 'the newest run of all');
+}
+
+function listening(command: Command): Command {
+  return command
+    .option('--port <port>', 'TCP port (default: 7420)')
+    .option('--listen <host:port>', 'TCP address (default: of the configuration, else 127.0.0.1:7420)')
+    .option('--data-dir <directory>', 'instead of BERTH_HOME')
+    .option('--stop-timeout <duration>', 'the longest that stopping may take (default: 25s)');
 }
 
 function paged(command: Command): Command {

@@ -8,6 +8,7 @@ import { guardRoutes } from './access/authorise.ts';
 import { localCaller } from './access/local-caller.ts';
 import { signedIn } from './access/route-access.ts';
 import { withReferencedSchemas } from './openapi-schemas.ts';
+import { logFailure, logSlowRequests } from './log-requests.ts';
 import { problemOf, problemType, toBerthError } from './problem.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -32,6 +33,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   const context: ApiContext = {
     controlPlane,
     ready: options.ready ?? (async () => undefined),
+    health: options.health ?? null,
     heartbeatMs: options.heartbeatMs ?? 15_000,
     stalledReaderMs: options.stalledReaderMs ?? 60_000,
     maxStreams: options.maxStreams ?? 256,
@@ -45,7 +47,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     routerOptions: { maxParamLength: 512 },
     logger: false,
   });
-  app.decorate('berthToken', options.token ?? null);
+  app.decorate('berthDoor', doorOf(options));
   // Only JSON is read: a form or plain-text post is what a web page can send without asking.
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
@@ -63,6 +65,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   });
+  if (options.log !== undefined) logSlowRequests(app, options.log);
   app.setNotFoundHandler((request) => {
     throw new BerthError('NOT_FOUND', `There is no route ${request.method} ${request.url.split('?')[0]}.`, {
       next: 'The routes are listed at /api/v1/openapi.json.',
@@ -70,6 +73,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   });
   app.setErrorHandler(async (thrown, request, reply) => {
     const problem = problemOf(toBerthError(thrown), request.id);
+    logFailure(options.log, request, problem, thrown);
     options.onError?.(thrown, problem.code, request.id);
     return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
   });
@@ -97,4 +101,9 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     { prefix: '/api/v1' },
   );
   return app;
+}
+
+function doorOf(options: ApiOptions): 'socket' | 'token' | 'sign-in' {
+  if (options.authenticate !== undefined) return 'sign-in';
+  return options.token === undefined ? 'socket' : 'token';
 }

@@ -118,3 +118,19 @@ test('the token is random, kept, and refused when others can read its file', asy
   writeFileSync(path, token, { mode: 0o644 });
   await expect(readOrCreateToken(path)).rejects.toMatchObject({ code: 'SOCKET_UNSAFE' });
 });
+
+test('a port that is taken is said with the process that holds it', async () => {
+  const token = await readOrCreateToken(join(directory, 'token'));
+  const { port } = new URL(await listenApi(api({ token }), { host: '127.0.0.1', port: 0 }));
+  await expect(listenApi(api({ token }), { host: '127.0.0.1', port: Number(port) })).rejects.toMatchObject({
+    code: 'PORT_TAKEN',
+    details: { pid: process.pid },
+  });
+});
+
+test('with nothing but a token it does not listen where others reach it', async () => {
+  const token = await readOrCreateToken(join(directory, 'token'));
+  await expect(listenApi(api({ token }), { host: '0.0.0.0', port: 0 })).rejects.toMatchObject({
+    code: 'LISTEN_REFUSED',
+  });
+});

@@ -4,26 +4,59 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { BerthError } from '../domain/errors/index.ts';
+import { assertListenAllowed, type TcpAddress, urlOf } from './listen-address.ts';
+import { portHolder } from './port-holder.ts';
 
-export type ListenAddress =
-  | { readonly socketPath: string }
-  | { readonly host: '127.0.0.1' | '::1'; readonly port: number };
+export type ListenAddress = { readonly socketPath: string } | TcpAddress;
 
 /**
  * Starts listening and answers the address (`/path/to.sock` or `http://127.0.0.1:1234`).
  *
  * On a unix socket the file permissions are the authentication: the socket has mode 0600 and lies in a directory
  * of mode 0700, so that only its owner (and root) can connect. A socket left over by a dead server is replaced; a
- * living one is never taken away. On loopback, which every account of the machine can reach, the API must have been
- * created with a token.
- * @throws BerthError `SERVER_RUNNING`, `SOCKET_UNSAFE`
+ * living one is never taken away. On TCP, which every account of the machine can reach, the API must have been created
+ * with a token (then on loopback alone) or with a way to sign in; whether that is enough beyond loopback was decided
+ * before (`assertListenAllowed`).
+ * @throws BerthError `SERVER_RUNNING`, `SOCKET_UNSAFE`, `PORT_TAKEN`, `LISTEN_REFUSED`
  */
 export async function listenApi(app: FastifyInstance, address: ListenAddress): Promise<string> {
   if ('socketPath' in address) return listenOnSocket(app, address.socketPath);
-  if (app.berthToken === null) {
-    throw new BerthError('INTERNAL', 'An API on a TCP port needs a token.');
+  if (app.berthDoor === 'socket') {
+    throw new BerthError('INTERNAL', 'An API on a TCP port needs a token or a way to sign in.');
   }
-  return app.listen({ host: address.host, port: address.port });
+  if (app.berthDoor === 'token') assertListenAllowed(address, false);
+  return listenOnPort(app, address);
+}
+
+async function listenOnPort(app: FastifyInstance, address: TcpAddress): Promise<string> {
+  const { host, port } = address;
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EADDRINUSE') throw await portTaken(address, error);
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new BerthError('LISTEN_INVALID', `Berth cannot listen on ${host}:${port} (${code}).`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+  const bound = app.server.address();
+  return urlOf({ host, port: typeof bound === 'object' && bound !== null ? bound.port : port });
+}
+
+async function portTaken({ host, port }: TcpAddress, cause: unknown): Promise<BerthError> {
+  const holder = await portHolder(port);
+  const who = holder === null ? 'another process' : `process ${holder.pid} (${shortened(holder.command)})`;
+  return new BerthError('PORT_TAKEN', `${host}:${port} is taken by ${who}.`, {
+    cause,
+    details: { port, pid: holder?.pid ?? null },
+  });
+}
+
+function shortened(command: string): string {
+  return command.length > 80 ? `${command.slice(0, 79)}…` : command;
 }
 
 async function listenOnSocket(app: FastifyInstance, path: string): Promise<string> {

@@ -1,4 +1,6 @@
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import type { Health } from '../domain/ports/health.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { Authenticate } from './access/authorise.ts';
 
 export interface ApiOptions {
@@ -10,6 +12,10 @@ export interface ApiOptions {
   readonly token?: string;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
   readonly ready?: () => Promise<void>;
+  /** What `/healthz` and `/readyz` say. */
+  readonly health?: Health;
+  /** Told of slow requests and of errors nobody foresaw. */
+  readonly log?: Log;
   /** Silence on a stream after which a comment is sent, so that proxies and readers know it lives. */
   readonly heartbeatMs?: number;
   /** A reader that takes nothing for so long is disconnected; it resumes by `seq`. */
@@ -24,6 +30,7 @@ export interface ApiOptions {
 export interface ApiContext {
   readonly controlPlane: ControlPlane;
   readonly ready: () => Promise<void>;
+  readonly health: Health | null;
   readonly heartbeatMs: number;
   readonly stalledReaderMs: number;
   readonly maxStreams: number;
@@ -33,7 +40,7 @@ export interface ApiContext {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The token requests must carry, or null where the transport authenticates. */
-    readonly berthToken: string | null;
+    /** What tells who sends a request: the socket's permissions, a bearer token, or a chain of ways to sign in. */
+    readonly berthDoor: 'socket' | 'token' | 'sign-in';
   }
 }

@@ -62,6 +62,11 @@ export class SseWriter {
     await this.#room();
   }
 
+  /** This server is going: the reader resumes, by its last `seq`, where it then finds one. */
+  comeBack(): void {
+    this.#write(': this server is stopping\nretry: 1000\n\n');
+  }
+
   end(): void {
     clearTimeout(this.#heartbeat);
     if (!this.#response.writableEnded) this.#response.end();

@@ -21,6 +21,7 @@ import { hasNoRoom } from './full-disk.ts';
 import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
+import type { OwnedRuns } from './owned-runs.ts';
 import { limitMinutes, limitWrapUp } from './time-limit.ts';
 import { isStorageAway, whileAway } from './while-away.ts';
 
@@ -41,6 +42,8 @@ export interface OwnRunParts {
   readonly redact: Redact;
   /** Aborted when this worker stops or loses its lease. */
   readonly signal: AbortSignal;
+  /** Where the run can be found while it is owned, by those who want a stream of it. */
+  readonly owned?: OwnedRuns;
   /** Called after entries became durable; for measurements and tests. */
   readonly onAppended?: (state: RunState, types: readonly string[]) => void;
   /** `$BERTH_HOME`. */
@@ -89,6 +92,14 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
     if (reason.code === 'RUN_CANCELLED') await keepWork(log, atWork, db.clock);
     control.abort(reason);
   };
+  const letGo = new AbortController();
+  const leave = parts.owned?.enter({
+    ...ownership,
+    log,
+    signal: AbortSignal.any([parts.signal, letGo.signal]),
+    sandbox: async () =>
+      log.state().sandboxes.work === null ? null : ((await atWork.workbench?.sandbox('work')) ?? null),
+  });
   const inbox = inboxPump(ownership, log, { signal: control.signal, stop }, parts);
   try {
     await inbox.drain();
@@ -97,6 +108,8 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   } catch (error) {
     await endWithError(log, error);
   } finally {
+    leave?.();
+    letGo.abort();
     await inbox.stop();
   }
   const { ended, paused } = log.state();

@@ -7,10 +7,13 @@ import { listOwned } from '../store/runs/list-owned.ts';
 import { takeOver } from '../store/runs/take-over.ts';
 import { keepLease, type Lease } from '../store/workers/keep-lease.ts';
 import { ownRun, type OwnRunParts } from './own-run.ts';
+import { type Log, silentLog } from '../telemetry/log.ts';
 import { endDeadWorkers, noteWorker } from './predecessors.ts';
 
 /** The bell wakes a worker at once; this poll is the net beneath it, and finds runs of workers that died. */
 const pollMs = 1_000;
+/** How often a worker looks whether others of this machine were killed: their runs need not wait for the lease. */
+const lookForDeadMs = 3_000;
 /** A run whose ownership ended in an error that could not be recorded is left alone for so long. */
 const failedRestMs = 5_000;
 
@@ -20,18 +23,32 @@ export interface WorkerParts extends Omit<OwnRunParts, 'signal' | 'assertHeld'> 
   readonly home: string;
   /** What to do with an error that has no run to go to. */
   readonly onError: (error: BerthError) => void;
+  /** Told the id of each lease before it is registered; answers where streams of this worker's runs are reached. */
+  readonly announce?: (workerId: string) => string | null;
+  readonly log?: Log;
+}
+
+/** What a worker says of itself now. */
+export interface WorkerStatus {
+  /** Null before the first lease and between two. */
+  readonly workerId: string | null;
+  readonly leaseHeld: boolean;
+  /** How many runs it owns. */
+  readonly owned: number;
 }
 
 export interface Worker {
   /** The runs it owns now. */
   owned(): readonly string[];
+  status(): WorkerStatus;
   /** Claims nothing more, leaves running commands to their sandboxes and hands its runs back. */
   stop(): Promise<void>;
 }
 
 /** Claims runs and owns them, as many at once as the caps allow, until it is stopped. */
 export function startWorker(parts: WorkerParts): Worker {
-  const { db } = parts;
+  const { db, log = silentLog } = parts;
+  let held: Lease | null = null;
   const stopping = new AbortController();
   const owned = new Map<string, Promise<void>>();
   let wake: () => void = () => undefined;
@@ -62,25 +79,38 @@ export function startWorker(parts: WorkerParts): Worker {
     }
     const room = parts.caps.total - owned.size;
     if (room <= 0) return;
-    for (const ownership of await takeOver(db, lease.workerId, room)) take(ownership, lease, signal);
+    for (const ownership of await takeOver(db, lease.workerId, room)) {
+      log.warn('run taken over', { run: ownership.runId, worker: lease.workerId, epoch: ownership.epoch });
+      take(ownership, lease, signal);
+    }
     const left = parts.caps.total - owned.size;
     const admitted = await admitRuns(db, {
       worker: lease.workerId,
       caps: parts.caps,
       limit: Math.max(0, left),
     });
-    for (const ownership of admitted) take(ownership, lease, signal);
+    for (const ownership of admitted) {
+      log.info('run claimed', { run: ownership.runId, worker: lease.workerId, epoch: ownership.epoch });
+      take(ownership, lease, signal);
+    }
   };
 
   /** One lease, as long as it holds. */
   const serve = async (): Promise<void> => {
     const id = newId('w', db.clock.nowMs());
     await endDeadWorkers(db, parts.home);
-    const lease = await keepLease(db, { id, address: null });
+    const lease = await keepLease(db, { id, address: parts.announce?.(id) ?? null });
+    held = lease;
+    log.info('worker ready', { worker: id });
     const removeNote = await noteWorker(parts.home, id);
     const signal = AbortSignal.any([stopping.signal, lease.signal]);
+    let lookedMs = db.clock.monotonicMs();
     try {
       while (!signal.aborted) {
+        if (db.clock.monotonicMs() - lookedMs >= lookForDeadMs) {
+          lookedMs = db.clock.monotonicMs();
+          await endDeadWorkers(db, parts.home).catch(() => undefined);
+        }
         const woken = new Promise<void>((resolve) => {
           wake = resolve;
         });
@@ -97,6 +127,8 @@ export function startWorker(parts: WorkerParts): Worker {
       }
       await Promise.all(owned.values());
     } finally {
+      held = null;
+      if (!stopping.signal.aborted) log.error('lease lost', { worker: id });
       await lease.close();
       await removeNote();
     }
@@ -114,6 +146,11 @@ export function startWorker(parts: WorkerParts): Worker {
 
   return {
     owned: () => [...owned.keys()],
+    status: () => ({
+      workerId: held?.workerId ?? null,
+      leaseHeld: held !== null && !held.signal.aborted,
+      owned: owned.size,
+    }),
     async stop() {
       stopping.abort(new BerthError('WORKER_STOPPING'));
       wake();

@@ -52,6 +52,7 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
         if (!signal.aborted) await writer.named('problem', problemOf(toBerthError(error), request.id));
       } finally {
         open -= 1;
+        if (stopping.aborted) writer.comeBack();
         writer.end();
       }
     },

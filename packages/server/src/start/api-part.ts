@@ -1,0 +1,77 @@
+import { createApi } from '../api/create-api.ts';
+import { assertListenAllowed, defaultListen, type TcpAddress } from '../api/listen-address.ts';
+import { listenApi } from '../api/listen-api.ts';
+import type { ApiOptions } from '../api/options.ts';
+import { socketPathOf } from '../api/socket-path.ts';
+import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import { asBerthError } from '../domain/errors/index.ts';
+import { type Entrance, entranceOf } from './entrance.ts';
+import type { Foundation } from './foundation.ts';
+import type { StartServerOptions } from './options.ts';
+
+/** The API while it answers. */
+export interface ApiPart {
+  /** Empty where another server has it. */
+  readonly socketPath: string;
+  readonly url: string | null;
+  signInLink(): Promise<string | null>;
+  stop(): Promise<void>;
+}
+
+/** What both doors have in common. */
+type Shared = Pick<ApiOptions, 'health' | 'log'>;
+
+/**
+ * Answers requests over the control plane, by two doors: the unix socket, whose permissions tell that this account
+ * asks, and TCP, where whoever asks has to show who they are.
+ */
+export async function startApiPart(
+  foundation: Foundation,
+  controlPlane: ControlPlane,
+  options: StartServerOptions,
+  shared: Shared,
+): Promise<ApiPart> {
+  const closers: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(closers.splice(0).map((close) => close().catch(() => undefined)));
+  };
+  try {
+    const local = createApi(controlPlane, shared);
+    closers.push(() => local.close());
+    const socketPath = await listenOnSocket(local, foundation, options);
+    const listen = listenOf(options);
+    if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
+    const entrance = await entranceOf(foundation);
+    assertListenAllowed(listen, entrance.canSignIn);
+    const app = createApi(controlPlane, { ...shared, ...entrance.door });
+    closers.push(() => app.close());
+    const url = await listenApi(app, listen);
+    return { socketPath, url, signInLink: () => linkOf(entrance, url), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The TCP address this process listens on; null: none. */
+export function listenOf({ listen }: StartServerOptions): TcpAddress | null {
+  return listen === 'default' ? defaultListen : (listen ?? null);
+}
+
+async function listenOnSocket(
+  app: ReturnType<typeof createApi>,
+  { home, log }: Foundation,
+  { socket }: StartServerOptions,
+): Promise<string> {
+  try {
+    return await listenApi(app, { socketPath: socketPathOf(home) });
+  } catch (error) {
+    if (socket !== 'if-free' || asBerthError(error).code !== 'SERVER_RUNNING') throw error;
+    log.info('another server of this data directory has the socket', { home });
+    return '';
+  }
+}
+
+function linkOf(entrance: Entrance, url: string): Promise<string | null> {
+  return entrance.signInLink(url);
+}

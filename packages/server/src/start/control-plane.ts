@@ -1,0 +1,27 @@
+import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import { checkedRepository } from '../runs/checked-repository.ts';
+import { createControlPlane } from '../runs/control-plane.ts';
+import { inspectInstallation } from '../runs/doctor.ts';
+import { diffOf } from '../runs/equip/proposals.ts';
+import { runRepository } from '../runs/equip/repository.ts';
+import type { Foundation } from './foundation.ts';
+
+/** What the API asks, on this foundation. */
+export function controlPlaneOn(foundation: Foundation): ControlPlane {
+  const { db, hub, redact, home, signal, env, driver } = foundation;
+  return createControlPlane({
+    db,
+    hub,
+    redact,
+    checkedRepository: (repository) => checkedRepository(repository, signal),
+    forgeOf: (projectId) => foundation.forgeOf(projectId, null),
+    diffOf: (state) =>
+      diffOf(
+        state,
+        runRepository(home, state.created?.repository ?? '', signal, () => state.plan !== null),
+        db.blobs,
+        signal,
+      ),
+    doctor: () => inspectInstallation({ db, driver, env, home, signal }),
+  });
+}

@@ -1,0 +1,68 @@
+import { resolve } from 'node:path';
+import { systemClock } from '../domain/clock.ts';
+import type { Clock } from '../domain/ports/clock.ts';
+import type { Forge } from '../domain/ports/forge.ts';
+import type { SandboxDriver } from '../domain/ports/sandbox.ts';
+import { LocalForge } from '../forges/local/local-forge.ts';
+import { knownSecrets } from '../models-for.ts';
+import { type LiveHub, liveHub } from '../runs/live-hub.ts';
+import { chooseDriver } from '../sandboxes/choose-driver.ts';
+import { createRedactor, type Redactor } from '../secrets/redactor.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+import { createLog, type Log, silentLog } from '../telemetry/log.ts';
+import type { StartServerOptions } from './options.ts';
+
+/** What every part of a server stands on. */
+export interface Foundation {
+  /** Absolute. */
+  readonly home: string;
+  readonly env: StartServerOptions['env'];
+  readonly clock: Clock;
+  readonly db: Database;
+  readonly hub: LiveHub;
+  readonly secrets: ReturnType<typeof knownSecrets>;
+  readonly redactor: Redactor;
+  readonly driver: SandboxDriver;
+  /** Aborted last, when everything has stopped. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (sentence: string) => void;
+  readonly log: Log;
+  readonly redact: (value: unknown) => unknown;
+  readonly forgeOf: (projectId: string, mirror: string | null) => Promise<Forge>;
+}
+
+/** Opens the database (an embedded one where none is named) and makes what all parts share. */
+export async function layFoundation(options: StartServerOptions, signal: AbortSignal): Promise<Foundation> {
+  const home = resolve(options.home);
+  const { env, onProgress } = options;
+  const clock = options.clock ?? systemClock;
+  const secrets = knownSecrets(env);
+  const redactor = createRedactor(secrets);
+  const redact = (value: unknown): unknown => redactor.value(value);
+  const log =
+    options.log === undefined ? silentLog : createLog({ ...options.log, level: env['BERTH_LOG'], redact });
+  const db = await openDatabase({
+    home,
+    databaseUrl: env['DATABASE_URL'],
+    directUrl: env['DATABASE_DIRECT_URL'],
+    clock,
+    signal,
+    onProgress,
+    ...(options.databaseRoot === undefined ? {} : { rootDirectory: options.databaseRoot }),
+  });
+  return {
+    home,
+    env,
+    clock,
+    db,
+    hub: liveHub(),
+    secrets,
+    redactor,
+    driver: options.driver ?? chooseDriver({ home, clock }),
+    signal,
+    onProgress,
+    log,
+    redact,
+    forgeOf: async (projectId, mirror) => new LocalForge({ home, projectId, mirror, clock, signal }),
+  };
+}

@@ -1,0 +1,54 @@
+import type { BerthError } from '../domain/errors/index.ts';
+import { modelsFor } from '../models-for.ts';
+import { equipRun } from '../runs/equip/index.ts';
+import { reconcileSandboxes } from '../runs/reconcile.ts';
+import { startWorker, type WorkerStatus } from '../runs/worker.ts';
+import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
+import type { Foundation } from './foundation.ts';
+import type { StartServerOptions } from './options.ts';
+
+/** A worker while it moves runs. */
+export interface WorkerPart {
+  status(): WorkerStatus;
+  stop(): Promise<void>;
+}
+
+/** Claims runs and moves them. */
+export function startWorkerPart(foundation: Foundation, options: StartServerOptions): WorkerPart {
+  const { home, env, clock, db, hub, redact, redactor, secrets, driver, forgeOf, log } = foundation;
+  // Looks at the host, and asks its tools for their registries, before the first run needs to know.
+  driver.probe(foundation.signal).catch(() => undefined);
+  const onError = (error: BerthError): void => {
+    log.error('worker error', { error });
+    foundation.onProgress(`${error.code}: ${error.message}`);
+  };
+  const equip = equipRun({
+    home,
+    db,
+    driver,
+    sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
+    knownSecrets: secrets.map((secret) => secret.value),
+    modelsFor: (runOptions) => modelsFor(env, runOptions, clock, redactor),
+    forgeOf,
+  });
+  const max = options.maxRuns ?? 8;
+  const worker = startWorker({
+    db,
+    hub,
+    home,
+    redact,
+    equip,
+    caps: { total: max, perProject: max },
+    onError,
+    log,
+    ...(options.onAppended === undefined ? {} : { onAppended: options.onAppended }),
+  });
+  const endReconciling = reconcileSandboxes(db, driver, onError);
+  return {
+    status: () => worker.status(),
+    async stop() {
+      await worker.stop();
+      await endReconciling();
+    },
+  };
+}
