@@ -10,6 +10,7 @@ import { createApi } from './api/create-api.ts';
 import { listenApi } from './api/listen-api.ts';
 import { socketPathOf } from './api/socket-path.ts';
 import { LocalForge } from './forges/local/local-forge.ts';
+import { openServerConfig } from './config-for.ts';
 import { knownSecrets, modelsFor } from './models-for.ts';
 import { createControlPlane } from './runs/control-plane.ts';
 import { inspectInstallation } from './runs/doctor.ts';
@@ -73,6 +74,8 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   });
   const undo: (() => Promise<void>)[] = [() => db.close()];
   try {
+    const config = await openServerConfig({ db, home, env, onProblem: onProgress, signal: stopping.signal });
+    undo.push(() => config.close());
     const secrets = knownSecrets(env);
     const redactor = createRedactor(secrets);
     const redact = (value: unknown): unknown => redactor.value(value);
