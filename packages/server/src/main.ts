@@ -11,6 +11,7 @@ import { listenApi } from './api/listen-api.ts';
 import { socketPathOf } from './api/socket-path.ts';
 import { LocalForge } from './forges/local/local-forge.ts';
 import { openServerConfig } from './config-for.ts';
+import { liveSecrets } from './live-secrets.ts';
 import { knownSecrets, modelsFor } from './models-for.ts';
 import { createControlPlane } from './runs/control-plane.ts';
 import { inspectInstallation } from './runs/doctor.ts';
@@ -22,7 +23,6 @@ import { reconcileSandboxes } from './runs/reconcile.ts';
 import { startWorker } from './runs/worker.ts';
 import { chooseDriver } from './sandboxes/choose-driver.ts';
 import { defaultSandboxLimits } from './sandboxes/default-limits.ts';
-import { createRedactor } from './secrets/redactor.ts';
 import { sql } from 'kysely';
 import { type Database, openDatabase } from './store/database.ts';
 import { checkedRepository } from './runs/checked-repository.ts';
@@ -76,8 +76,9 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   try {
     const config = await openServerConfig({ db, home, env, onProblem: onProgress, signal: stopping.signal });
     undo.push(() => config.close());
-    const secrets = knownSecrets(env);
-    const redactor = createRedactor(secrets);
+    const secrets = liveSecrets(knownSecrets(env));
+    await secrets.follow(config, env);
+    const { redactor } = secrets;
     const redact = (value: unknown): unknown => redactor.value(value);
     const hub = liveHub();
     const forgeOf = async (projectId: string, mirror: string | null): Promise<Forge> =>
@@ -87,6 +88,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       db,
       hub,
       redact,
+      config,
       checkedRepository: (repository) => checkedRepository(repository, stopping.signal),
       forgeOf: (projectId) => forgeOf(projectId, null),
       diffOf: (state) =>
@@ -114,8 +116,15 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
         db,
         driver,
         sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
-        knownSecrets: secrets.map((secret) => secret.value),
-        modelsFor: (runOptions) => modelsFor(env, runOptions, clock, redactor),
+        knownSecrets: () => secrets.values(),
+        config,
+        modelsFor: (runOptions, settings, { config: { models } }) =>
+          modelsFor(env, runOptions, clock, redactor, {
+            settings,
+            models,
+            now: config,
+            learn: (secret) => secrets.learn(secret),
+          }),
         forgeOf,
       });
       const max = options.maxRuns ?? 8;

@@ -186,6 +186,7 @@ async function walkUntil(
     return result.kind;
   } finally {
     atWork.workbench = null;
+    equipment.workbench.close();
     stopClock();
   }
 }

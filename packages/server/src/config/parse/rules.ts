@@ -15,6 +15,7 @@ export type CheckBlueprint = (text: string) => string | null;
 export function rulesOf(config: Config, checkBlueprint: CheckBlueprint = () => null): BrokenRule[] {
   return [
     ...projectRules(config, checkBlueprint),
+    ...providerRules(config),
     ...slotRules(config),
     ...scheduleRules(config),
     ...addressRules(config),
@@ -46,6 +47,19 @@ function projectRules(config: Config, checkBlueprint: CheckBlueprint): BrokenRul
     if (fault !== null) broken.push({ path: ['projects', place, 'blueprint'], sentence: fault });
   }
   return broken;
+}
+
+function providerRules(config: Config): BrokenRule[] {
+  return Object.entries(config.models.providers).flatMap(([name, { kind, baseUrl }]) =>
+    kind === 'openai-compatible' && baseUrl === undefined
+      ? [
+          {
+            path: ['models', 'providers', name],
+            sentence: 'a server of your own needs its address: baseUrl, with the version (https://host/v1)',
+          },
+        ]
+      : [],
+  );
 }
 
 /** Those the environment offers by itself, with ANTHROPIC_API_KEY and OPENAI_API_KEY. */
