@@ -1,9 +1,11 @@
 import type { Clock } from './domain/ports/clock.ts';
 import type { RunOptions } from './domain/task.ts';
+import { modelsConfigOf, type ConfiguredModels } from './models-from-config.ts';
 import type { Secret } from './secrets/secret-forms.ts';
 import type { Redactor } from './secrets/redactor.ts';
 import {
   cassetteModel,
+  createModelSlots,
   modelsFromEnvironment,
   readCassette,
   recordingModel,
@@ -39,7 +41,8 @@ function passwordsOf(value: string): string[] {
 }
 
 /**
- * The models of a run: its cassette, or those the environment configures; recorded when it asks for that.
+ * The models of a run: its cassette, or those of the configuration, or else of the environment; recorded when it asks
+ * for that.
  * @throws BerthError `MODEL_NOT_CONFIGURED`, `CASSETTE_INVALID`
  */
 export function modelsFor(
@@ -47,12 +50,17 @@ export function modelsFor(
   options: RunOptions,
   clock: Clock,
   redactor: Redactor,
+  configured: ConfiguredModels | null = null,
 ): ModelSlots {
   const redact = (text: string): string => redactor.text(text);
   if (options.cassette !== null) {
     return singleModelSlots(cassetteModel(readCassette(options.cassette), { clock, mode: 'strict', redact }));
   }
-  const slots = modelsFromEnvironment(env, { clock }, options.model ?? undefined);
+  const config = configured === null ? null : modelsConfigOf(env, configured, options.model);
+  const slots =
+    config === null
+      ? modelsFromEnvironment(env, { clock }, options.model ?? undefined)
+      : createModelSlots(config, { clock });
   const { record } = options;
   if (record === null) return slots;
   return { ...slots, model: (slot) => recordingModel(slots.model(slot), { path: record, redact }) };

@@ -20,12 +20,14 @@ export interface ResolvedBlueprint {
 }
 
 /**
- * The blueprint of a run: the file that was given, else the repository's own at the base commit, else what
- * detection makes of the base commit.
+ * The blueprint of a run: the file that was given, else that of the configuration, else the repository's own at the
+ * base commit, else what detection makes of the base commit.
  * @throws BerthError `BLUEPRINT_INVALID`
  */
 export async function resolveBlueprint(request: {
   readonly given: { readonly path: string; readonly text: string } | null;
+  /** The project's in the configuration, with the revision it stands in. */
+  readonly configured?: { readonly text: string; readonly revision: number } | null;
   /** The repository at the base commit. */
   readonly repository: RepositoryReader;
   readonly baseCommit: string;
@@ -44,6 +46,15 @@ export async function resolveBlueprint(request: {
   });
   if (given !== null) {
     return finish(parseBlueprint(given.text, given.path), { kind: 'file', path: given.path }, []);
+  }
+  const { configured = null } = request;
+  if (configured !== null) {
+    const path = `revision ${configured.revision} of the configuration`;
+    return finish(
+      parseBlueprint(configured.text, path),
+      { kind: 'configuration', revision: configured.revision },
+      [],
+    );
   }
   if (repository.files.includes(blueprintPath)) {
     const text = await repository.read(blueprintPath);

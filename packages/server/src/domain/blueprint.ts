@@ -70,6 +70,7 @@ export type Blueprint = z.infer<typeof blueprintSchema>;
 export const blueprintSourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), path: z.string() }),
   z.strictObject({ kind: z.literal('repository'), path: z.string(), commit: z.string() }),
+  z.strictObject({ kind: z.literal('configuration'), revision: z.number() }),
   z.strictObject({ kind: z.literal('detected'), ecosystems: z.array(z.string()) }),
 ]);
 export type BlueprintSource = z.infer<typeof blueprintSourceSchema>;

@@ -16,9 +16,13 @@ export interface ProjectSettings {
   readonly egress: {
     /** Each list is a ceiling: what may be opened is allowed by all of them. None: no ceiling. */
     readonly ceilings: readonly (readonly EgressRule[])[];
+    /** The configuration's key of each ceiling, for people. */
+    readonly ceilingKeys: readonly string[];
     readonly deny: readonly string[];
   };
   readonly sandbox: SandboxProfile | null;
+  /** The profile that the project names, also where there is none of that name; null: it names none. */
+  readonly sandboxName: string | null;
   readonly gates: GatesConfig;
   readonly priority: number;
 }
@@ -36,9 +40,14 @@ export function projectSettings(config: Config, revision: number, name: string):
     ceiling: narrowest(given(config.limits.run), given(project?.limits ?? {})),
     egress: {
       ceilings: [config.egress.allow, project?.egress].filter((list) => list !== undefined),
+      ceilingKeys: [
+        ...(config.egress.allow === undefined ? [] : ['egress.allow']),
+        ...(project?.egress === undefined ? [] : [`egress of the project ${name}`]),
+      ],
       deny: config.egress.deny,
     },
     sandbox: profile ?? null,
+    sandboxName: project?.sandbox ?? null,
     gates: project?.gates ?? config.gates,
     priority: project?.priority ?? 0,
   };

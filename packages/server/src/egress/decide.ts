@@ -1,4 +1,4 @@
-import type { EgressPolicy, EgressRule } from '../domain/egress.ts';
+import { hostMatches, type EgressPolicy, type EgressRule } from '../domain/egress.ts';
 import type { EcosystemHost } from './ecosystems.ts';
 import { isAddressLiteral, type Target } from './hosts.ts';
 
@@ -18,7 +18,22 @@ export type Verdict =
 
 /** Whether `policy` lets a sandbox talk to `target`, and why. Pure; names are compared, nothing is resolved. */
 export function decide(policy: EgressPolicy, ecosystems: EcosystemHosts, target: Target): Verdict {
-  for (const rule of policy.rules) {
+  const verdict = byRules(policy.rules, ecosystems, target);
+  if (!verdict.allowed) return verdict;
+  const { deny = [], ceilings = [] } = policy;
+  const place = `${target.host}:${target.port}`;
+  const denied = deny.find((pattern) => hostMatches(pattern, target.host));
+  if (denied !== undefined) {
+    return { allowed: false, reason: `${place} is denied by the configuration (${denied})` };
+  }
+  if (ceilings.some((ceiling) => !byRules(ceiling, ecosystems, target).allowed)) {
+    return { allowed: false, reason: `${place} is not within what the configuration allows` };
+  }
+  return verdict;
+}
+
+function byRules(rules: readonly EgressRule[], ecosystems: EcosystemHosts, target: Target): Verdict {
+  for (const rule of rules) {
     if (!('ecosystem' in rule)) continue;
     const found = ecosystems
       .get(rule.ecosystem)
@@ -29,8 +44,8 @@ export function decide(policy: EgressPolicy, ecosystems: EcosystemHosts, target:
     return { allowed: false, reason: `${target.host} is an address, and only names can be allowed` };
   }
   const otherPorts = new Set<number>();
-  for (const rule of policy.rules) {
-    if ('ecosystem' in rule || !hostMatches(rule.host.toLowerCase(), target.host)) continue;
+  for (const rule of rules) {
+    if ('ecosystem' in rule || !hostMatches(rule.host, target.host)) continue;
     if (rule.ports.includes(target.port)) return { allowed: true, reason: `host ${rule.host}`, named: false };
     for (const port of rule.ports) otherPorts.add(port);
   }
@@ -41,11 +56,6 @@ export function decide(policy: EgressPolicy, ecosystems: EcosystemHosts, target:
       reason: `port ${target.port} of ${target.host} is not allowed (allowed: ${ports})`,
     };
   }
-  const why = policy.rules.length === 0 ? 'nothing may leave this sandbox' : 'no rule allows it';
+  const why = rules.length === 0 ? 'nothing may leave this sandbox' : 'no rule allows it';
   return { allowed: false, reason: `${target.host}:${target.port} is not allowed: ${why}` };
-}
-
-function hostMatches(pattern: string, host: string): boolean {
-  if (!pattern.startsWith('*.')) return pattern === host;
-  return host.endsWith(pattern.slice(1)) && host.length > pattern.length - 1;
 }

@@ -65,7 +65,10 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
 
   function hold(policy: EgressPolicy): Held {
     const wanted = new Set<Ecosystem>();
-    for (const rule of policy.rules) if ('ecosystem' in rule) wanted.add(rule.ecosystem);
+    // A ceiling may allow as a host what a rule opens as an ecosystem, and the other way round.
+    for (const rule of [...policy.rules, ...(policy.ceilings ?? []).flat()]) {
+      if ('ecosystem' in rule) wanted.add(rule.ecosystem);
+    }
     const facts = [...wanted].map(async (ecosystem) => {
       const found = await options.ecosystems.facts(ecosystem).then((known) => known.hosts());
       return [ecosystem, found] as const;

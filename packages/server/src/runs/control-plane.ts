@@ -18,6 +18,8 @@ import { postInbox } from '../store/runs/post-inbox.ts';
 import { readRun } from '../store/runs/read-run.ts';
 import { readTask } from '../store/runs/read-task.ts';
 import type { RunRecord } from '../store/runs/run-record.ts';
+import { assertWithinCeiling, unconfigured } from './ceiling.ts';
+import { settingsOfRepository, type PinnedConfig } from './equip/settings.ts';
 import { findRun } from './find-run.ts';
 import { locate, locators } from './locate.ts';
 import { followRun } from './follow-run.ts';
@@ -33,6 +35,8 @@ export interface ControlPlaneParts {
   readonly db: Database;
   readonly hub: LiveHub;
   readonly redact: Redact;
+  /** Tasks pin what it says when they are made; nothing is configured without it. */
+  readonly config?: PinnedConfig;
   /** The repository's address in its one form, after a first look at it; throws `REPO_*`. */
   checkedRepository(repository: string): Promise<string>;
   forgeOf(projectId: string): Promise<Forge>;
@@ -44,6 +48,7 @@ export interface ControlPlaneParts {
 /** What the API asks; see the port for its contract. */
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { db } = parts;
+  const config = parts.config ?? unconfigured;
 
   const viewOf = async (record: RunRecord): Promise<RunView> => {
     const [state, task] = await Promise.all([readState(db, record.id), readTask(db, record.taskId)]);
@@ -86,6 +91,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     async createTask(request) {
       const text = checkedTaskText(request.text);
       const repository = await parts.checkedRepository(request.repository);
+      const revision = config.current();
+      assertWithinCeiling(settingsOfRepository(revision, repository), request.options.limits);
       const project = await ensureProject(db, { name: projectName(repository), repository });
       const { taskId, runId } = await createTask(db, {
         project,
@@ -93,6 +100,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         origin: { url: null, ...request.origin },
         ...(request.owner === undefined ? {} : { owner: request.owner }),
         options: request.options,
+        configRevision: revision.number,
         ...(request.idempotencyKey === null ? {} : { idempotencyKey: request.idempotencyKey }),
         projection: projectRun,
         redact: parts.redact,
@@ -154,6 +162,12 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         throw new BerthError('CONFLICT', `The run ${record.id} is over: ${state.ended.outcome}.`, {
           next: 'Start it again with `berth run`.',
         });
+      }
+      const { created } = state;
+      if (created !== null) {
+        const pinned = await config.revision(created.configRevision ?? 0);
+        assertWithinCeiling(settingsOfRepository(pinned, created.repository), limits);
+        assertWithinCeiling(settingsOfRepository(config.current(), created.repository), limits);
       }
       return ask(record.id, by, { kind: 'resume', limits });
     },

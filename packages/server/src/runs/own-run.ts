@@ -199,6 +199,7 @@ async function walkUntil(
     return result.kind;
   } finally {
     atWork.workbench = null;
+    equipment.workbench.close();
     stopClock();
   }
 }

@@ -58,6 +58,8 @@ function sourceText(source: NonNullable<RunState['plan']>['source']): string {
       return source.path;
     case 'repository':
       return `${source.path} at ${source.commit.slice(0, 10)}`;
+    case 'configuration':
+      return `the configuration, revision ${source.revision}`;
     case 'detected':
       return source.ecosystems.length === 0
         ? 'detected: nothing known'

@@ -1,5 +1,5 @@
 import { BerthError } from '../domain/errors/index.ts';
-import { type EgressDecision, type EgressPolicy, noEgress } from '../domain/egress.ts';
+import { type EgressBounds, type EgressDecision, type EgressPolicy, noEgress } from '../domain/egress.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { EventSink } from '../domain/ports/event-sink.ts';
 import type { RunLog } from '../domain/ports/run-context.ts';
@@ -19,6 +19,8 @@ export interface SandboxSlotParts {
   readonly signal: AbortSignal;
   readonly repository: RepositoryDelivery;
   readonly onEgress: (decision: EgressDecision) => void;
+  /** What cuts every policy now; none: nothing does. */
+  readonly egressBounds?: () => EgressBounds;
   newSandboxId(): string;
   /** Runs the blueprint's setup in a sandbox that replaces one where it had run already. */
   restoreSetup(sandbox: Sandbox): Promise<void>;
@@ -33,6 +35,8 @@ interface LossReason {
 export interface SandboxSlot {
   get(): Promise<Sandbox>;
   setEgress(policy: EgressPolicy): void;
+  /** Puts what `egressBounds` says now over the policy that is set. */
+  refreshEgress(): void;
   /** Leaves it to the next owner. */
   detach(): Promise<void>;
   destroy(): Promise<void>;
@@ -43,9 +47,17 @@ export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): S
   let loss: LossReason | null = null;
   let policy = noEgress;
 
+  const bounded = (wanted: EgressPolicy): EgressPolicy => ({ ...wanted, ...parts.egressBounds?.() });
+  const apply = (): void => {
+    void current?.then(
+      (sandbox) => sandbox.setEgress(bounded(policy)),
+      () => undefined,
+    );
+  };
+
   const adopt = (sandbox: Sandbox): Sandbox => {
     loss = null;
-    sandbox.setEgress(policy);
+    sandbox.setEgress(bounded(policy));
     sandbox.onEgress(parts.onEgress);
     void sandbox.lost.then((reason) => {
       loss = reason;
@@ -70,7 +82,7 @@ export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): S
       );
       await parts.driver.destroy(ref.id);
     }
-    return adopt(await make(purpose, policy, parts));
+    return adopt(await make(purpose, bounded(policy), parts));
   };
 
   /** Takes the one that was lost out of the way. Whoever asks meanwhile waits for it, and meets the replacement. */
@@ -100,11 +112,9 @@ export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): S
     },
     setEgress(next) {
       policy = next;
-      void current?.then(
-        (sandbox) => sandbox.setEgress(next),
-        () => undefined,
-      );
+      apply();
     },
+    refreshEgress: apply,
     async detach() {
       await current?.then(
         (sandbox) => sandbox.detach(),

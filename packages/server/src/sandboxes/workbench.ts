@@ -1,4 +1,4 @@
-import type { EgressDecision } from '../domain/egress.ts';
+import type { CurrentEgressBounds, EgressDecision, EgressPolicy } from '../domain/egress.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { DurableCommand, Workbench } from '../domain/ports/run-context.ts';
@@ -13,7 +13,11 @@ export const repositoryPath = '/workspace/repo';
 /** A hostile sandbox can decide egress a million times; the log takes this many different decisions. */
 const maxEgressEvents = 200;
 
-export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup'> & { readonly blobs: Blobs };
+export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup' | 'egressBounds'> & {
+  readonly blobs: Blobs;
+  /** What the configuration allows this run; it can shrink while the run goes on. */
+  readonly egressBounds?: CurrentEgressBounds;
+};
 
 /**
  * Checkpoints between those of the steps' ends take at most 1 MiB of disk a second on average: a sandbox that changes
@@ -25,11 +29,27 @@ const savedBytesPerMs = 1024 * 1.024;
 export interface OwnedWorkbench extends Workbench {
   /** Leaves living sandboxes, with their running commands, to the next owner. */
   detach(): Promise<void>;
+  /** Follows the configuration no longer. Its owner calls it last. */
+  close(): void;
 }
 
 /** Puts a run's sandboxes, durable commands and checkpoints together. */
 export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
-  const slotParts: SandboxSlotParts = { ...parts, onEgress: egressRecorder(parts), restoreSetup };
+  const { egressBounds, ...rest } = parts;
+  const bounds = (): ReturnType<CurrentEgressBounds['current']> => egressBounds?.current() ?? {};
+  const bounded = (policy: EgressPolicy): EgressPolicy => ({ ...policy, ...bounds() });
+  const slotParts: SandboxSlotParts = {
+    ...rest,
+    egressBounds: bounds,
+    onEgress: egressRecorder(parts),
+    restoreSetup,
+  };
+  /** A sandbox that is set up anew, which its slot does not have yet. */
+  let restoring: { readonly sandbox: Sandbox; readonly policy: EgressPolicy } | null = null;
+  const stopFollowing = egressBounds?.onChange(() => {
+    for (const slot of Object.values(slots)) slot.refreshEgress();
+    restoring?.sandbox.setEgress(bounded(restoring.policy));
+  });
   const slots: Record<SandboxPurpose, SandboxSlot> = {
     work: sandboxSlot('work', slotParts),
     verify: sandboxSlot('verify', slotParts),
@@ -56,9 +76,10 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
       ...parts,
       repositoryPath,
       async sandbox(command) {
-        slots[purpose].setEgress({ rules: command.command.egress });
+        const policy = { rules: command.command.egress };
+        slots[purpose].setEgress(policy);
         const ready = await sandbox();
-        ready.setEgress({ rules: command.command.egress });
+        ready.setEgress(bounded(policy));
         return ready;
       },
       done: () => slots[purpose].setEgress({ rules: [] }),
@@ -73,10 +94,13 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
       const id = `setup/${purpose}/${sandbox.ref.id}/${index + 1}`;
       const name = `setup ${index + 1}`;
       const durable: DurableCommand = { id, step: 'setup', purpose: 'setup', name, command };
+      restoring = { sandbox, policy: { rules: command.egress } };
       const { result } = await runDurably(
         durable,
         commandParts(purpose, async () => sandbox),
-      );
+      ).finally(() => {
+        restoring = null;
+      });
       if (result.exitCode !== 0) {
         throw new BerthError(
           'SANDBOX_LOST',
@@ -109,6 +133,7 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
       await checkpoints.settled();
       await Promise.all(Object.values(slots).map((slot) => slot.detach()));
     },
+    close: () => stopFollowing?.(),
   };
 }
 

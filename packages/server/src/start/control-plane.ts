@@ -13,6 +13,7 @@ export function controlPlaneOn(foundation: Foundation): ControlPlane {
     db,
     hub,
     redact,
+    config: foundation.config,
     checkedRepository: (repository) => checkedRepository(repository, signal),
     forgeOf: (projectId) => foundation.forgeOf(projectId, null),
     diffOf: (state) =>

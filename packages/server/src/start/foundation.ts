@@ -5,11 +5,14 @@ import type { Forge } from '../domain/ports/forge.ts';
 import type { SandboxDriver } from '../domain/ports/sandbox.ts';
 import { LocalForge } from '../forges/local/local-forge.ts';
 import { knownSecrets } from '../models-for.ts';
+import type { OpenConfig } from '../config/open-config.ts';
 import { type LiveHub, liveHub } from '../runs/live-hub.ts';
 import { chooseDriver } from '../sandboxes/choose-driver.ts';
-import { createRedactor, type Redactor } from '../secrets/redactor.ts';
+import type { Redactor } from '../secrets/redactor.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { createLog, type Log, silentLog } from '../telemetry/log.ts';
+import { openServerConfig } from './config.ts';
+import { type LiveSecrets, liveSecrets } from './live-secrets.ts';
 import type { StartServerOptions } from './options.ts';
 
 /** What every part of a server stands on. */
@@ -20,7 +23,8 @@ export interface Foundation {
   readonly clock: Clock;
   readonly db: Database;
   readonly hub: LiveHub;
-  readonly secrets: ReturnType<typeof knownSecrets>;
+  readonly secrets: LiveSecrets;
+  readonly config: OpenConfig;
   readonly redactor: Redactor;
   readonly driver: SandboxDriver;
   /** Aborted last, when everything has stopped. */
@@ -36,8 +40,8 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
   const home = resolve(options.home);
   const { env, onProgress } = options;
   const clock = options.clock ?? systemClock;
-  const secrets = knownSecrets(env);
-  const redactor = createRedactor(secrets);
+  const secrets = liveSecrets(knownSecrets(env));
+  const { redactor } = secrets;
   const redact = (value: unknown): unknown => redactor.value(value);
   const log =
     options.log === undefined ? silentLog : createLog({ ...options.log, level: env['BERTH_LOG'], redact });
@@ -50,6 +54,13 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     onProgress,
     ...(options.databaseRoot === undefined ? {} : { rootDirectory: options.databaseRoot }),
   });
+  const config = await openServerConfig({ db, home, env, signal, onProblem: onProgress }).catch(
+    async (error: unknown) => {
+      await db.close();
+      throw error;
+    },
+  );
+  await secrets.follow(config, env);
   return {
     home,
     env,
@@ -57,6 +68,7 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     db,
     hub: liveHub(),
     secrets,
+    config,
     redactor,
     driver: options.driver ?? chooseDriver({ home, clock }),
     signal,

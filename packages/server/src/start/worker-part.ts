@@ -15,7 +15,7 @@ export interface WorkerPart {
 
 /** Claims runs and moves them. */
 export function startWorkerPart(foundation: Foundation, options: StartServerOptions): WorkerPart {
-  const { home, env, clock, db, hub, redact, redactor, secrets, driver, forgeOf, log } = foundation;
+  const { home, env, clock, db, hub, redact, redactor, secrets, config, driver, forgeOf, log } = foundation;
   // Looks at the host, and asks its tools for their registries, before the first run needs to know.
   driver.probe(foundation.signal).catch(() => undefined);
   const onError = (error: BerthError): void => {
@@ -27,8 +27,15 @@ export function startWorkerPart(foundation: Foundation, options: StartServerOpti
     db,
     driver,
     sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
-    knownSecrets: secrets.map((secret) => secret.value),
-    modelsFor: (runOptions) => modelsFor(env, runOptions, clock, redactor),
+    knownSecrets: () => secrets.values(),
+    config,
+    modelsFor: (runOptions, settings, { config: { models } }) =>
+      modelsFor(env, runOptions, clock, redactor, {
+        settings,
+        models,
+        now: config,
+        learn: (secret) => secrets.learn(secret),
+      }),
     forgeOf,
   });
   const max = options.maxRuns ?? 8;

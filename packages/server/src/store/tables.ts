@@ -1,18 +1,27 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { ConfigTables } from './config-tables.ts';
 
 type Instant = ColumnType<Date, Date | string, Date | string>;
 type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | string>;
 /** `bigint` and `numeric` arrive as text. */
 type Big = ColumnType<string, number | string | undefined, number | string>;
 
-export interface Tables {
+export interface Tables extends ConfigTables {
   schema_migrations: {
     number: number;
     name: string;
     checksum: string;
     applied_at: GeneratedInstant;
   };
-  projects: { id: string; name: string; repository: string; created_at: GeneratedInstant };
+  projects: {
+    id: string;
+    /** Unique: grants of roles go by it. */
+    name: string;
+    repository: string;
+    created_at: GeneratedInstant;
+    /** Whether the configuration names it now. */
+    configured: Generated<boolean>;
+  };
   tasks: {
     id: string;
     project_id: string;

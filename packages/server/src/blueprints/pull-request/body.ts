@@ -174,6 +174,8 @@ function sourceWords({ source }: Plan): string {
       return `given as ${codeCell(source.path)}`;
     case 'repository':
       return `from ${codeCell(source.path)} at ${codeCell(source.commit.slice(0, 12))}`;
+    case 'configuration':
+      return `from the configuration, revision ${source.revision}`;
     case 'detected':
       return `detected (${source.ecosystems.join(', ') || 'nothing known'})`;
   }

@@ -1,6 +1,7 @@
 import { agentErrors } from './agent.ts';
 import { apiErrors } from './api.ts';
 import { blueprintErrors } from './blueprint.ts';
+import { configErrors } from './config.ts';
 import { gitErrors } from './git.ts';
 import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
@@ -16,6 +17,7 @@ export const errorRegistry = {
   ...agentErrors,
   ...apiErrors,
   ...blueprintErrors,
+  ...configErrors,
   ...gitErrors,
   ...modelErrors,
   ...runErrors,

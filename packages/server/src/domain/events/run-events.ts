@@ -18,6 +18,8 @@ export const runEvents = {
       branch: z.string(),
       attempt: z.number(),
       options: runOptionsSchema,
+      /** Revision of the configuration that the run goes by; 0 or absent: nothing was configured. */
+      configRevision: z.int().min(0).optional(),
     }),
     (data) => `created: ${data.title}`,
   ),

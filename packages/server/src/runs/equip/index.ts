@@ -1,10 +1,12 @@
 import { decide, enterStep, type StepDeps } from '../../blueprints/index.ts';
 import { needsModel } from '../../domain/blueprint.ts';
+import type { ConfigRevision } from '../../domain/config/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Forge } from '../../domain/ports/forge.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
+import type { ProjectSettings } from '../../domain/settings.ts';
 import type { RunOptions } from '../../domain/task.ts';
 import { createLimitsGate } from '../../limits/create-limits-gate.ts';
 import { setRunCaps } from '../../limits/set-run-caps.ts';
@@ -19,6 +21,7 @@ import { planRun } from './plan.ts';
 import { prefetchSource } from './prefetch.ts';
 import { proposalStore } from './proposals.ts';
 import { runRepository } from './repository.ts';
+import { egressBounds, profileLimits, settingsOfRepository, type PinnedConfig } from './settings.ts';
 
 /** What the installation offers to every run. */
 export interface Installation {
@@ -26,9 +29,14 @@ export interface Installation {
   readonly db: Database;
   readonly driver: SandboxDriver;
   readonly sandboxLimits: SandboxLimits;
-  readonly knownSecrets: readonly string[];
-  /** The models a run asked for. @throws BerthError `MODEL_NOT_CONFIGURED`, `CASSETTE_*` */
-  modelsFor(options: RunOptions): ModelSlots;
+  /** Values that must not leave in a change, as far as they are known by now. */
+  knownSecrets(): readonly string[];
+  readonly config: PinnedConfig;
+  /**
+   * The models a run asked for, under the revision of the configuration it pinned.
+   * @throws BerthError `MODEL_NOT_CONFIGURED`, `CASSETTE_*`
+   */
+  modelsFor(options: RunOptions, settings: ProjectSettings, pinned: ConfigRevision): ModelSlots;
   /** The code host of a project; `mirror` is Berth's own copy of its repository. */
   forgeOf(projectId: string, mirror: string): Promise<Forge>;
 }
@@ -36,9 +44,12 @@ export interface Installation {
 /** Puts together what one run needs, from what the installation offers. */
 export function equipRun(installation: Installation): OwnRunParts['equip'] {
   return async (base): Promise<RunEquipment> => {
-    const { home, db, driver, sandboxLimits, knownSecrets } = installation;
+    const { home, db, driver, sandboxLimits, config } = installation;
     const { created } = base.log.state();
     if (created === null) throw new BerthError('INTERNAL', 'A run without its first entry.');
+    const pinned = await config.revision(created.configRevision ?? 0);
+    const settings = settingsOfRepository(pinned, created.repository);
+    const modelsFor = (options: RunOptions): ModelSlots => installation.modelsFor(options, settings, pinned);
     const repository = runRepository(
       home,
       created.repository,
@@ -50,7 +61,8 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
     const workbench = createWorkbench({
       ...base,
       driver,
-      limits: sandboxLimits,
+      limits: profileLimits(settings, sandboxLimits),
+      egressBounds: egressBounds(config, settings, created.repository),
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),
     });
@@ -67,7 +79,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       repository,
       blobs: db.blobs,
       forge,
-      knownSecrets,
+      knownSecrets: () => installation.knownSecrets(),
       state: () => base.log.state(),
     });
     const common = { proposals, prefetch: prefetchSource(repository), forge };
@@ -78,7 +90,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       const { plan } = ctx.log.state();
       if (plan === null) throw new BerthError('INTERNAL', 'A step was entered before the run was planned.');
       await setRunCaps(db, base.runId, plan.limits);
-      const models = needsModel(plan.blueprint) ? installation.modelsFor(created.options) : null;
+      const models = needsModel(plan.blueprint) ? modelsFor(created.options) : null;
       deps = {
         ...common,
         agent: models === null ? null : agentRunner(models, repository),
@@ -90,7 +102,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       workbench,
       limits,
       advance: {
-        plan: (ctx) => planRun(ctx, repository, (options) => installation.modelsFor(options)),
+        plan: (ctx) => planRun(ctx, repository, modelsFor, settings, driver),
         decide,
         perform: async (ctx, visit) => enterStep(ctx, await prepared(ctx), visit),
       },

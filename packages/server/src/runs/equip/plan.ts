@@ -1,31 +1,46 @@
 import { needsModel } from '../../domain/blueprint.ts';
 import { BerthError } from '../../domain/errors/index.ts';
-import { defaultRunLimits, type RunLimits } from '../../domain/limits.ts';
+import { narrow, type RunLimits } from '../../domain/limits.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { RunOptions } from '../../domain/task.ts';
 import { resolveBlueprint } from '../../blueprints/index.ts';
 import { detachedBranch, resolveBase } from '../../git/base-ref.ts';
 import type { ModelSlots } from '../../models/index.ts';
+import type { SandboxDriver } from '../../domain/ports/sandbox.ts';
+import type { ProjectSettings } from '../../domain/settings.ts';
 import type { RunRepository } from './repository.ts';
+import { assertSandbox, assertWithinCeilings } from './settings.ts';
 
-/** Pins what a run works on: base commit, blueprint, limits and models. Nothing of it changes afterwards. */
+/**
+ * Pins what a run works on: base commit, blueprint, limits and models, within what the configuration allows. Nothing
+ * of it changes afterwards.
+ * @throws BerthError `BLUEPRINT_*`, `EGRESS_BEYOND_CEILING`, `SANDBOX_*_MISSING`, `MODEL_NOT_CONFIGURED` …
+ */
 export async function planRun(
   ctx: RunContext,
   repository: RunRepository,
   modelsFor: (options: RunOptions) => ModelSlots,
+  settings: ProjectSettings,
+  driver: Pick<SandboxDriver, 'name'>,
 ): Promise<void> {
   const { created } = ctx.log.state();
   if (created === null) throw new BerthError('INTERNAL', 'A run without its first entry.');
   const { options } = created;
+  assertSandbox(settings, driver);
   const base = await resolveBase(await repository.mirror(), options.base, ctx.signal);
   const files = await repository.files(base.commit);
-  const allowed = { ...defaultRunLimits, ...definedLimits(options.limits) };
+  // What was asked for counts instead of the default, and never beyond the ceiling.
+  const asked = { ...settings.limits, ...definedLimits(options.limits) };
+  const allowed = narrow(asked, settings.ceiling);
   const { blueprint, source, limits } = await resolveBlueprint({
-    given: options.blueprint,
+    given: givenBlueprint(options, settings),
+    configured:
+      settings.blueprint === null ? null : { text: settings.blueprint, revision: settings.revision },
     repository: { files: files.map((file) => file.path), read: (path) => repository.text(base.commit, path) },
     baseCommit: base.commit,
     allowed,
   });
+  assertWithinCeilings(blueprint, settings);
   const models = needsModel(blueprint) ? modelsFor(options) : null;
   await ctx.events.append({
     type: 'run.planned',
@@ -39,6 +54,11 @@ export async function planRun(
       simulated: models?.simulated ?? false,
     },
   });
+}
+
+function givenBlueprint(options: RunOptions, settings: ProjectSettings): RunOptions['blueprint'] {
+  if (options.blueprint !== null && settings.blueprint !== null) throw new BerthError('BLUEPRINT_FIXED');
+  return options.blueprint;
 }
 
 function definedLimits(limits: RunOptions['limits']): Partial<RunLimits> {

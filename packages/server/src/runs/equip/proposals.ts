@@ -15,7 +15,7 @@ export interface ProposalStoreParts {
   readonly blobs: Blobs;
   readonly forge: Forge;
   /** Values that must not leave in a change. */
-  readonly knownSecrets: readonly string[];
+  knownSecrets(): readonly string[];
   /** Throws when the run is not ours any more. */
   readonly assertHeld: () => void;
   state(): RunState;
@@ -44,7 +44,7 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
         body: '',
         atMs,
         protectedPaths,
-        knownSecrets: parts.knownSecrets,
+        knownSecrets: parts.knownSecrets(),
         signal,
       });
       const { files, added, removed } = proposal.stat;

@@ -18,6 +18,8 @@ export interface NewTask {
   readonly owner?: string;
   /** The same key again finds the task it made instead of making another. */
   readonly idempotencyKey?: string;
+  /** Revision of the configuration that the run pins; 0 unless given. */
+  readonly configRevision?: number;
   readonly projection: ProjectState;
   readonly redact: Redact;
 }
@@ -56,6 +58,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
           branch,
           attempt: 1,
           options,
+          configRevision: input.configRevision ?? 0,
         },
       },
     ],
@@ -88,6 +91,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
       projectId: project.id,
       parent: null,
       attempt: 1,
+      configRevision: input.configRevision ?? 0,
       createdAtMs: nowMs,
       prepared,
       projection,

@@ -12,6 +12,7 @@ export async function insertRun(
     readonly projectId: string;
     readonly parent: string | null;
     readonly attempt: number;
+    readonly configRevision?: number;
     readonly createdAtMs: number;
     readonly prepared: PreparedAppend;
     readonly projection: RunProjection;
@@ -26,6 +27,7 @@ export async function insertRun(
       project_id: run.projectId,
       parent: run.parent,
       attempt: run.attempt,
+      config_revision: run.configRevision ?? null,
       created_at: new Date(run.createdAtMs),
       seq: prepared.to.seq,
       head: prepared.to.hash,

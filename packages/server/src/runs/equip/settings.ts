@@ -1,0 +1,117 @@
+import type { Config, ConfigRevision, CurrentConfig } from '../../domain/config/index.ts';
+import { covers, deniedBy, type CurrentEgressBounds, type EgressRule } from '../../domain/egress.ts';
+import { BerthError } from '../../domain/errors/index.ts';
+import type { Blueprint } from '../../domain/blueprint.ts';
+import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
+import { projectSettings, type ProjectSettings } from '../../domain/settings.ts';
+
+/** What runs go by: the revision they pinned, and what counts now. `config/` implements it. */
+export interface PinnedConfig extends CurrentConfig {
+  /** @throws BerthError `CONFIG_REVISION_GONE`, `DATABASE_UNAVAILABLE` */
+  revision(number: number): Promise<ConfigRevision>;
+}
+
+/** Settings of the project of a repository; those of the installation alone when it is not configured. Pure. */
+export function settingsOfRepository(revision: ConfigRevision, repository: string): ProjectSettings {
+  const { config, number } = revision;
+  return projectSettings(config, number, nameOfRepository(config, repository));
+}
+
+/** The configured name of a repository's project; empty (the name of none) when there is none. */
+export function nameOfRepository(config: Config, repository: string): string {
+  return config.projects.find((project) => project.repository === repository)?.name ?? '';
+}
+
+/**
+ * The pinned bounds cut by what the configuration allows now: a host that was revoked is closed at once, one that was
+ * added later stays closed to a run that was planned before.
+ */
+export function egressBounds(
+  config: CurrentConfig,
+  pinned: ProjectSettings,
+  repository: string,
+): CurrentEgressBounds {
+  return {
+    current() {
+      const now = config.current();
+      const { egress } = settingsOfRepository(now, repository);
+      if (now.number === pinned.revision) return { ceilings: egress.ceilings, deny: egress.deny };
+      return {
+        ceilings: [...pinned.egress.ceilings, ...egress.ceilings],
+        deny: [...new Set([...pinned.egress.deny, ...egress.deny])],
+      };
+    },
+    onChange: (listener) => config.onChange(() => listener()),
+  };
+}
+
+/**
+ * Refuses a blueprint that opens more than the configuration allows.
+ * @throws BerthError `EGRESS_BEYOND_CEILING` that names rule and ceiling
+ */
+export function assertWithinCeilings(blueprint: Blueprint, settings: ProjectSettings): void {
+  const commands = [
+    ...blueprint.setup.map((command, place) => ({ name: `setup ${place + 1}`, egress: command.egress })),
+    ...blueprint.checks,
+  ];
+  for (const { name, egress } of commands) {
+    for (const rule of egress) {
+      const objection = objectionTo(rule, settings);
+      if (objection === null) continue;
+      throw new BerthError('EGRESS_BEYOND_CEILING', `${name} opens ${words(rule)}, but ${objection}.`, {
+        details: { command: name, rule, ceiling: objection },
+      });
+    }
+  }
+}
+
+function objectionTo(rule: EgressRule, { egress }: ProjectSettings): string | null {
+  const denied = 'ecosystem' in rule ? null : deniedBy(egress.deny, rule.host);
+  if (denied !== null) return `egress.deny of the configuration has ${denied}`;
+  const place = egress.ceilings.findIndex((ceiling) => !covers(ceiling, rule));
+  if (place === -1) return null;
+  const allowed = egress.ceilings[place]?.map(words).join(', ') ?? '';
+  return `${egress.ceilingKeys[place] ?? 'egress'} of the configuration allows only: ${allowed === '' ? 'nothing' : allowed}`;
+}
+
+function words(rule: EgressRule): string {
+  if ('ecosystem' in rule) return `the ecosystem ${rule.ecosystem}`;
+  return rule.ports.length === 1 && rule.ports[0] === 443
+    ? rule.host
+    : `${rule.host}:${rule.ports.join(',')}`;
+}
+
+/**
+ * Refuses a sandbox that cannot be what the project's profile asks for.
+ * @throws BerthError `SANDBOX_PROFILE_MISSING`, `SANDBOX_DRIVER_MISSING`
+ */
+export function assertSandbox(settings: ProjectSettings, driver: Pick<SandboxDriver, 'name'>): void {
+  const { sandbox, sandboxName } = settings;
+  if (sandbox === null) {
+    if (sandboxName === null) return;
+    throw new BerthError(
+      'SANDBOX_PROFILE_MISSING',
+      `The project names the sandbox profile ${sandboxName}, and there is none.`,
+    );
+  }
+  if (sandbox.driver === 'auto' || sandbox.driver === driver.name) return;
+  throw new BerthError(
+    'SANDBOX_DRIVER_MISSING',
+    `The profile ${sandbox.name} asks for the driver ${sandbox.driver}; this worker has ${driver.name}.`,
+  );
+}
+
+const mib = 1024 ** 2;
+
+/** The limits of a profile over the installation's. */
+export function profileLimits(settings: ProjectSettings, standard: SandboxLimits): SandboxLimits {
+  const { memoryMiB, cpus, processes, diskMiB, fileMiB } = settings.sandbox ?? {};
+  return {
+    ...standard,
+    ...(memoryMiB === undefined ? {} : { memoryBytes: memoryMiB * mib }),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(processes === undefined ? {} : { processes }),
+    ...(diskMiB === undefined ? {} : { diskBytes: diskMiB * mib }),
+    ...(fileMiB === undefined ? {} : { fileBytes: fileMiB * mib }),
+  };
+}
