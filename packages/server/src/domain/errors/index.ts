@@ -2,6 +2,7 @@ import { agentErrors } from './agent.ts';
 import { apiErrors } from './api.ts';
 import { blueprintErrors } from './blueprint.ts';
 import { gitErrors } from './git.ts';
+import { limitsErrors } from './limits.ts';
 import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
@@ -16,6 +17,7 @@ export const errorRegistry = {
   ...apiErrors,
   ...blueprintErrors,
   ...gitErrors,
+  ...limitsErrors,
   ...modelErrors,
   ...runErrors,
   ...sandboxErrors,

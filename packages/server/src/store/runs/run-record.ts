@@ -43,7 +43,9 @@ export const runColumns = [
   'runs.owner_epoch',
   'runs.waiting',
   'runs.queue_code',
-  'runs.queue_position',
+  'runs.queue_reason',
+  'runs.queue_line',
+  'runs.queue_until',
   'runs.inbox_count',
   'runs.state',
   'runs.code',
@@ -79,7 +81,9 @@ interface RunRow {
   readonly owner_epoch: number;
   readonly waiting: boolean;
   readonly queue_code: string | null;
-  readonly queue_position: number | null;
+  readonly queue_reason: string | null;
+  readonly queue_line: string | null;
+  readonly queue_until: Date | null;
   readonly inbox_count: number;
   readonly state: string;
   readonly code: string | null;
