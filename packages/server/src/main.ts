@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { systemClock } from './domain/clock.ts';
+import { fixedConfig } from './domain/config/index.ts';
 import type { BerthError } from './domain/errors/index.ts';
 import type { RunState } from './domain/run-state.ts';
 import type { Forge } from './domain/ports/forge.ts';
@@ -77,6 +78,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     const redactor = createRedactor(secrets);
     const redact = (value: unknown): unknown => redactor.value(value);
     const hub = liveHub();
+    const config = fixedConfig();
     const forgeOf = async (projectId: string, mirror: string | null): Promise<Forge> =>
       new LocalForge({ home, projectId, mirror, clock, signal: stopping.signal });
     const driver = options.driver ?? chooseDriver({ home, clock });
@@ -115,14 +117,14 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
         modelsFor: (runOptions) => modelsFor(env, runOptions, clock, redactor),
         forgeOf,
       });
-      const max = options.maxRuns ?? 8;
       const worker = startWorker({
         db,
         hub,
         home,
         redact,
         equip,
-        caps: { total: max, perProject: max },
+        maxRuns: options.maxRuns ?? 8,
+        config,
         onError,
         ...(options.onAppended === undefined ? {} : { onAppended: options.onAppended }),
       });

@@ -26,13 +26,25 @@ export interface BudgetCaps {
 
 /** The caps of all nine counters that a run is counted in, limited or not. Pure. */
 export function capsOfSpender(config: Config, spender: Spender): BudgetCaps[] {
-  const { limits, projects } = config;
-  const own = projects.find((one) => one.name === spender.project)?.budgets;
   return [
-    ...capsOfScope('installation', '', limits.budgets),
-    ...capsOfScope('project', spender.projectId, own ?? limits.projectBudgets),
-    ...capsOfScope('principal', spender.principal, limits.principalBudgets),
+    ...capsOfInstallation(config),
+    ...capsOfProject(config, spender.projectId, spender.project),
+    ...capsOfPrincipal(config, spender.principal),
   ];
+}
+
+export function capsOfInstallation(config: Config): BudgetCaps[] {
+  return capsOfScope('installation', '', config.limits.budgets);
+}
+
+/** Its own budgets, or those of the installation for each project. */
+export function capsOfProject(config: Config, id: string, name: string): BudgetCaps[] {
+  const own = config.projects.find((one) => one.name === name)?.budgets;
+  return capsOfScope('project', id, own ?? config.limits.projectBudgets);
+}
+
+export function capsOfPrincipal(config: Config, principal: string): BudgetCaps[] {
+  return capsOfScope('principal', principal, config.limits.principalBudgets);
 }
 
 function capsOfScope(scope: BudgetScope, id: string, budgets: readonly BudgetConfig[]): BudgetCaps[] {

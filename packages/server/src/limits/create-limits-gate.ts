@@ -1,9 +1,9 @@
-import type { Spender } from '../domain/budgets.ts';
+import { capsOfSpender, type Spender } from '../domain/budgets.ts';
 import { fixedConfig, type CurrentConfig } from '../domain/config/index.ts';
 import type { LimitName, RunLimits } from '../domain/limits.ts';
 import type { LimitsGate } from '../domain/ports/run-context.ts';
 import type { Database } from '../store/database.ts';
-import { budgetsOf, leastLeft } from './read-budgets.ts';
+import { leastLeft, readBudgets } from '../store/runs/read-budgets.ts';
 import { readRunBudget } from './read-run-budget.ts';
 import { reserveCall } from './reserve-call.ts';
 import { forfeitCall, settleCall } from './settle-call.ts';
@@ -28,7 +28,7 @@ export function createLimitsGate(
     forfeit: (callId) => forfeitCall(db, runId, callId),
     async remaining() {
       const budget = await readRunBudget(db, runId);
-      const budgets = await budgetsOf(db, config.current().config, await spender());
+      const budgets = await readBudgets(db.sql, capsOfSpender(config.current().config, await spender()));
       const caps: RunLimits = budget.caps;
       const used: Record<LimitName, number> = { ...budget.used, ...useOf() };
       return {

@@ -28,21 +28,25 @@ export async function forfeitCall(db: Database, runId: string, callId: string): 
   await settle(db, { runId, callId }, sql`usd`, sql`tokens`, undefined);
 }
 
-/** Ids of the calls that are still reserved. @throws BerthError `DATABASE_UNAVAILABLE` */
-export async function openCallsOf(db: Database, runId: string): Promise<string[]> {
+/**
+ * Ids of the calls that are still reserved, for the run's owner; nobody else may end them.
+ * @throws BerthError `DATABASE_UNAVAILABLE`
+ */
+export async function openCallsOf(
+  db: Database,
+  owner: { readonly runId: string; readonly worker: string; readonly epoch: number },
+): Promise<string[]> {
   const rows = await db.sql
     .selectFrom('reservations')
+    .innerJoin('runs', 'runs.id', 'reservations.run_id')
     .select('call_id')
-    .where('run_id', '=', runId)
+    .where('run_id', '=', owner.runId)
     .where('settled_at', 'is', null)
+    .where('owner_worker', '=', owner.worker)
+    .where('owner_epoch', '=', owner.epoch)
     .orderBy('call_id')
     .execute();
   return rows.map((row) => row.call_id);
-}
-
-/** Forfeits whatever is still reserved. */
-export async function forfeitOpenCalls(db: Database, runId: string): Promise<void> {
-  for (const callId of await openCallsOf(db, runId)) await forfeitCall(db, runId, callId);
 }
 
 /** Locks in the order in which `reserveCall` does: the counters, the run's row; then the ledger's row. */
@@ -87,7 +91,7 @@ async function settle(
     )
     insert into usage_ledger as l (day, project_id, principal, model, cost_usd, input_tokens, output_tokens,
       cached_tokens, calls, lost_usd, lost_tokens)
-    select day, project_id, principal, coalesce(${answer?.model ?? null}::text, model, ''),
+    select day, project_id, principal, coalesce(${answer?.model ?? null}::text, model, 'unknown'),
       case when ${isAnswered} then settled_usd else 0 end, ${answer?.usage.inputTokens ?? 0}::bigint,
       ${answer?.usage.outputTokens ?? 0}::bigint, ${answer?.usage.cachedInputTokens ?? 0}::bigint,
       ${isAnswered ? 1 : 0}::int, case when ${isAnswered} then 0 else settled_usd end,

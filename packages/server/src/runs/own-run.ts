@@ -22,6 +22,7 @@ import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
 import { limitMinutes, limitWrapUp } from './time-limit.ts';
+import { settleOpenCalls } from './settle-open.ts';
 import { isStorageAway, whileAway } from './while-away.ts';
 
 const inboxPollMs = 3_000;
@@ -92,6 +93,8 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const inbox = inboxPump(ownership, log, { signal: control.signal, stop }, parts);
   try {
     await inbox.drain();
+    // What an earlier owner had reserved when it died holds up every run of the same budget.
+    await whileAway(db.clock, signal, () => settleOpenCalls(db, ownership));
     walking = true;
     await walk(ownership, { log, clock, signal, atWork }, parts);
   } catch (error) {
@@ -99,6 +102,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   } finally {
     await inbox.stop();
   }
+  await whileAway(db.clock, parts.signal, () => settleOpenCalls(db, ownership)).catch(() => undefined);
   const { ended, paused } = log.state();
   const requeue = ended === null && paused === null;
   await whileAway(db.clock, parts.signal, () => releaseRun(db, ownership, { requeue }));

@@ -85,3 +85,8 @@ cross join lateral (values ('installation', ''), ('project', u.project_id), ('pr
 cross join (values ('day'), ('week'), ('month')) as p (per)
 where u.day >= date_trunc(p.per, now() at time zone 'UTC')::date
 group by 1, 2, 3, 4;
+
+-- Runs in line that somebody asks something of: a cancel does not wait for its turn.
+create index runs_asked on runs (queued_at) where waiting and owner_worker is null and inbox_count > 0;
+-- Runs in line that were not told yet why they wait.
+create index runs_untold on runs (queued_at) where waiting and owner_worker is null and queue_code is null;

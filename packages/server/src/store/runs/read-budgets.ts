@@ -1,14 +1,11 @@
-import { sql } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import {
-  capsOfSpender,
   isLimited,
   type BudgetCaps,
   type BudgetPeriod,
   type BudgetScope,
-  type Spender,
-} from '../domain/budgets.ts';
-import type { Config } from '../domain/config/index.ts';
-import type { Database } from '../store/database.ts';
+} from '../../domain/budgets.ts';
+import type { Tables } from '../tables.ts';
 
 /** A budget as it stands in the present period. */
 export interface BudgetState {
@@ -28,13 +25,11 @@ export interface Standing {
   readonly cap: number;
 }
 
-/** The budgets that apply to a run, as they stand now. @throws BerthError `DATABASE_UNAVAILABLE` */
-export async function budgetsOf(db: Database, config: Config, spender: Spender): Promise<BudgetState[]> {
-  return readBudgets(db, capsOfSpender(config, spender));
-}
-
-/** Where nothing was counted yet, nothing was used. @throws BerthError `DATABASE_UNAVAILABLE` */
-export async function readBudgets(db: Database, caps: readonly BudgetCaps[]): Promise<BudgetState[]> {
+/** The limited ones among the counters, as they stand. Where nothing was counted yet, nothing was used. @throws BerthError `DATABASE_UNAVAILABLE` */
+export async function readBudgets(
+  executor: Kysely<Tables>,
+  caps: readonly BudgetCaps[],
+): Promise<BudgetState[]> {
   const limited = caps.filter(isLimited);
   if (limited.length === 0) return [];
   const { rows } = await sql<{
@@ -56,7 +51,7 @@ export async function readBudgets(db: Database, caps: readonly BudgetCaps[]): Pr
       ${limited.map((one) => one.per)}::text[]) with ordinality as w (scope, id, per, place)
     cross join lateral (select date_trunc(w.per, now() at time zone 'UTC')::date as present) p
     left join budget_use b on b.scope = w.scope and b.id = w.id and b.per = w.per and b.starts >= p.present
-    order by w.place`.execute(db.sql);
+    order by w.place`.execute(executor);
   return rows.map((row, place): BudgetState => {
     const { scope, id, per, costUsd, tokens, runs } = limited[place]!;
     const standing = (used: number, reserved: number, cap: number | null): Standing | null =>
