@@ -8,6 +8,8 @@ export interface Standing {
   readonly caps: RunLimits;
   readonly used: RunUse;
   readonly reservedUsd: number;
+  /** What the narrowest budget leaves to all runs it is for; null or left out: there is none. */
+  readonly budgets?: { readonly leftUsd: number | null; readonly leftTokens: number | null };
 }
 
 /** The next model call, before its output is clamped. */
@@ -17,9 +19,9 @@ export interface NextCall {
 }
 
 type GuardedLimit = Exclude<LimitName, 'rounds'>;
-const guarded: readonly GuardedLimit[] = ['costUsd', 'tokens', 'steps', 'minutes'];
+export const guardedLimits: readonly GuardedLimit[] = ['costUsd', 'tokens', 'steps', 'minutes'];
 
-export const limitCodes: Readonly<Record<GuardedLimit, ErrorCode>> = {
+const limitCodes: Readonly<Record<GuardedLimit, ErrorCode>> = {
   costUsd: 'LIMIT_COST',
   tokens: 'LIMIT_TOKENS',
   steps: 'LIMIT_STEPS',
@@ -37,12 +39,28 @@ const leastOutputTokens = 256;
 const growth = 1.1;
 const wrapUpMinutesShare = 0.95;
 
-function leftUsd(standing: Standing): number {
+/** The code of a limit that binds: that of the budget where it leaves less than the run's own limit. */
+export function codeOfLimit(limit: GuardedLimit, standing: Standing): ErrorCode {
+  const { leftUsd: usd = null, leftTokens: tokens = null } = standing.budgets ?? {};
+  if (limit === 'costUsd' && usd !== null && usd < ownLeftUsd(standing)) return 'LIMIT_BUDGET_COST';
+  if (limit === 'tokens' && tokens !== null && tokens < ownLeftTokens(standing)) return 'LIMIT_BUDGET_TOKENS';
+  return limitCodes[limit];
+}
+
+function ownLeftUsd(standing: Standing): number {
   return standing.caps.costUsd - standing.used.costUsd - standing.reservedUsd;
 }
 
-function leftTokens(standing: Standing): number {
+function ownLeftTokens(standing: Standing): number {
   return standing.caps.tokens - standing.used.tokens;
+}
+
+function leftUsd(standing: Standing): number {
+  return Math.min(ownLeftUsd(standing), standing.budgets?.leftUsd ?? Infinity);
+}
+
+function leftTokens(standing: Standing): number {
+  return Math.min(ownLeftTokens(standing), standing.budgets?.leftTokens ?? Infinity);
 }
 
 function boundUsd(call: NextCall, inputTokens: number, maxOutputTokens: number): number {
@@ -104,7 +122,7 @@ export interface Warning {
 
 /** The warnings to give now: of each limit the highest mark that was passed and not told yet. */
 export function warningsDue(standing: Standing, warned: readonly string[]): readonly Warning[] {
-  return guarded.flatMap((limit) => {
+  return guardedLimits.flatMap((limit) => {
     const used = standing.used[limit];
     const cap = standing.caps[limit];
     const percent = used >= cap * 0.8 ? 80 : used >= cap * 0.5 ? 50 : null;

@@ -70,7 +70,7 @@ export async function askModel(session: Session, ask: Ask): Promise<ModelAnswer>
     );
   }
   const reservedTokens = ask.inputTokens + maxOutputTokens;
-  await ctx.limits.reserve({ callId, costUsd: reservedUsd, tokens: reservedTokens });
+  await ctx.limits.reserve({ callId, costUsd: reservedUsd, tokens: reservedTokens, model: model.id });
   await session.append({
     type: 'model.requested',
     data: {
@@ -90,7 +90,12 @@ export async function askModel(session: Session, ask: Ask): Promise<ModelAnswer>
     const another = repeatsOf(callId)[more.length];
     if (another === undefined) return false;
     try {
-      await ctx.limits.reserve({ callId: another, costUsd: reservedUsd, tokens: reservedTokens });
+      await ctx.limits.reserve({
+        callId: another,
+        costUsd: reservedUsd,
+        tokens: reservedTokens,
+        model: model.id,
+      });
     } catch (error) {
       if (error instanceof BerthError && error.code.startsWith('LIMIT_')) return false;
       throw error;
@@ -151,7 +156,12 @@ export async function askModel(session: Session, ask: Ask): Promise<ModelAnswer>
     type: 'model.answered',
     data: { callId, step, model: answering.id, parts, finish, usage, costUsd: cost, durationMs },
   });
-  await ctx.limits.settle({ callId, costUsd: cost, tokens: usage.inputTokens + usage.outputTokens });
+  await ctx.limits.settle({
+    callId,
+    costUsd: cost,
+    tokens: usage.inputTokens + usage.outputTokens,
+    answer: { model: answering.id, usage },
+  });
   await giveBack();
   return { ...answer, parts };
 }

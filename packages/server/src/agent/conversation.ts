@@ -62,6 +62,7 @@ export interface Conversation {
   readonly answers: number;
   readonly lastAnswer: {
     readonly callId: string;
+    readonly model: string;
     readonly usage: ModelUsage;
     readonly costUsd: number;
   } | null;

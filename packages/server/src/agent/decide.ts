@@ -1,7 +1,7 @@
 import { errorRegistry } from '../domain/errors/index.ts';
 import type { ErrorCode } from '../domain/errors/index.ts';
 import type { EventData, NewEvent } from '../domain/events/index.ts';
-import { exhausted, lastTurnDue, limitCodes, warningsDue } from './allowance.ts';
+import { codeOfLimit, exhausted, guardedLimits, lastTurnDue, warningsDue } from './allowance.ts';
 import type { NextCall, Standing } from './allowance.ts';
 import { openCalls } from './conversation.ts';
 import type { Call, Conversation, Finished } from './conversation.ts';
@@ -66,7 +66,7 @@ function finishing(conversation: Conversation, outlook: Outlook): NextAction | n
   const last = turns.at(-1);
   const said = last?.kind === 'answer' ? textOf(last.parts) : '';
   if (conversation.lastTurn !== null && conversation.answersSinceLastTurn > 0) {
-    const code = codeOfLimit(conversation.lastTurn);
+    const code = codeOfLastTurn(conversation.lastTurn, outlook.standing);
     return ending('limit', code, said === '' ? undefined : said);
   }
   if (last?.kind === 'answer' && last.finish === 'refusal') {
@@ -75,7 +75,7 @@ function finishing(conversation: Conversation, outlook: Outlook): NextAction | n
   const verdict = stuckVerdict(turns);
   if (verdict.kind === 'stuck') return ending('stuck', verdict.code, verdict.sentence);
   const none = exhausted(outlook.standing, outlook.nextCall);
-  return none === null ? null : ending('limit', limitCodes[none]);
+  return none === null ? null : ending('limit', codeOfLimit(none, outlook.standing));
 }
 
 /** What the model has to be told, or shown, before it is called. */
@@ -113,6 +113,7 @@ function ending(
   return { kind: 'end', end: { result, code, summary } };
 }
 
-function codeOfLimit(limit: string): ErrorCode {
-  return Object.entries(limitCodes).find(([name]) => name === limit)?.[1] ?? 'LIMIT_COST';
+function codeOfLastTurn(limit: string, standing: Standing): ErrorCode {
+  const known = guardedLimits.find((name) => name === limit);
+  return known === undefined ? 'LIMIT_COST' : codeOfLimit(known, standing);
 }

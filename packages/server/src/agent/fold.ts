@@ -160,7 +160,7 @@ function requested(conversation: Conversation, data: EventData<'model.requested'
 function answered(conversation: Conversation, seq: number, data: EventData<'model.answered'>): Conversation {
   if (conversation.pendingCondense?.callId === data.callId) return { ...conversation, pendingCondense: null };
   if (conversation.pending?.callId !== data.callId) return conversation;
-  const { callId, usage, costUsd } = data;
+  const { callId, model, usage, costUsd } = data;
   const parts = data.parts.map(withoutUndefined);
   const answer: Answer = {
     kind: 'answer',
@@ -185,7 +185,7 @@ function answered(conversation: Conversation, seq: number, data: EventData<'mode
     pending: null,
     lostCalls: 0,
     answers: conversation.answers + 1,
-    lastAnswer: { callId, usage, costUsd },
+    lastAnswer: { callId, model, usage, costUsd },
     finish: null,
     answersSinceLastTurn: conversation.answersSinceLastTurn + (conversation.lastTurn === null ? 0 : 1),
   };

@@ -95,8 +95,13 @@ async function act(
 async function takeUp(session: Session): Promise<void> {
   const { lastAnswer, finished } = await session.follow();
   if (lastAnswer === null) return;
-  const { callId, costUsd, usage } = lastAnswer;
-  await session.ctx.limits.settle({ callId, costUsd, tokens: usage.inputTokens + usage.outputTokens });
+  const { callId, model, costUsd, usage } = lastAnswer;
+  await session.ctx.limits.settle({
+    callId,
+    costUsd,
+    tokens: usage.inputTokens + usage.outputTokens,
+    answer: { model, usage },
+  });
   for (const id of repeatsOf(callId)) await session.ctx.limits.settle({ callId: id, costUsd: 0, tokens: 0 });
   if (finished[session.step] === undefined) await meetSandbox(session);
 }

@@ -2,12 +2,14 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { defaultRunLimits, type RunLimits } from '../domain/limits.ts';
 import { connectPool } from '../store/connect.ts';
+import { claimRun } from '../store/runs/claim-run.ts';
 import { testDatabase } from '../testing/database.ts';
+import { makeWorker } from '../testing/owned-run.ts';
 import { makeRun } from '../testing/project-run.ts';
 import { createLimitsGate } from './create-limits-gate.ts';
 import { readRunBudget } from './read-run-budget.ts';
 import { setRunCaps } from './set-run-caps.ts';
-import { forfeitOpenCalls } from './settle-call.ts';
+import { openCallsOf } from './settle-call.ts';
 
 const store = testDatabase();
 
@@ -100,7 +102,10 @@ test('a recovered run pays for the calls whose answers were never seen', async (
   const { runId, gate } = await gateOf({ costUsd: 1 });
   await gate.reserve({ callId: 'a', costUsd: 0.3, tokens: 10 });
   await gate.reserve({ callId: 'b', costUsd: 0.4, tokens: 20 });
-  await forfeitOpenCalls(store.db, runId);
+  const owner = await claimRun(store.db, runId, await makeWorker(store.db));
+  const gone = { ...owner!, epoch: owner!.epoch - 1 };
+  expect(await openCallsOf(store.db, gone)).toEqual([]);
+  for (const callId of await openCallsOf(store.db, owner!)) await gate.forfeit(callId);
   expect(await gate.remaining()).toMatchObject({
     reservedUsd: 0,
     used: { costUsd: 0.7, tokens: 30, steps: 2 },

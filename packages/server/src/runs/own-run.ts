@@ -23,6 +23,7 @@ import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
 import type { OwnedRuns } from './owned-runs.ts';
 import { limitMinutes, limitWrapUp } from './time-limit.ts';
+import { settleOpenCalls } from './settle-open.ts';
 import { isStorageAway, whileAway } from './while-away.ts';
 
 const inboxPollMs = 3_000;
@@ -103,6 +104,8 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const inbox = inboxPump(ownership, log, { signal: control.signal, stop }, parts);
   try {
     await inbox.drain();
+    // What an earlier owner had reserved when it died holds up every run of the same budget.
+    await whileAway(db.clock, signal, () => settleOpenCalls(db, ownership));
     walking = true;
     await walk(ownership, { log, clock, signal, atWork }, parts);
   } catch (error) {
@@ -112,6 +115,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
     letGo.abort();
     await inbox.stop();
   }
+  await whileAway(db.clock, parts.signal, () => settleOpenCalls(db, ownership)).catch(() => undefined);
   const { ended, paused } = log.state();
   const requeue = ended === null && paused === null;
   await whileAway(db.clock, parts.signal, () => releaseRun(db, ownership, { requeue }));

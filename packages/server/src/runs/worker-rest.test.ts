@@ -36,7 +36,7 @@ test('a run whose log cannot be written is left alone for a while, not tried wit
       throw new Error('cannot be written');
     },
     equip: () => Promise.reject(new Error('not asked for')),
-    caps: { total: 2, perProject: 2 },
+    maxRuns: 2,
     onError: (error) => errors.push(error.message),
   });
   await expect.poll(() => rests).toEqual([5_000]);

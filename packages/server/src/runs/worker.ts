@@ -1,6 +1,7 @@
+import { type CurrentConfig, fixedConfig } from '../domain/config/index.ts';
 import { asBerthError, BerthError } from '../domain/errors/index.ts';
 import { newId } from '../domain/ids.ts';
-import { admitRuns, type AdmissionCaps } from '../store/runs/admit-runs.ts';
+import { admitRuns } from '../store/runs/admit-runs.ts';
 import { waitingRuns } from '../store/runs/create-task.ts';
 import type { Ownership } from '../store/runs/claim-run.ts';
 import { listOwned } from '../store/runs/list-owned.ts';
@@ -14,11 +15,16 @@ import { endDeadWorkers, noteWorker } from './predecessors.ts';
 const pollMs = 1_000;
 /** How often a worker looks whether others of this machine were killed: their runs need not wait for the lease. */
 const lookForDeadMs = 3_000;
+/** How often those that wait are looked at, where nothing is admitted: a cap may have been changed. */
+const relabelMs = 5_000;
 /** A run whose ownership ended in an error that could not be recorded is left alone for so long. */
 const failedRestMs = 5_000;
 
 export interface WorkerParts extends Omit<OwnRunParts, 'signal' | 'assertHeld'> {
-  readonly caps: AdmissionCaps;
+  /** Runs this worker carries at once: its own capacity. What all may run together is configured. */
+  readonly maxRuns: number;
+  /** Caps and budgets; each claim goes by what it says then. */
+  readonly config?: CurrentConfig;
   /** `$BERTH_HOME`: workers leave a note there, see `predecessors`. */
   readonly home: string;
   /** What to do with an error that has no run to go to. */
@@ -47,12 +53,18 @@ export interface Worker {
 
 /** Claims runs and owns them, as many at once as the caps allow, until it is stopped. */
 export function startWorker(parts: WorkerParts): Worker {
-  const { db, log = silentLog } = parts;
+  const { db, config = fixedConfig(), log = silentLog } = parts;
   let held: Lease | null = null;
+  let relabelledMs = -Infinity;
   const stopping = new AbortController();
   const owned = new Map<string, Promise<void>>();
   let wake: () => void = () => undefined;
   const stopListening = db.bell.listen(waitingRuns, () => wake());
+  // A cap or budget that was changed counts at once.
+  const stopFollowing = config.onChange(() => {
+    relabelledMs = -Infinity;
+    wake();
+  });
 
   const take = (ownership: Ownership, lease: Lease, signal: AbortSignal): void => {
     const { runId } = ownership;
@@ -77,17 +89,20 @@ export function startWorker(parts: WorkerParts): Worker {
     for (const ownership of await listOwned(db, lease.workerId)) {
       if (!owned.has(ownership.runId)) take(ownership, lease, signal);
     }
-    const room = parts.caps.total - owned.size;
-    if (room <= 0) return;
-    for (const ownership of await takeOver(db, lease.workerId, room)) {
+    const room = parts.maxRuns - owned.size;
+    const taken = room > 0 ? await takeOver(db, lease.workerId, room) : [];
+    for (const ownership of taken) {
       log.warn('run taken over', { run: ownership.runId, worker: lease.workerId, epoch: ownership.epoch });
       take(ownership, lease, signal);
     }
-    const left = parts.caps.total - owned.size;
+    // Also without room: those that wait are told why, and one that was cancelled is ended.
+    const relabel = db.clock.monotonicMs() - relabelledMs >= relabelMs;
+    if (relabel) relabelledMs = db.clock.monotonicMs();
     const admitted = await admitRuns(db, {
       worker: lease.workerId,
-      caps: parts.caps,
-      limit: Math.max(0, left),
+      config: config.current().config,
+      limit: Math.max(0, parts.maxRuns - owned.size),
+      relabel,
     });
     for (const ownership of admitted) {
       log.info('run claimed', { run: ownership.runId, worker: lease.workerId, epoch: ownership.epoch });
@@ -155,6 +170,7 @@ export function startWorker(parts: WorkerParts): Worker {
       stopping.abort(new BerthError('WORKER_STOPPING'));
       wake();
       stopListening();
+      stopFollowing();
       await running;
     },
   };

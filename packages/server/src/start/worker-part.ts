@@ -38,14 +38,14 @@ export function startWorkerPart(foundation: Foundation, options: StartServerOpti
       }),
     forgeOf,
   });
-  const max = options.maxRuns ?? 8;
   const worker = startWorker({
     db,
     hub,
     home,
     redact,
     equip,
-    caps: { total: max, perProject: max },
+    maxRuns: options.maxRuns ?? 8,
+    config,
     onError,
     log,
     ...(options.onAppended === undefined ? {} : { onAppended: options.onAppended }),

@@ -97,6 +97,34 @@ export interface Tables extends ConfigTables {
     settled_tokens: Big | null;
     reserved_at: GeneratedInstant;
     settled_at: Instant | null;
+    project_id: string | null;
+    principal: string | null;
+    model: string | null;
+  };
+  budget_use: {
+    scope: string;
+    id: string;
+    per: string;
+    starts: string;
+    used_usd: Big;
+    reserved_usd: Big;
+    used_tokens: Big;
+    reserved_tokens: Big;
+    runs: Generated<number>;
+  };
+  usage_ledger: {
+    day: string;
+    project_id: string;
+    principal: string;
+    model: string;
+    cost_usd: Big;
+    input_tokens: Big;
+    output_tokens: Big;
+    cached_tokens: Big;
+    calls: Generated<number>;
+    lost_usd: Big;
+    lost_tokens: Big;
+    runs: Generated<number>;
   };
 }
 
@@ -114,7 +142,12 @@ export interface RunsTable {
   waiting: Generated<boolean>;
   queued_at: GeneratedInstant;
   queue_code: string | null;
-  queue_position: number | null;
+  queue_reason: string | null;
+  queue_line: string | null;
+  queue_until: Instant | null;
+  admitted_at: Instant | null;
+  /** Copied from the task by the database. */
+  principal: ColumnType<string, never, never>;
   inbox_count: Generated<number>;
   state: string;
   code: string | null;

@@ -3,6 +3,7 @@ import { apiErrors } from './api.ts';
 import { blueprintErrors } from './blueprint.ts';
 import { configErrors } from './config.ts';
 import { gitErrors } from './git.ts';
+import { limitsErrors } from './limits.ts';
 import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
@@ -19,6 +20,7 @@ export const errorRegistry = {
   ...blueprintErrors,
   ...configErrors,
   ...gitErrors,
+  ...limitsErrors,
   ...modelErrors,
   ...runErrors,
   ...sandboxErrors,

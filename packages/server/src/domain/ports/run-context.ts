@@ -6,6 +6,7 @@ import type { RunState } from '../run-state.ts';
 import type { Blobs } from './blobs.ts';
 import type { Clock } from './clock.ts';
 import type { EventSink } from './event-sink.ts';
+import type { ModelUsage } from './model.ts';
 import type { SandboxPurpose } from '../purpose.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -17,18 +18,34 @@ export interface RunLog {
   events(filter?: { afterSeq?: number; types?: readonly EventType[] }): Promise<readonly StoredEvent[]>;
 }
 
+/** How a reserved call ended. */
+export interface CallSettlement {
+  readonly callId: string;
+  readonly costUsd: number;
+  readonly tokens: number;
+  /** Of a call whose answer is in the log; left out: nothing was answered. */
+  readonly answer?: { readonly model: string; readonly usage: ModelUsage };
+}
+
 /** Money, tokens and calls, reserved before they are spent. One gate belongs to one run. */
 export interface LimitsGate {
   /**
-   * Reserves the upper bound of one model call in one statement.
-   * @throws BerthError `LIMIT_COST`, `LIMIT_TOKENS`, `LIMIT_STEPS`, `DATABASE_UNAVAILABLE`: do not call the model
+   * Reserves the upper bound of one model call in one statement, in the run and in every budget that applies.
+   * @throws BerthError `LIMIT_COST`, `LIMIT_TOKENS`, `LIMIT_STEPS`, `LIMIT_BUDGET_COST`, `LIMIT_BUDGET_TOKENS`,
+   * `DATABASE_UNAVAILABLE`: do not call the model
    */
-  reserve(request: { callId: string; costUsd: number; tokens: number }): Promise<void>;
+  reserve(request: { callId: string; costUsd: number; tokens: number; model?: string }): Promise<void>;
   /** Replaces the reservation by what was really used. Idempotent by call id. */
-  settle(request: { callId: string; costUsd: number; tokens: number }): Promise<void>;
+  settle(request: CallSettlement): Promise<void>;
   /** Settles at the full reservation: the call may have been billed, but its answer was never seen. */
   forfeit(callId: string): Promise<void>;
-  remaining(): Promise<{ readonly caps: RunLimits; readonly used: RunUse; readonly reservedUsd: number }>;
+  remaining(): Promise<{
+    readonly caps: RunLimits;
+    readonly used: RunUse;
+    readonly reservedUsd: number;
+    /** What the narrowest budget leaves to all its runs together; null or left out: there is none. */
+    readonly budgets?: { readonly leftUsd: number | null; readonly leftTokens: number | null };
+  }>;
 }
 
 export interface CommandOutcome {

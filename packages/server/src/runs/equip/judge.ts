@@ -35,7 +35,12 @@ export function judgeModel(models: ModelSlots): JudgeModel {
       if (reservedUsd === null) throw new BerthError('MODEL_PRICE_UNKNOWN');
       const reservedTokens = inputTokens + maxOutputTokens;
       const reservation = reservationOf(callId, asked);
-      await ctx.limits.reserve({ callId: reservation, costUsd: reservedUsd, tokens: reservedTokens });
+      await ctx.limits.reserve({
+        callId: reservation,
+        costUsd: reservedUsd,
+        tokens: reservedTokens,
+        model: model.id,
+      });
       await ctx.events.append({
         type: 'model.requested',
         data: { callId, step, slot: 'judge', model: model.id, reservedUsd, reservedTokens, repeated },
@@ -69,6 +74,7 @@ export function judgeModel(models: ModelSlots): JudgeModel {
         callId: reservation,
         costUsd: cost,
         tokens: usage.inputTokens + usage.outputTokens,
+        answer: { model: (answer.answeredBy ?? model).id, usage },
       });
       return textOf(answer.parts);
     },

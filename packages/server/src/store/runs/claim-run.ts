@@ -15,7 +15,8 @@ export interface Ownership {
 export async function claimRun(db: Database, runId: string, worker: string): Promise<Ownership | null> {
   const { rows } = await sql<{ epoch: number }>`
     update runs set owner_worker = ${worker}, owner_epoch = owner_epoch + 1, waiting = false,
-      queue_code = null, queue_position = null
+      queue_code = null, queue_reason = null, queue_line = null, queue_until = null,
+      admitted_at = coalesce(admitted_at, now())
     where id = ${runId}
       and exists (select from workers where id = ${worker} and lease_expires_at > clock_timestamp())
       and (owner_worker is null or owner_worker = ${worker} or not exists (

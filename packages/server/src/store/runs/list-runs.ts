@@ -3,7 +3,7 @@ import { BerthError } from '../../domain/errors/index.ts';
 import type { VisibleProjects } from '../../domain/access.ts';
 import type { RunStateName } from '../../domain/status.ts';
 import type { Database } from '../database.ts';
-import { runColumns, toRunRecord, type RunRecord } from './run-record.ts';
+import { runColumns, toRunRecords, type RunRecord } from './run-record.ts';
 
 export interface RunFilter {
   readonly states?: readonly RunStateName[];
@@ -73,7 +73,7 @@ export async function listRuns(
     );
   }
   const rows = await query.execute();
-  const runs = rows.slice(0, limit).map(toRunRecord);
+  const runs = await toRunRecords(db, rows.slice(0, limit));
   const last = runs.at(-1);
   return { runs, cursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null };
 }

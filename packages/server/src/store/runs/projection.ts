@@ -1,6 +1,8 @@
+import { ordinal } from '../../domain/budgets.ts';
 import { errorRegistry, isErrorCode } from '../../domain/errors/index.ts';
 import type { RunState } from '../../domain/run-state.ts';
 import type { Status } from '../../domain/status.ts';
+import type { QueuePlace } from './queue-places.ts';
 
 /** What `runs` shows of a run's state; made by a pure function of the fold, stored with every append. */
 export interface RunProjection {
@@ -35,13 +37,31 @@ export function projectionColumns(projection: RunProjection) {
   };
 }
 
-/** The status of a run that waits says why it waits, and at which place. */
-export function withQueue(
-  status: Omit<Status, 'queue'>,
-  queue: { readonly code: string | null; readonly position: number | null },
-): Status {
-  const queued = queue.position === null ? null : { position: queue.position, etaSec: null };
-  if (queue.code === null || !isErrorCode(queue.code)) return { ...status, queue: queued };
-  const { sentence, next } = errorRegistry[queue.code];
-  return { ...status, code: queue.code, reason: sentence, next, queue: queued };
+/** Why a run waits, as admission stored it, and where it stands now. */
+export interface Queue {
+  readonly code: string | null;
+  /** Without the place. */
+  readonly reason: string | null;
+  readonly place: QueuePlace | null;
+}
+
+/** The status of a run that waits says why it waits, and at which place; null when it does not wait. */
+export function withQueue(status: Omit<Status, 'queue'>, queue: Queue | null): Status {
+  if (queue === null) return { ...status, queue: null };
+  const { code, reason, place } = queue;
+  const queued = place === null ? null : { position: place.position, etaSec: place.etaSec };
+  if (place?.noWorker === true) {
+    const { sentence, next } = errorRegistry.QUEUE_NO_WORKER;
+    return { ...status, code: 'QUEUE_NO_WORKER', reason: sentence, next, queue: { position: place.position, etaSec: null } };
+  }
+  if (code === null || !isErrorCode(code)) return { ...status, queue: queued };
+  const { sentence, next } = errorRegistry[code];
+  const why = reason ?? sentence.replace(/\.$/, '');
+  return {
+    ...status,
+    code,
+    reason: place === null ? why : `${why}; ${ordinal(place.position)} in line`,
+    next,
+    queue: queued,
+  };
 }

@@ -1,6 +1,6 @@
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Database } from '../database.ts';
-import { runColumns, toRunRecord, type RunRecord } from './run-record.ts';
+import { runColumns, toRunRecords, type RunRecord } from './run-record.ts';
 
 /** @throws BerthError `NOT_FOUND`, `DATABASE_UNAVAILABLE` */
 export async function readRun(db: Database, runId: string): Promise<RunRecord> {
@@ -11,5 +11,6 @@ export async function readRun(db: Database, runId: string): Promise<RunRecord> {
     .where('runs.id', '=', runId)
     .executeTakeFirst();
   if (row === undefined) throw new BerthError('NOT_FOUND', `There is no run ${runId}.`);
-  return toRunRecord(row);
+  const [record] = await toRunRecords(db, [row]);
+  return record!;
 }

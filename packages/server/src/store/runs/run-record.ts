@@ -1,7 +1,9 @@
 import type { RunState } from '../../domain/run-state.ts';
 import type { RunStateName, Status } from '../../domain/status.ts';
 import type { LogHead } from '../events/chain.ts';
+import type { Database } from '../database.ts';
 import { withQueue } from './projection.ts';
+import { queuePlaces, type QueuePlace } from './queue-places.ts';
 
 /** A run as lists show it and as its owner starts from. */
 export interface RunRecord {
@@ -43,7 +45,7 @@ export const runColumns = [
   'runs.owner_epoch',
   'runs.waiting',
   'runs.queue_code',
-  'runs.queue_position',
+  'runs.queue_reason',
   'runs.inbox_count',
   'runs.state',
   'runs.code',
@@ -79,7 +81,7 @@ interface RunRow {
   readonly owner_epoch: number;
   readonly waiting: boolean;
   readonly queue_code: string | null;
-  readonly queue_position: number | null;
+  readonly queue_reason: string | null;
   readonly inbox_count: number;
   readonly state: string;
   readonly code: string | null;
@@ -99,7 +101,17 @@ interface RunRow {
   readonly pull_request: unknown;
 }
 
-export function toRunRecord(row: RunRow): RunRecord {
+/** Records of rows, with the places of those that wait. @throws BerthError `DATABASE_UNAVAILABLE` */
+export async function toRunRecords(db: Database, rows: readonly RunRow[]): Promise<RunRecord[]> {
+  const places = await queuePlaces(db, rows.filter(isInLine).map((row) => row.id));
+  return rows.map((row) => toRunRecord(row, places.get(row.id) ?? null));
+}
+
+function isInLine(row: RunRow): boolean {
+  return row.waiting && row.owner_worker === null;
+}
+
+function toRunRecord(row: RunRow, place: QueuePlace | null): RunRecord {
   const status = {
     state: row.state as RunStateName,
     code: row.code,
@@ -110,7 +122,7 @@ export function toRunRecord(row: RunRow): RunRecord {
     step: row.step,
     round: row.round_n === null || row.round_of === null ? null : { n: row.round_n, of: row.round_of },
   };
-  const isWaiting = row.waiting && row.owner_worker === null;
+  const isWaiting = isInLine(row);
   return {
     id: row.id,
     taskId: row.task_id,
@@ -127,7 +139,7 @@ export function toRunRecord(row: RunRow): RunRecord {
     inboxCount: row.inbox_count,
     status: withQueue(
       status,
-      isWaiting ? { code: row.queue_code, position: row.queue_position } : { code: null, position: null },
+      isWaiting ? { code: row.queue_code, reason: row.queue_reason, place } : null,
     ),
     use: {
       costUsd: row.cost_usd,
