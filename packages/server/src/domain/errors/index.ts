@@ -1,5 +1,6 @@
 import { agentErrors } from './agent.ts';
 import { apiErrors } from './api.ts';
+import { auditErrors } from './audit.ts';
 import { blueprintErrors } from './blueprint.ts';
 import { gitErrors } from './git.ts';
 import { modelErrors } from './model.ts';
@@ -14,6 +15,7 @@ import { storeErrors } from './store.ts';
 export const errorRegistry = {
   ...agentErrors,
   ...apiErrors,
+  ...auditErrors,
   ...blueprintErrors,
   ...gitErrors,
   ...modelErrors,
