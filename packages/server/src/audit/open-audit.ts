@@ -96,10 +96,9 @@ async function onRecord(
     requestId: null,
     details: { before },
   });
-  try {
-    await act.end({ result: 'allowed', code: null, details: await cut() });
-  } catch (error) {
+  const details = await cut().catch(async (error: unknown) => {
     await act.end({ result: 'failed', code: asBerthError(error).code });
     throw error;
-  }
+  });
+  await act.end({ result: 'allowed', code: null, details });
 }

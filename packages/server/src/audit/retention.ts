@@ -11,7 +11,7 @@ const longestSlackMs = 3_600_000;
 
 /**
  * Cuts whole sealed batches older than `keepForMs`, each with a signed seal that says where. The newest seal always
- * stays.
+ * stays. Answers whether anything was cut.
  */
 export async function cutOldSeals(
   db: Database,
@@ -19,15 +19,15 @@ export async function cutOldSeals(
     readonly keepForMs: number;
     readonly publish: (seal: Seal) => Promise<void>;
   },
-): Promise<void> {
+): Promise<boolean> {
   const nowMs = db.clock.nowMs();
   const before = new Date(nowMs - options.keepForMs).toISOString();
   // A cut is an act with a seal of its own: not one every ten seconds, for what aged in between.
   const slackMs = Math.min(longestSlackMs, options.keepForMs / 10);
-  if (!(await isAnyOlder(db, new Date(nowMs - options.keepForMs - slackMs).toISOString()))) return;
+  if (!(await isAnyOlder(db, new Date(nowMs - options.keepForMs - slackMs).toISOString()))) return false;
   for (;;) {
     const end = await endOfCut(db, before);
-    if (end === null) return;
+    if (end === null) return true;
     await options.onCut(async () => {
       const seal = await sealCut(db.sql, {
         cut: { ...end, before },

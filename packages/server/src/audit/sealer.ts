@@ -95,15 +95,21 @@ export function startSealer(db: Database, options: SealerOptions): Sealer {
   async function sealAll(): Promise<boolean> {
     if (!(await holdsLock())) return false;
     if (!isChecked) await compareWithHeads();
+    await sealSettled();
+    const keepForMs = options.keepForMs();
+    if (keepForMs === null) return true;
+    // A cut is an act itself.
+    if (await cutOldSeals(db, { ...options, keepForMs, publish })) await sealSettled();
+    return true;
+  }
+
+  async function sealSettled(): Promise<void> {
     const until = await settledPosition();
     for (;;) {
       const seal = await sealBatch(db.sql, { until, key: options.key, atMs: clock.nowMs() });
-      if (seal === null) break;
+      if (seal === null) return;
       await publish(seal);
     }
-    const keepForMs = options.keepForMs();
-    if (keepForMs !== null) await cutOldSeals(db, { ...options, keepForMs, publish });
-    return true;
   }
 
   function sealNow(): Promise<boolean> {

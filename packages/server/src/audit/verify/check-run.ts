@@ -34,12 +34,12 @@ export async function checkAnchors(
   }
 }
 
-/** Checks one run's whole log. Answers how many entries hold. */
+/** Checks one run's whole log. Answers how many entries hold; null where there is no such run. */
 export async function checkRun(
   db: Database,
   runId: string,
   findings: Findings,
-): Promise<{ readonly events: number; readonly erased: number }> {
+): Promise<{ readonly events: number; readonly erased: number } | null> {
   try {
     const verdict = await verifyChain(db, runId);
     if (verdict.ok) return { events: verdict.entries, erased: verdict.erased };
@@ -50,8 +50,9 @@ export async function checkRun(
       sentence: `Run ${runId}: ${verdict.sentence}`,
     });
   } catch (error) {
-    // Gone between the list and the look: the seals that anchored it tell.
-    if (!(error instanceof BerthError) || error.code !== 'NOT_FOUND') throw error;
+    // Were it taken away, the seals that anchored it would tell.
+    if (error instanceof BerthError && error.code === 'NOT_FOUND') return null;
+    throw error;
   }
   return { events: 0, erased: 0 };
 }

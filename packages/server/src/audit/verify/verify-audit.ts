@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { sql } from 'kysely';
+import { BerthError } from '../../domain/errors/index.ts';
 import type { AuditProgress, AuditVerdict } from '../../domain/ports/audit.ts';
 import type { Database } from '../../store/database.ts';
 import { entryColumns, entryOfRow, type EntryRow } from '../entry.ts';
@@ -94,8 +95,8 @@ async function* verifyOnce(
     for (const runId of runs) {
       signal?.throwIfAborted();
       const log = await checkRun(db, runId, findings);
-      events += log.events;
-      erased += log.erased;
+      events += log?.events ?? 0;
+      erased += log?.erased ?? 0;
       done.runs += 1;
     }
     yield { progress: { ...done } };
@@ -195,6 +196,7 @@ export async function verifyOneRun(
     select ${sealColumns} from audit_seals
     where exists (select from jsonb_array_elements(runs) as anchor where anchor ->> 0 = ${runId})
     order by number`.execute(db.sql);
+  if (log === null && rows.length === 0) throw new BerthError('NOT_FOUND', `There is no run ${runId}.`);
   let head: AuditVerdict['head'] = null;
   for (const seal of rows.map(sealOfRow)) {
     const before = { number: seal.number - 1, hash: seal.prevHash, to: seal.from - 1 };
@@ -212,8 +214,8 @@ export async function verifyOneRun(
     entries: 0,
     seals: rows.length,
     runs: 1,
-    events: log.events,
-    erased: log.erased,
+    events: log?.events ?? 0,
+    erased: log?.erased ?? 0,
     unsealed: { count: 0, from: null, oldestAt: null },
     cut: null,
     head,
