@@ -112,11 +112,11 @@ export function startSealer(db: Database, options: SealerOptions): Sealer {
     }
   }
 
+  /** A round of its own after the one under way: what was recorded meanwhile belongs to it. */
   function sealNow(): Promise<boolean> {
-    round ??= sealAll().finally(() => {
-      round = null;
-    });
-    return round;
+    const mine = (round ?? Promise.resolve()).then(sealAll, sealAll);
+    round = mine;
+    return mine;
   }
 
   const report = (error: unknown): void => options.onError(asBerthError(error));
@@ -132,8 +132,6 @@ export function startSealer(db: Database, options: SealerOptions): Sealer {
     async stop() {
       stopping.abort(new Error('the sealer is stopping'));
       await ticking;
-      // What was recorded after a round had begun belongs to another one.
-      await round?.catch(() => undefined);
       await sealNow().catch(report);
       await lock?.release();
       lock = null;

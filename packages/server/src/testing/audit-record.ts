@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import { afterAll, expect } from 'vitest';
+import { afterAll } from 'vitest';
 import { openAudit, type Audit, type OpenAuditOptions } from '../audit/open-audit.ts';
 import type { AuditVerdict } from '../domain/ports/audit.ts';
 import type { BerthError } from '../domain/errors/index.ts';
@@ -51,14 +51,13 @@ export async function testAudit(
     errors,
     heads,
     async sealAll() {
-      await expect
-        .poll(async () => {
-          await audit.sealNow();
-          const { rows } = await sql<{ n: number }>`select count(*)::int as n from audit_entries
-            where position > (select coalesce(max(to_position), 0) from audit_seals)`.execute(db.sql);
-          return rows[0]?.n;
-        })
-        .toBe(0);
+      for (let left = 1, tries = 0; left > 0; tries += 1) {
+        if (tries > 1_000) throw new Error(`${left} entries are never sealed`);
+        await audit.sealNow();
+        const { rows } = await sql<{ n: number }>`select count(*)::int as n from audit_entries
+          where position > (select coalesce(max(to_position), 0) from audit_seals)`.execute(db.sql);
+        left = rows[0]?.n ?? 0;
+      }
     },
     async verdict() {
       for await (const item of audit.reader.verify(new AbortController().signal)) {
