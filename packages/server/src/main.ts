@@ -7,6 +7,7 @@ import type { ControlPlane } from './domain/ports/control-plane.ts';
 import type { Clock } from './domain/ports/clock.ts';
 import type { SandboxDriver, SandboxLimits } from './domain/ports/sandbox.ts';
 import { createApi } from './api/create-api.ts';
+import { openAudit } from './audit/open-audit.ts';
 import { listenApi } from './api/listen-api.ts';
 import { socketPathOf } from './api/socket-path.ts';
 import { LocalForge } from './forges/local/local-forge.ts';
@@ -76,6 +77,9 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     const secrets = knownSecrets(env);
     const redactor = createRedactor(secrets);
     const redact = (value: unknown): unknown => redactor.value(value);
+    const onError = (error: BerthError): void => onProgress(`${error.code}: ${error.message}`);
+    const audit = await openAudit(db, { home, redact, onError });
+    undo.push(() => audit.stop());
     const hub = liveHub();
     const forgeOf = async (projectId: string, mirror: string | null): Promise<Forge> =>
       new LocalForge({ home, projectId, mirror, clock, signal: stopping.signal });
@@ -98,20 +102,20 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     // First, so that of two servers that start at once only one works.
     let socketPath = '';
     if (options.parts.includes('api')) {
-      const app = createApi(controlPlane, { ready: () => ready(db) });
+      const app = createApi(controlPlane, { ready: () => ready(db), audit });
       socketPath = await listenApi(app, { socketPath: socketPathOf(home) });
       undo.push(() => app.close());
     }
     if (options.parts.includes('worker')) {
       // Looks at the host, and asks its tools for their registries, before the first run needs to know.
       driver.probe(stopping.signal).catch(() => undefined);
-      const onError = (error: BerthError): void => onProgress(`${error.code}: ${error.message}`);
       const equip = equipRun({
         home,
         db,
         driver,
         sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
         knownSecrets: secrets.map((secret) => secret.value),
+        audit: audit.sink,
         modelsFor: (runOptions) => modelsFor(env, runOptions, clock, redactor),
         forgeOf,
       });

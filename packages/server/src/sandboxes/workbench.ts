@@ -13,7 +13,11 @@ export const repositoryPath = '/workspace/repo';
 /** A hostile sandbox can decide egress a million times; the log takes this many different decisions. */
 const maxEgressEvents = 200;
 
-export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup'> & { readonly blobs: Blobs };
+export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup'> & {
+  readonly blobs: Blobs;
+  /** Told of every refusal, also of those beyond what the log takes. */
+  readonly onEgressRefused?: (decision: EgressDecision) => void;
+};
 
 /**
  * Checkpoints between those of the steps' ends take at most 1 MiB of disk a second on average: a sandbox that changes
@@ -116,6 +120,7 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
 function egressRecorder(parts: WorkbenchParts): (decision: EgressDecision) => void {
   const seen = new Set<string>();
   return (decision) => {
+    if (!decision.allowed) parts.onEgressRefused?.(decision);
     const key = `${decision.host}:${decision.port} ${decision.allowed} ${decision.reason}`;
     if (seen.has(key) || seen.size >= maxEgressEvents) return;
     seen.add(key);

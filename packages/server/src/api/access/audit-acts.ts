@@ -49,7 +49,6 @@ export function auditActs(
   },
 ): void {
   const { onError } = options;
-  app.decorateRequest('audited', null);
   app.addHook('onRoute', (route) => {
     const isReading = [route.method].flat().every((method) => readingMethods.has(method));
     if (isReading || route.config?.audit?.recordedByHandler === true) return;
@@ -152,7 +151,8 @@ async function end(audited: AuditedRequest, status: number, more: object = {}): 
   });
 }
 
-function callerOf(
+/** Who acts, as the record names them. */
+export function callerOf(
   request: FastifyRequest,
 ): Pick<AuditAct, 'by' | 'byKind' | 'tokenId' | 'via' | 'from' | 'requestId'> {
   const { id, kind, tokenId, sessionId, via } = request.principal;

@@ -2,6 +2,7 @@ import { decide, enterStep, type StepDeps } from '../../blueprints/index.ts';
 import { needsModel } from '../../domain/blueprint.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import { newId } from '../../domain/ids.ts';
+import type { AuditSink } from '../../domain/ports/audit.ts';
 import type { Forge } from '../../domain/ports/forge.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
@@ -12,6 +13,7 @@ import type { ModelSlots } from '../../models/index.ts';
 import { createWorkbench } from '../../sandboxes/workbench.ts';
 import type { Database } from '../../store/database.ts';
 import type { OwnRunParts, RunEquipment } from '../own-run.ts';
+import { egressOnRecord } from './egress-on-record.ts';
 import { agentRunner } from './agent-runner.ts';
 import { repositoryDelivery } from './delivery.ts';
 import { judgeModel } from './judge.ts';
@@ -27,6 +29,8 @@ export interface Installation {
   readonly driver: SandboxDriver;
   readonly sandboxLimits: SandboxLimits;
   readonly knownSecrets: readonly string[];
+  /** Where refused connections of sandboxes go on record; nowhere in tests that do not ask. */
+  readonly audit?: AuditSink;
   /** The models a run asked for. @throws BerthError `MODEL_NOT_CONFIGURED`, `CASSETTE_*` */
   modelsFor(options: RunOptions): ModelSlots;
   /** The code host of a project; `mirror` is Berth's own copy of its repository. */
@@ -53,6 +57,9 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       limits: sandboxLimits,
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),
+      ...(installation.audit === undefined
+        ? {}
+        : { onEgressRefused: egressOnRecord(installation.audit, base.runId, created.projectId) }),
     });
     const gate = createLimitsGate(db, base.runId, () => usedOutsideDatabase(base.log));
     const limits: RunContext['limits'] = {
