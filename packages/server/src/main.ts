@@ -18,7 +18,11 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const stopping = new AbortController();
   const foundation = await layFoundation(options, stopping.signal);
   const { log, clock } = foundation;
-  const undo: (() => Promise<void>)[] = [() => foundation.db.close(), () => foundation.config.close()];
+  const undo: (() => Promise<void>)[] = [
+    () => foundation.db.close(),
+    () => foundation.config.close(),
+    () => foundation.audit.stop(),
+  ];
   const health = processHealth(foundation, options.parts);
   const stop = (): Promise<void> => {
     health.stopping();

@@ -4,12 +4,14 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import { auditActs } from './access/audit-acts.ts';
 import { guardRoutes } from './access/authorise.ts';
 import { localCaller } from './access/local-caller.ts';
 import { signedIn } from './access/route-access.ts';
 import { withReferencedSchemas } from './openapi-schemas.ts';
 import { logFailure, logSlowRequests } from './log-requests.ts';
 import { problemOf, problemType, toBerthError } from './problem.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -32,6 +34,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   const stopping = new AbortController();
   const context: ApiContext = {
     controlPlane,
+    audit: options.audit ?? null,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
     heartbeatMs: options.heartbeatMs ?? 15_000,
@@ -62,6 +65,13 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
         ...(options.token === undefined ? {} : { token: options.token }),
       }),
   );
+  app.decorateRequest('audited', null);
+  if (options.audit !== undefined) {
+    auditActs(app, options.audit.sink, {
+      controlPlane,
+      onError: (error) => options.onError?.(error, toBerthError(error).code, 'audit'),
+    });
+  }
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   });
@@ -97,6 +107,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       streamRoutes(v1, context);
       proposalRoutes(v1, context);
       doctorRoutes(v1, context);
+      auditRoutes(v1, context);
     },
     { prefix: '/api/v1' },
   );

@@ -1,6 +1,7 @@
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { Health } from '../domain/ports/health.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { AuditReader, AuditSink } from '../domain/ports/audit.ts';
 import type { Authenticate } from './access/authorise.ts';
 
 export interface ApiOptions {
@@ -22,6 +23,8 @@ export interface ApiOptions {
   readonly stalledReaderMs?: number;
   /** Streams open at once. */
   readonly maxStreams?: number;
+  /** The record of acts. Every server has one; what is tested without it leaves it out. */
+  readonly audit?: { readonly sink: AuditSink; readonly reader: AuditReader };
   /** Told of every error that is answered. */
   readonly onError?: (error: unknown, code: string, requestId: string) => void;
 }
@@ -29,6 +32,7 @@ export interface ApiOptions {
 /** What every route group gets. */
 export interface ApiContext {
   readonly controlPlane: ControlPlane;
+  readonly audit: NonNullable<ApiOptions['audit']> | null;
   readonly ready: () => Promise<void>;
   readonly health: Health | null;
   readonly heartbeatMs: number;

@@ -17,6 +17,8 @@ export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup' 
   readonly blobs: Blobs;
   /** What the configuration allows this run; it can shrink while the run goes on. */
   readonly egressBounds?: CurrentEgressBounds;
+  /** Told of every refusal, also of those beyond what the log takes. */
+  readonly onEgressRefused?: (decision: EgressDecision) => void;
 };
 
 /**
@@ -141,6 +143,7 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
 function egressRecorder(parts: WorkbenchParts): (decision: EgressDecision) => void {
   const seen = new Set<string>();
   return (decision) => {
+    if (!decision.allowed) parts.onEgressRefused?.(decision);
     const key = `${decision.host}:${decision.port} ${decision.allowed} ${decision.reason}`;
     if (seen.has(key) || seen.size >= maxEgressEvents) return;
     seen.add(key);

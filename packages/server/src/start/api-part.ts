@@ -36,14 +36,15 @@ export async function startApiPart(
     await Promise.all(closers.splice(0).map((close) => close().catch(() => undefined)));
   };
   try {
-    const local = createApi(controlPlane, shared);
+    const { audit } = foundation;
+    const local = createApi(controlPlane, { ...shared, audit });
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);
     const listen = listenOf(options);
     if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
     const entrance = await entranceOf(foundation);
     assertListenAllowed(listen, entrance.canSignIn);
-    const app = createApi(controlPlane, { ...shared, ...entrance.door });
+    const app = createApi(controlPlane, { ...shared, audit, ...entrance.door });
     closers.push(() => app.close());
     const url = await listenApi(app, listen);
     return { socketPath, url, signInLink: () => linkOf(entrance, url), stop };

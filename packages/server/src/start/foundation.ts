@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { systemClock } from '../domain/clock.ts';
+import { openAudit, type Audit } from '../audit/open-audit.ts';
+import type { BerthError } from '../domain/errors/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Forge } from '../domain/ports/forge.ts';
 import type { SandboxDriver } from '../domain/ports/sandbox.ts';
@@ -25,6 +27,7 @@ export interface Foundation {
   readonly hub: LiveHub;
   readonly secrets: LiveSecrets;
   readonly config: OpenConfig;
+  readonly audit: Audit;
   readonly redactor: Redactor;
   readonly driver: SandboxDriver;
   /** Aborted last, when everything has stopped. */
@@ -61,6 +64,11 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     },
   );
   await secrets.follow(config, env);
+  const onError = (error: BerthError): void => {
+    log.error('record of acts', { error });
+    onProgress(`${error.code}: ${error.message}`);
+  };
+  const audit = await openAudit(db, { home, redact, onError });
   return {
     home,
     env,
@@ -69,6 +77,7 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     hub: liveHub(),
     secrets,
     config,
+    audit,
     redactor,
     driver: options.driver ?? chooseDriver({ home, clock }),
     signal,

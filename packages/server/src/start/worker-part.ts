@@ -15,7 +15,7 @@ export interface WorkerPart {
 
 /** Claims runs and moves them. */
 export function startWorkerPart(foundation: Foundation, options: StartServerOptions): WorkerPart {
-  const { home, env, clock, db, hub, redact, redactor, secrets, config, driver, forgeOf, log } = foundation;
+  const { home, env, clock, db, hub, redact, redactor, secrets, config, audit, driver, forgeOf, log } = foundation;
   // Looks at the host, and asks its tools for their registries, before the first run needs to know.
   driver.probe(foundation.signal).catch(() => undefined);
   const onError = (error: BerthError): void => {
@@ -27,6 +27,7 @@ export function startWorkerPart(foundation: Foundation, options: StartServerOpti
     db,
     driver,
     sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
+    audit: audit.sink,
     knownSecrets: () => secrets.values(),
     config,
     modelsFor: (runOptions, settings, { config: { models } }) =>

@@ -1,5 +1,6 @@
 import { agentErrors } from './agent.ts';
 import { apiErrors } from './api.ts';
+import { auditErrors } from './audit.ts';
 import { blueprintErrors } from './blueprint.ts';
 import { configErrors } from './config.ts';
 import { gitErrors } from './git.ts';
@@ -17,6 +18,7 @@ import { storeErrors } from './store.ts';
 export const errorRegistry = {
   ...agentErrors,
   ...apiErrors,
+  ...auditErrors,
   ...blueprintErrors,
   ...configErrors,
   ...gitErrors,

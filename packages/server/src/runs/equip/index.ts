@@ -3,6 +3,7 @@ import { needsModel } from '../../domain/blueprint.ts';
 import type { ConfigRevision } from '../../domain/config/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import { newId } from '../../domain/ids.ts';
+import type { AuditSink } from '../../domain/ports/audit.ts';
 import type { Forge } from '../../domain/ports/forge.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
@@ -14,6 +15,7 @@ import type { ModelSlots } from '../../models/index.ts';
 import { createWorkbench } from '../../sandboxes/workbench.ts';
 import type { Database } from '../../store/database.ts';
 import type { OwnRunParts, RunEquipment } from '../own-run.ts';
+import { egressOnRecord } from './egress-on-record.ts';
 import { agentRunner } from './agent-runner.ts';
 import { repositoryDelivery } from './delivery.ts';
 import { judgeModel } from './judge.ts';
@@ -31,6 +33,8 @@ export interface Installation {
   readonly sandboxLimits: SandboxLimits;
   /** Values that must not leave in a change, as far as they are known by now. */
   knownSecrets(): readonly string[];
+  /** Where refused connections of sandboxes go on record; nowhere in tests that do not ask. */
+  readonly audit?: AuditSink;
   readonly config: PinnedConfig;
   /**
    * The models a run asked for, under the revision of the configuration it pinned.
@@ -65,6 +69,9 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       egressBounds: egressBounds(config, settings, created.repository),
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),
+      ...(installation.audit === undefined
+        ? {}
+        : { onEgressRefused: egressOnRecord(installation.audit, base.runId, created.projectId) }),
     });
     const gate = createLimitsGate(db, base.runId, () => usedOutsideDatabase(base.log));
     const limits: RunContext['limits'] = {

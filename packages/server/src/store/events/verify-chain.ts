@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Database } from '../database.ts';
 import { emptyHead, entryHash, payloadHash } from './chain.ts';
@@ -35,10 +36,10 @@ export async function verifyChain(db: Database, runId: string): Promise<ChainVer
   let head = emptyHead(runId);
   let erased = 0;
   for (;;) {
-    const rows = await readPage(db, runId, head.seq);
+    // Up to the head as it was read: a living run goes on meanwhile.
+    const rows = await readPage(db, runId, head.seq, run.seq);
     for (const row of rows) {
       const seq = head.seq + 1;
-      if (row.seq > run.seq) return wrong(row.seq, 'surplus', `Entry ${row.seq} is beyond the run's head.`);
       if (row.seq !== seq) return wrong(seq, 'gap', `Entry ${seq} is missing.`);
       const hash = entryHash({
         runId,
@@ -49,7 +50,8 @@ export async function verifyChain(db: Database, runId: string): Promise<ChainVer
         payloadHash: row.payload_hash,
         prevHash: head.hash,
       });
-      if (row.prev_hash !== head.hash || row.hash !== hash) {
+      // Times are chained in milliseconds; the column would hold more.
+      if (row.prev_hash !== head.hash || row.hash !== hash || !row.whole_ms) {
         return wrong(seq, 'entry-changed', `Entry ${seq} does not match its hash.`);
       }
       const payload = await checkPayload(db, row);
@@ -67,6 +69,8 @@ export async function verifyChain(db: Database, runId: string): Promise<ChainVer
   }
   if (head.hash !== run.head)
     return wrong(head.seq, 'entry-changed', `Entry ${head.seq} is not the run's head.`);
+  const surplus = await firstSurplus(db, runId);
+  if (surplus !== null) return wrong(surplus, 'surplus', `Entry ${surplus} is beyond the run's head.`);
   return { ok: true, entries: head.seq, erased };
 }
 
@@ -80,7 +84,21 @@ function wrong(
 
 type Row = Awaited<ReturnType<typeof readPage>>[number];
 
-function readPage(db: Database, runId: string, afterSeq: number) {
+/** The first entry beyond the run's head, both as of one moment. */
+async function firstSurplus(db: Database, runId: string): Promise<number | null> {
+  const row = await db.sql
+    .selectFrom('events')
+    .innerJoin('runs', 'runs.id', 'events.run_id')
+    .select('events.seq')
+    .where('events.run_id', '=', runId)
+    .whereRef('events.seq', '>', 'runs.seq')
+    .orderBy('events.seq')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.seq ?? null;
+}
+
+function readPage(db: Database, runId: string, afterSeq: number, lastSeq: number) {
   return db.sql
     .selectFrom('events')
     .leftJoin('event_payloads', (join) =>
@@ -99,9 +117,11 @@ function readPage(db: Database, runId: string, afterSeq: number) {
       'data',
       'blob',
       'erased_at',
+      sql<boolean>`at = date_trunc('milliseconds', at)`.as('whole_ms'),
     ])
     .where('events.run_id', '=', runId)
     .where('events.seq', '>', afterSeq)
+    .where('events.seq', '<=', lastSeq)
     .orderBy('events.seq')
     .limit(pageSize)
     .execute();
