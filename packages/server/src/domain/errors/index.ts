@@ -6,6 +6,7 @@ import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
 import { storeErrors } from './store.ts';
+import { tokenErrors } from './tokens.ts';
 
 /**
  * The one registry of error codes. Every failure, refusal and wait that a person can see has an entry here;
@@ -20,6 +21,7 @@ export const errorRegistry = {
   ...runErrors,
   ...sandboxErrors,
   ...storeErrors,
+  ...tokenErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorRegistry;
