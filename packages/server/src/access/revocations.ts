@@ -140,6 +140,10 @@ export function revocations(db: Database, config?: CurrentConfig): Revocations {
 }
 
 /** What decides about rights; any change of it ends the streams of people and service accounts. */
-function rightsIn({ people, groups, serviceAccounts }: ReturnType<CurrentConfig['current']>['config']): unknown {
+function rightsIn({
+  people,
+  groups,
+  serviceAccounts,
+}: ReturnType<CurrentConfig['current']>['config']): unknown {
   return { people, groups, serviceAccounts };
 }

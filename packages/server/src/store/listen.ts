@@ -29,7 +29,13 @@ export async function keepListening(options: ListenOptions): Promise<void> {
   }
 }
 
-async function listenOnce({ address, channel, onPayload, onListening, signal }: ListenOptions): Promise<void> {
+async function listenOnce({
+  address,
+  channel,
+  onPayload,
+  onListening,
+  signal,
+}: ListenOptions): Promise<void> {
   const client = new Client(clientConfig(address));
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const onAbort = (): void => end();

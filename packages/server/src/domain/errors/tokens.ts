@@ -59,21 +59,24 @@ export const tokenErrors = family({
     exit: 10,
   },
   IDEMPOTENCY_ANSWER_NOT_KEPT: {
-    sentence: 'A request with this idempotency key was carried out; its answer holds a secret and was not kept.',
+    sentence:
+      'A request with this idempotency key was carried out; its answer holds a secret and was not kept.',
     next: 'Look at what it made; where its secret is lost, revoke it and make another with a new key.',
     retryable: false,
     http: 409,
     exit: 9,
   },
   SERVER_INSECURE: {
-    sentence: 'The server is addressed over plain http on another machine: the token could be read on the way.',
+    sentence:
+      'The server is addressed over plain http on another machine: the token could be read on the way.',
     next: 'Use https, or --insecure-http where the way is safe.',
     retryable: false,
     http: 400,
     exit: 4,
   },
   SERVER_REDIRECTED: {
-    sentence: 'The server answered with a redirect, which is not followed: it could lead the token elsewhere.',
+    sentence:
+      'The server answered with a redirect, which is not followed: it could lead the token elsewhere.',
     next: 'Give the address that it leads to with --server, if you trust it.',
     retryable: false,
     http: 400,

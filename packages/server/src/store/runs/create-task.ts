@@ -79,9 +79,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
         owner: input.owner ?? origin.by,
         created_at: new Date(nowMs),
       })
-      .onConflict((conflict) =>
-        conflict.expression(sql`(origin ->> 'by'), idempotency_key`).doNothing(),
-      )
+      .onConflict((conflict) => conflict.expression(sql`(origin ->> 'by'), idempotency_key`).doNothing())
       .returning('id')
       .executeTakeFirst();
     if (inserted === undefined) return false;

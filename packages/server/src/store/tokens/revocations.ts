@@ -7,13 +7,18 @@ export const revocationChannel = 'berth_revoked';
 /** Puts ids of tokens or sessions on the list of what is over, and tells all who listen. */
 export async function insertRevocations(db: Database, ids: readonly string[], forgetAt: Date): Promise<void> {
   if (ids.length === 0) return;
-  await db.sql.deleteFrom('revocations').where('forget_at', '<', sql<Date>`clock_timestamp()`).execute();
+  await db.sql
+    .deleteFrom('revocations')
+    .where('forget_at', '<', sql<Date>`clock_timestamp()`)
+    .execute();
   await db.sql
     .insertInto('revocations')
     .values(ids.map((id) => ({ id, forget_at: forgetAt })))
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
-  await sql`select pg_notify(${revocationChannel}, id) from unnest(${[...ids]}::text[]) as id`.execute(db.sql);
+  await sql`select pg_notify(${revocationChannel}, id) from unnest(${[...ids]}::text[]) as id`.execute(
+    db.sql,
+  );
 }
 
 /** Those of the given token and session ids that are over: revoked, or tokens past their time. */
