@@ -58,7 +58,7 @@ export function revocations(db: Database, config?: CurrentConfig): Revocations {
     watch.controller.abort(new BerthError('TOKEN_REVOKED', 'What let this stream in is over.'));
   };
   const endId = (id: string): void => {
-    for (const watch of [...(byId.get(id) ?? [])]) end(watch);
+    for (const watch of byId.get(id) ?? []) end(watch);
   };
   const look = async (ids: readonly string[]): Promise<void> => {
     for (const id of await findOver(db, ids)) endId(id);
@@ -103,7 +103,7 @@ export function revocations(db: Database, config?: CurrentConfig): Revocations {
     const before = people;
     people = next;
     if (before !== undefined && JSON.stringify(rightsIn(before)) === JSON.stringify(rightsIn(next))) return;
-    for (const watch of [...watches]) if (!watch.isLocal) end(watch);
+    for (const watch of watches) if (!watch.isLocal) end(watch);
   });
 
   return {

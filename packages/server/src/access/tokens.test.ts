@@ -59,6 +59,9 @@ async function call(
   return { status: answer.statusCode, code: body?.['code'] ?? null, body, headers: answer.headers };
 }
 
+const idsIn = (body: Record<string, unknown> | null): string[] =>
+  ((body ?? {})['tokens'] as { id: string }[]).map((one) => one.id);
+
 const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
 const signedIn = (person: string) => ({ 'x-test-person': person });
 
@@ -140,12 +143,12 @@ test('one sees and revokes one’s own tokens, an admin all; others’ answer 40
   const mine = await make('ada@example.org');
   const theirs = await make('root@example.org');
   const list = await call('GET', '/api/v1/tokens', signedIn('ada@example.org'));
-  const ids = (list.body?.['tokens'] as { id: string }[]).map((one) => one.id);
+  const ids = idsIn(list.body);
   expect(ids).toContain(mine.token.id);
   expect(ids).not.toContain(theirs.token.id);
   expect((await call('GET', '/api/v1/tokens?all=true', signedIn('ada@example.org'))).code).toBe('FORBIDDEN');
   const itself = await call('GET', '/api/v1/tokens', bearer(mine.secret));
-  expect((itself.body?.['tokens'] as { id: string }[]).map((one) => one.id)).toEqual([mine.token.id]);
+  expect(idsIn(itself.body)).toEqual([mine.token.id]);
   const refused = await call('DELETE', `/api/v1/tokens/${theirs.token.id}`, signedIn('ada@example.org'));
   expect([refused.status, refused.code]).toEqual([404, 'NOT_FOUND']);
   expect(

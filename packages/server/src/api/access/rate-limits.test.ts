@@ -67,7 +67,7 @@ test('over the unix socket nothing is limited', async () => {
 });
 
 test('a bucket fills again with time, and memory is bounded', async () => {
-  const clock = ManualClock();
+  const clock = new ManualClock();
   const held = buckets(clock, 100);
   const rate = { perSecond: 2, burst: 2 };
   held.take('a', rate);
