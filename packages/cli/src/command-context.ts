@@ -2,6 +2,7 @@ import type { Io } from './io.ts';
 import { document, listDocument } from './output/json.ts';
 import { paintFor, type Paint } from './output/style.ts';
 import { surfaceOf, type ColourChoice, type Surface } from './output/surface.ts';
+import { remoteOf, type Remote } from './remote/remote.ts';
 import { Session } from './session.ts';
 import type { StartOptions } from './server-module.ts';
 
@@ -17,6 +18,9 @@ export interface CommonFlags {
   /** The newest run of all, instead of an id. */
   readonly last?: boolean;
   readonly yes?: boolean;
+  /** Address of a server elsewhere, or `local`. */
+  readonly server?: string;
+  readonly insecureHttp?: boolean;
 }
 
 export type Format = 'text' | 'json' | 'jsonl' | 'quiet';
@@ -43,8 +47,10 @@ export interface CommandContext {
   withSession<Result>(
     parts: StartOptions['parts'],
     work: (session: Session) => Promise<Result>,
-    options?: { readonly mayHost?: boolean },
+    options?: { readonly mayHost?: boolean; readonly isLocal?: boolean },
   ): Promise<Result>;
+  /** The server elsewhere that the command is about; null: that of the data directory. */
+  remote(): Promise<Remote | null>;
 }
 
 export function commandContext(io: Io, flags: CommonFlags): CommandContext {
@@ -74,7 +80,8 @@ export function commandContext(io: Io, flags: CommonFlags): CommandContext {
       if (format === 'jsonl') for (const item of items) printLine(item);
       else printDocument(listDocument(items, next));
     },
-    withSession: async (parts, work, options = {}) => {
+    remote: async () => remoteOf(io, flags),
+    withSession: async (parts, work, { isLocal = false, ...options } = {}) => {
       const session = new Session({
         io,
         parts,
@@ -83,6 +90,7 @@ export function commandContext(io: Io, flags: CommonFlags): CommandContext {
           if (parts.includes('worker')) note(paintErr('dim', sentence));
         },
         ...options,
+        remote: isLocal ? null : await remoteOf(io, flags),
       });
       try {
         await session.connect();

@@ -19,6 +19,12 @@ const ownCodes = {
     next: 'Remove the directory named, or choose another data directory with BERTH_HOME.',
     exit: 4,
   },
+  NOT_SIGNED_IN: { next: 'Sign in: `berth login`, or open the address in a browser.', exit: 4 },
+  CREDENTIALS_UNSAFE: { next: 'Make it yours alone: `chmod 600` on the file named.', exit: 4 },
+  REPO_WITHOUT_REMOTE: {
+    next: 'Push it somewhere the server can read, or name a URL with --repo.',
+    exit: 8,
+  },
   SERVER_UNREACHABLE: { next: 'Repeat the command; it is safe.', exit: 10 },
 } as const;
 

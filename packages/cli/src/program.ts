@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
+import { serverCommands } from './server-commands.ts';
 import type { DocumentName } from './output/json-fields.ts';
 import { version } from './version.ts';
 
@@ -20,6 +21,11 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .description('Gives a task to a coding agent in a sandbox and ends with a verified pull request.')
     .version(`berth ${version}`, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
+    .option(
+      '--server <url|context>',
+      'a server elsewhere, or local; default: BERTH_SERVER, then the context in use',
+    )
+    .option('--insecure-http', 'also over plain http to another machine')
     .helpCommand(false)
     .exitOverride()
     .showSuggestionAfterError(true)
@@ -37,7 +43,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     <Flags>(load: () => Promise<Act<Flags & CommonFlags>>, document?: DocumentName) =>
     async (...given: unknown[]): Promise<void> => {
       const command = given.at(-1) as Command;
-      const flags = command.opts<Flags & CommonFlags>();
+      const flags = command.optsWithGlobals<Flags & CommonFlags>();
       const [id, text] = command.args;
       if (flags.jsonFields === '?' && document !== undefined) {
         const { fieldLines } = await import('./output/json-fields.ts');
@@ -109,6 +115,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .option('--parts <parts>', 'api, worker or both', 'api,worker')
     .option('--workers <count>', 'runs worked on at once')
     .action(act(async () => (await import('./commands/serve.ts')).serve));
+  serverCommands(program, leaf, act);
   leaf(program, 'doctor', 'look whether everything Berth needs is there and works')
     .option('--exit-zero', 'exit 0 also when something failed')
     .action(act(async () => (await import('./commands/doctor.ts')).doctor, 'doctor'));
@@ -127,13 +134,13 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
   return program;
 }
 
-type Leaf = (
+export type Leaf = (
   parent: Command,
   name: string,
   what: string,
   place?: { readonly hidden?: boolean; readonly isDefault?: boolean },
 ) => Command;
-type Acting = <Flags>(
+export type Acting = <Flags>(
   load: () => Promise<Act<Flags & CommonFlags>>,
   document?: DocumentName,
 ) => (...given: unknown[]) => Promise<void>;
@@ -225,7 +232,7 @@ function common(command: Command): Command {
     .allowExcessArguments(false);
 }
 
-function collect(value: string, before: string[]): string[] {
+export function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
 

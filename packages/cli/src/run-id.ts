@@ -1,5 +1,6 @@
 import { isUrl, enclosingRepository } from './repository.ts';
 import { failure } from './failure.ts';
+import { remoteUrlOf } from './remote/remote-url.ts';
 import type { Session } from './session.ts';
 
 /** How a command was told which run it is about. */
@@ -28,7 +29,7 @@ export async function runIdOf(session: Session, { id, last, cwd }: WhichRun): Pr
   const numbered = /^([^#/]*)#([1-9]\d{0,9})$/.exec(id);
   if (numbered !== null) {
     const [, name = '', digits = ''] = numbered;
-    const project = name === '' ? await enclosingRepository(cwd) : name;
+    const project = name === '' ? await projectHere(session, cwd) : name;
     if (project === null) {
       throw failure(
         'USAGE',
@@ -43,8 +44,15 @@ export async function runIdOf(session: Session, { id, last, cwd }: WhichRun): Pr
   return byPullRequest(session, id, project, (pull) => sameUrl(pull.url, id));
 }
 
+/** The repository around `cwd` as the server knows it, or null. */
+export async function projectHere(session: Session, cwd: string): Promise<string | null> {
+  const path = await enclosingRepository(cwd);
+  if (path === null || !session.isRemote) return path;
+  return remoteUrlOf(path, process.env).catch(() => null);
+}
+
 async function newestHere(session: Session, cwd: string): Promise<string | null> {
-  const project = await enclosingRepository(cwd);
+  const project = await projectHere(session, cwd);
   if (project === null) return null;
   const { runs } = await session.client.listRuns({ project, limit: 1 });
   return runs[0]?.id ?? null;

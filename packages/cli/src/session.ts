@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, isUnreachable, socketPathOf, type BerthClient } from '@berth/client';
 import { failure } from './failure.ts';
 import type { Io } from './io.ts';
+import type { Remote } from './remote/remote.ts';
 import type { HostedServer, StartOptions } from './server-module.ts';
 
 /** How long a server may take to answer whether it can serve. */
@@ -24,6 +25,8 @@ export interface SessionOptions {
   readonly onProgress: (sentence: string) => void;
   /** Whether to host a server when none runs; otherwise `SERVER_UNREACHABLE`. */
   readonly mayHost?: boolean;
+  /** A server elsewhere; null: that of the data directory. */
+  readonly remote?: Remote | null;
 }
 
 /**
@@ -36,15 +39,22 @@ export class Session {
   #hosted: HostedServer | null = null;
   #client: BerthClient | null = null;
   #isClosed = false;
+  readonly #remote: Remote | null;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#remote = options.remote ?? null;
     this.#socketPath = socketPathOf(homeOf(options.io.env));
   }
 
   /** Whether this process is the server. */
   get isHost(): boolean {
     return this.#hosted !== null;
+  }
+
+  /** Whether the server is elsewhere: nothing is hosted then, and paths of this machine mean nothing to it. */
+  get isRemote(): boolean {
+    return this.#remote !== null;
   }
 
   /** The client last connected. */
@@ -61,6 +71,8 @@ export class Session {
     for (let round = 1; ; round += 1) {
       if (this.#hosted !== null && this.#client !== null) return this.#client;
       if (this.#isClosed) throw failure('SERVER_UNREACHABLE', 'The command is ending.');
+      // Nothing to look for: whoever asks learns whether it answers.
+      if (this.#remote !== null) return (this.#client = createClient(addressOf(this.#remote)));
       const found = await this.#find();
       if (found !== null) return (this.#client = found);
       if (this.#options.mayHost === false) {
@@ -118,6 +130,10 @@ export class Session {
     this.#hosted = hosted;
     return (this.#client = createClient({ socketPath: hosted.socketPath }));
   }
+}
+
+function addressOf({ url, token, isInsecureAllowed }: Remote) {
+  return { url, token, isInsecureAllowed };
 }
 
 function isCode(error: unknown, code: string): boolean {

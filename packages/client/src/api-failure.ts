@@ -45,12 +45,22 @@ export function failureFrom(body: unknown, status: number): ApiFailure {
   });
 }
 
-/** Nobody listens, or the connection broke before an answer. */
-export function unreachable(cause: unknown): ApiFailure {
+/**
+ * Nobody listens, or the connection broke before an answer.
+ * @param origin of a server on another machine; null: that of the data directory
+ */
+export function unreachable(cause: unknown, origin: string | null = null): ApiFailure {
+  const why = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const isCertificate = /CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(why);
   return new ApiFailure({
     code: 'SERVER_UNREACHABLE',
-    message: 'The server of the data directory does not answer.',
-    next: 'Repeat the command; it is safe.',
+    message:
+      origin === null
+        ? 'The server of the data directory does not answer.'
+        : `${origin} does not answer${why === '' ? '' : ` (${why})`}.`,
+    next: isCertificate
+      ? 'Where the certificate is of an authority of your own, name its file in NODE_EXTRA_CA_CERTS.'
+      : 'Repeat the command; it is safe.',
     retryable: true,
     exit: 10,
     cause,

@@ -18,6 +18,13 @@ type Body<Name extends keyof operations> = operations[Name] extends {
   : never;
 export type NewTask = Body<'createTask'>;
 export type RunOptions = NonNullable<NewTask['options']>;
+export type Token = components['schemas']['Token'];
+export type NewToken = Body<'createToken'>;
+export interface CreatedToken {
+  readonly token: Token;
+  readonly secret: string;
+  readonly preview: readonly string[];
+}
 export type Limits = NonNullable<RunOptions['limits']>;
 export type RunState = Status['state'];
 
@@ -70,6 +77,25 @@ export function createClient(address: ServerAddress) {
       answer(api.POST('/api/v1/proposals/{id}/merge', { params: { path: { id } }, ...post })),
     closeProposal: async (id: string): Promise<Proposal> =>
       answer(api.POST('/api/v1/proposals/{id}/close', { params: { path: { id } }, ...post })),
+    createToken: async (token: NewToken): Promise<CreatedToken> =>
+      answer(api.POST('/api/v1/tokens', { body: token })),
+    listTokens: async (all: boolean) =>
+      answer(api.GET('/api/v1/tokens', { params: { query: { all: all ? 'true' : 'false' } } })),
+    revokeToken: async (id: string): Promise<Token> =>
+      answer(api.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
+    /** Any request, signed in like the others; answers whatever comes. @param path from the root on */
+    raw: async (
+      method: string,
+      path: string,
+      options: { readonly body?: Uint8Array; readonly headers?: Record<string, string> } = {},
+    ): Promise<Response> =>
+      fetch(
+        new Request(new URL(`${baseUrl}${path}`), {
+          method,
+          headers: options.headers ?? {},
+          ...(options.body === undefined ? {} : { body: Buffer.from(options.body) }),
+        }),
+      ),
     doctor: async (): Promise<Doctor> => answer(api.GET('/api/v1/doctor')),
     /** The whole output of a command or tool call, as it arrives. */
     output: async (id: string, callId: string): Promise<ReadableStream<Uint8Array>> =>

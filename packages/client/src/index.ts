@@ -1,12 +1,14 @@
-export { ApiFailure, isUnreachable } from './api-failure.ts';
+export { ApiFailure, failureFrom, isUnreachable } from './api-failure.ts';
 export {
   createClient,
   type BerthClient,
+  type CreatedToken,
   type Doctor,
   type Event,
   type Limits,
   type LiveFrame,
   type NewTask,
+  type NewToken,
   type Proposal,
   type ProposalWithBody,
   type Run,
@@ -14,6 +16,7 @@ export {
   type RunState,
   type Status,
   type Task,
+  type Token,
 } from './client.ts';
 export { followRun, type Followed, type FollowOptions } from './follow-run.ts';
 export { harmless, harmlessLine } from './harmless.ts';

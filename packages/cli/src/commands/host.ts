@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandContext } from '../command-context.ts';
 import { Interrupt } from '../interrupt.ts';
-import { homeOf } from '../session.ts';
+import { homeOf, type Session } from '../session.ts';
 
 /** Between two looks whether a run is still active. */
 const lookMs = 1_000;
@@ -12,7 +12,7 @@ const lookMs = 1_000;
 /** `berth host` (hidden): carries runs until none is active; what `--detach` leaves behind. */
 export async function host(context: CommandContext): Promise<number> {
   using interrupt = new Interrupt(null);
-  return await context.withSession(['api', 'worker'], async (session) => {
+  const carry = async (session: Session): Promise<number> => {
     // Another server runs already: it carries the runs.
     if (!session.isHost) return 0;
     while (!interrupt.signal.aborted) {
@@ -23,7 +23,8 @@ export async function host(context: CommandContext): Promise<number> {
       await sleep(lookMs, undefined, { signal: interrupt.signal }).catch(() => undefined);
     }
     return interrupt.exitCode;
-  });
+  };
+  return await context.withSession(['api', 'worker'], carry, { isLocal: true });
 }
 
 /** Starts `berth host` apart from this terminal; it says what it does in `<home>/run/host.log`. */

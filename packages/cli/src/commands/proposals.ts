@@ -2,11 +2,10 @@ import { harmless, harmlessLine, type Proposal, type ProposalWithBody } from '@b
 import type { CommandContext, CommonFlags } from '../command-context.ts';
 import { confirm } from '../confirm.ts';
 import { present, type PresentFlags } from '../present.ts';
-import { runIdOf } from '../run-id.ts';
+import { projectHere, runIdOf } from '../run-id.ts';
 import { shellWord } from '../output/shell-word.ts';
 import { table } from '../output/table.ts';
 import { ago, duration, money } from '../output/units.ts';
-import { enclosingRepository } from '../repository.ts';
 import type { Session } from '../session.ts';
 import { diffShown, listLimit, page, type ListFlags } from './runs.ts';
 
@@ -212,7 +211,7 @@ async function proposalIdOf(
   isOpen = false,
 ): Promise<string> {
   if (id === undefined && last !== true) {
-    const project = await enclosingRepository(cwd);
+    const project = await projectHere(session, cwd);
     const query = { limit: 30, ...(project === null ? {} : { project }) };
     const { proposals } = await session.client.listProposals(query);
     const undecided = proposals.find((one) => one.pr?.state === 'open' || one.pr?.state === 'draft');

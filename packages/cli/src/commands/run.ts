@@ -6,7 +6,8 @@ import { failure } from '../failure.ts';
 import { follow, printOutcome, timeoutOf } from '../follow.ts';
 import { Interrupt } from '../interrupt.ts';
 import { parseLimits } from '../limits.ts';
-import { repositoryOf } from '../repository.ts';
+import { remoteUrlOf } from '../remote/remote-url.ts';
+import { isUrl, repositoryOf } from '../repository.ts';
 import { readTextFile, taskText } from '../task-text.ts';
 import type { Session } from '../session.ts';
 import { leaveToHost } from './host.ts';
@@ -89,7 +90,12 @@ async function detached(context: CommandContext, task: NewTask): Promise<number>
   });
 }
 
-async function newTask({ io }: CommandContext, flags: RunFlags, given: string | undefined): Promise<NewTask> {
+async function newTask(
+  context: CommandContext,
+  flags: RunFlags,
+  given: string | undefined,
+): Promise<NewTask> {
+  const { io } = context;
   if (flags.record !== undefined && flags.cassette !== undefined) {
     throw failure(
       'USAGE',
@@ -104,7 +110,7 @@ async function newTask({ io }: CommandContext, flags: RunFlags, given: string | 
   const blueprint = path(flags.blueprint);
   return {
     text,
-    repository: await repositoryOf(flags.repo, io.cwd),
+    repository: await repositoryFor(context, flags.repo),
     origin: 'cli',
     options: {
       base: flags.base ?? null,
@@ -116,6 +122,13 @@ async function newTask({ io }: CommandContext, flags: RunFlags, given: string | 
       cassette: path(flags.cassette),
     },
   };
+}
+
+/** A server elsewhere knows nothing of this machine's paths: it is told where the repository came from. */
+async function repositoryFor(context: CommandContext, given: string | undefined): Promise<string> {
+  const repository = await repositoryOf(given, context.io.cwd);
+  if ((await context.remote()) === null || isUrl(repository)) return repository;
+  return remoteUrlOf(repository, context.io.env);
 }
 
 function nextSteps(context: CommandContext, { id, status, pullRequest }: Run): void {

@@ -375,6 +375,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own tokens, or those of all for who manages people. A token sees itself alone. */
+        get: operations["listTokens"];
+        put?: never;
+        /** Makes a token; the answer shows its secret this once. */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token at once; what it has opened ends. */
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -721,6 +756,35 @@ export interface components {
             text: string;
             title: string;
         };
+        Token: {
+            createdAt: string;
+            createdBy: string;
+            expiresAt: string;
+            id: string;
+            /** @description Written at most once a minute. */
+            lastUsed: {
+                address: string | null;
+                at: string;
+                route: string;
+            } | null;
+            /** @description Principal id; `service:<name>` for a service account. */
+            owner: string;
+            ownerName: string;
+            /** @description Null: all that its owner has. */
+            permissions: ("project.read" | "project.create" | "project.configure" | "run.read" | "task.create" | "run.act" | "run.terminal" | "gate.decide" | "proposal.decide" | "schedule.manage" | "campaign.manage" | "usage.read" | "audit.read" | "people.read" | "people.manage" | "config.read" | "config.write" | "system.read" | "system.operate")[] | null;
+            /** @description Null: every project its owner may see. */
+            projects: {
+                id: string;
+                name: string | null;
+            }[] | null;
+            purpose: string;
+            revokedAt: string | null;
+            revokedBy: string | null;
+            /** @constant */
+            schema: "berth.token/v1";
+            /** @enum {string} */
+            state: "active" | "expired" | "revoked";
+        };
     };
     responses: never;
     parameters: never;
@@ -998,7 +1062,10 @@ export interface operations {
     closeProposal: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description An id, a unique prefix of one, or `latest`. */
                 id: string;
@@ -1084,7 +1151,10 @@ export interface operations {
     mergeProposal: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description An id, a unique prefix of one, or `latest`. */
                 id: string;
@@ -1217,7 +1287,10 @@ export interface operations {
     cancelRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description An id, a unique prefix of one, or `latest`. */
                 id: string;
@@ -1350,7 +1423,10 @@ export interface operations {
     steerRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description An id, a unique prefix of one, or `latest`. */
                 id: string;
@@ -1446,7 +1522,10 @@ export interface operations {
     pauseRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description An id, a unique prefix of one, or `latest`. */
                 id: string;
@@ -1493,7 +1572,10 @@ export interface operations {
     resumeRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description An id, a unique prefix of one, or `latest`. */
                 id: string;
@@ -1741,6 +1823,162 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Task"];
+                };
+            };
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: {
+                all?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        tokens: components["schemas"]["Token"][];
+                    };
+                };
+            };
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Days it lives.
+                     * @default 30
+                     */
+                    days?: number;
+                    /**
+                     * @description Null: all that its owner has.
+                     * @default null
+                     */
+                    permissions?: ("project.read" | "project.create" | "project.configure" | "run.read" | "task.create" | "run.act" | "run.terminal" | "gate.decide" | "proposal.decide" | "schedule.manage" | "campaign.manage" | "usage.read" | "audit.read" | "people.read" | "people.manage" | "config.read" | "config.write" | "system.read" | "system.operate")[] | null;
+                    /**
+                     * @description Ids, names or repositories; null: every project its owner may see.
+                     * @default null
+                     */
+                    projects?: string[] | null;
+                    /** @description What it is for; people read it. */
+                    purpose: string;
+                    /**
+                     * @description Makes it for a service account of the configuration; takes the permission people.manage.
+                     * @default null
+                     */
+                    serviceAccount?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What it can do now, in sentences. */
+                        preview: string[];
+                        /** @description The token itself. It is shown this once and is nowhere stored. */
+                        secret: string;
+                        token: components["schemas"]["Token"];
+                    };
+                };
+            };
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
                 };
             };
         };

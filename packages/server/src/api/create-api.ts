@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { systemClock } from '../domain/clock.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { auditActs } from './access/audit-acts.ts';
 import { guardRoutes } from './access/authorise.ts';
+import { honourIdempotencyKeys } from './access/idempotency.ts';
 import { localCaller } from './access/local-caller.ts';
+import { limitRates } from './access/rate-limits.ts';
 import { signedIn } from './access/route-access.ts';
 import { withReferencedSchemas } from './openapi-schemas.ts';
 import { logFailure, logSlowRequests } from './log-requests.ts';
@@ -20,6 +23,7 @@ import { runActRoutes } from './routes/run-acts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import { tokenRoutes } from './routes/tokens.ts';
 import type { ApiContext, ApiOptions } from './options.ts';
 
 /** Largest request body unless a route says otherwise. */
@@ -40,6 +44,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     heartbeatMs: options.heartbeatMs ?? 15_000,
     stalledReaderMs: options.stalledReaderMs ?? 60_000,
     maxStreams: options.maxStreams ?? 256,
+    tokens: options.tokens,
+    revocations: options.revocations,
     stopping: stopping.signal,
   };
   const app = fastify({
@@ -56,15 +62,15 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('preClose', async () => stopping.abort());
-  guardRoutes(
-    app,
-    controlPlane,
+  const authenticate =
     options.authenticate ??
-      localCaller({
-        ...(options.principal === undefined ? {} : { account: options.principal }),
-        ...(options.token === undefined ? {} : { token: options.token }),
-      }),
-  );
+    localCaller({
+      ...(options.principal === undefined ? {} : { account: options.principal }),
+      ...(options.token === undefined ? {} : { token: options.token }),
+    });
+  guardRoutes(app, controlPlane, limitRates(app, authenticate, systemClock, options.rates));
+  // An answer that is given again is no second act: keys come first.
+  honourIdempotencyKeys(app, options.idempotency);
   app.decorateRequest('audited', null);
   if (options.audit !== undefined) {
     auditActs(app, options.audit.sink, {
@@ -85,6 +91,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     const problem = problemOf(toBerthError(thrown), request.id);
     logFailure(options.log, request, problem, thrown);
     options.onError?.(thrown, problem.code, request.id);
+    const { retryAfterS } = problem.details;
+    if (typeof retryAfterS === 'number') reply.header('retry-after', String(retryAfterS));
     return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
   });
   void app.register(fastifySwagger, {
@@ -108,6 +116,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       proposalRoutes(v1, context);
       doctorRoutes(v1, context);
       auditRoutes(v1, context);
+      tokenRoutes(v1, context);
     },
     { prefix: '/api/v1' },
   );

@@ -147,6 +147,20 @@ export function visibleProjects(principal: Principal): VisibleProjects {
   return Object.keys(projectRoles).filter((id) => sees(principal, id));
 }
 
+/**
+ * The projects where a principal has a permission, be it on their own objects alone: what a list that takes more than
+ * seeing answers from. Pure.
+ */
+export function permittedProjects(principal: Principal, permission: Permission): VisibleProjects {
+  const { own, from } = permissionTable[permission];
+  if (principal.scope !== null && !inScope(principal.scope, permission)) return [];
+  const enough = (role: Role | null): boolean => role !== null && atLeast(role, own ?? from);
+  if (enough(principal.globalRole)) return visibleProjects(principal);
+  return Object.keys(principal.projectRoles).filter(
+    (id) => sees(principal, id) && enough(roleOn(principal, id)),
+  );
+}
+
 export function isVisible(visible: VisibleProjects, projectId: string): boolean {
   return visible === 'all' || visible.includes(projectId);
 }

@@ -3,6 +3,7 @@ import {
   decide,
   localPrincipal,
   permissionTable,
+  permittedProjects,
   visibleProjects,
   type ActObject,
   type Permission,
@@ -84,9 +85,12 @@ async function authorise(
   switch (access.kind) {
     case 'public':
     case 'signed-in':
-    case 'list':
-    case 'new':
       return;
+    case 'list':
+      return requireSomewhere(request.principal, access.permission);
+    case 'new':
+      // On which project, only the handler knows; a token without the permission has it nowhere.
+      return requireInScope(request.principal, access.permission);
     case 'installation':
       return requirePermission(request.principal, access.permission, { projectId: null, ownerId: null });
     case 'object': {
@@ -99,6 +103,35 @@ async function authorise(
 }
 
 /**
+ * Refuses a list to whoever has its permission nowhere. A stranger to every project is answered an empty one, where
+ * seeing a project is all it takes: that there is nothing for them is no secret.
+ */
+function requireSomewhere(principal: Principal, permission: Permission): void {
+  requireInScope(principal, permission);
+  if (permissionTable[permission].from === 'viewer') return;
+  if (permittedProjects(principal, permission).length === 0) refuse(principal, permission, 'on any project');
+}
+
+function requireInScope(principal: Principal, permission: Permission): void {
+  const { scope } = principal;
+  if (scope !== null && scope.permissions !== null && !scope.permissions.includes(permission)) {
+    refuse(principal, permission, 'on any project');
+  }
+}
+
+function refuse(principal: Principal, permission: Permission, where: string): never {
+  const { from, own } = permissionTable[permission];
+  const ownWords = own === undefined ? '' : `, or ${own} for what they handed in`;
+  const isOutOfScope = principal.scope?.permissions?.includes(permission) === false;
+  throw new BerthError('FORBIDDEN', `${principal.name} lacks the permission ${permission} ${where}.`, {
+    next: isOutOfScope
+      ? 'This token was not given it: use one that was.'
+      : `It takes the role ${from}${ownWords}; an admin can grant it.`,
+    details: { permission, role: from },
+  });
+}
+
+/**
  * Refuses what is not granted.
  * @throws BerthError `NOT_FOUND` where not even the existence may be learnt, else `FORBIDDEN`
  */
@@ -108,14 +141,11 @@ export function requirePermission(principal: Principal, permission: Permission, 
       return;
     case 'hidden':
       throw new BerthError('NOT_FOUND');
-    case 'denied': {
-      const { from, own } = permissionTable[permission];
-      const where = object.projectId === null ? 'on the installation' : 'on this project';
-      const ownWords = own === undefined ? '' : `, or ${own} for what they handed in`;
-      throw new BerthError('FORBIDDEN', `${principal.name} lacks the permission ${permission} ${where}.`, {
-        next: `It takes the role ${from}${ownWords}; an admin can grant it.`,
-        details: { permission, role: from },
-      });
-    }
+    case 'denied':
+      return refuse(
+        principal,
+        permission,
+        object.projectId === null ? 'on the installation' : 'on this project',
+      );
   }
 }

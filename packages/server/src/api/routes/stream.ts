@@ -14,7 +14,7 @@ import { SseWriter } from '../sse-writer.ts';
  * or after `after` without one.
  */
 export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { controlPlane, heartbeatMs, stalledReaderMs, maxStreams, stopping } = context;
+  const { controlPlane, heartbeatMs, stalledReaderMs, maxStreams, revocations, stopping } = context;
   let open = 0;
   app.withTypeProvider<ZodTypeProvider>().get(
     '/runs/:id/stream',
@@ -33,10 +33,13 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       if (open >= maxStreams) throw new BerthError('OVERLOADED');
       const after = resumeAfter(request.headers['last-event-id'], request.query.after);
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const over = revocations?.signalFor(request.principal, gone.signal);
       open += 1;
       reply.hijack();
       const writer = new SseWriter(reply.raw, { heartbeatMs, stalledReaderMs, requestId: request.id });
-      const signal = AbortSignal.any([writer.closed, stopping]);
+      const signal = AbortSignal.any([writer.closed, stopping, ...(over === undefined ? [] : [over])]);
       let seq = after;
       try {
         for await (const item of controlPlane.follow(request.target.id, after, signal)) {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { decide, sees, type Principal } from '../../domain/access.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import { maxTaskCharacters, runOptionsSchema } from '../../domain/task.ts';
 import { runViewSchema, taskViewSchema } from '../../domain/views.ts';
@@ -25,6 +26,26 @@ const createSchema = z.strictObject({
 
 const nothingYet = { projectId: null, ownerId: null };
 
+/**
+ * Of a repository that nobody has named yet, a project is made: that takes a right of its own. Whoever lacks it is
+ * answered the same for a foreign project, for a repository that is not there, and for one that is no project.
+ * @throws BerthError `FORBIDDEN`; `REPO_*` for whoever may make projects
+ */
+async function requireTaskCreate(
+  controlPlane: ApiContext['controlPlane'],
+  principal: Principal,
+  repository: string,
+): Promise<void> {
+  const mayMake = decide(principal, 'project.create', nothingYet) === 'granted';
+  const projectId = await controlPlane.projectOfRepository(repository).catch((error: unknown) => {
+    if (mayMake || !(error instanceof BerthError && error.code.startsWith('REPO_'))) throw error;
+    return null;
+  });
+  if (projectId === null || !sees(principal, projectId)) {
+    requirePermission(principal, 'project.create', nothingYet);
+  } else requirePermission(principal, 'task.create', { projectId, ownerId: null });
+}
+
 /** Creating and reading tasks. */
 export function taskRoutes(app: FastifyInstance, { controlPlane }: ApiContext): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
@@ -32,7 +53,7 @@ export function taskRoutes(app: FastifyInstance, { controlPlane }: ApiContext): 
     '/tasks',
     {
       bodyLimit: taskBodyBytes,
-      config: newIn('task.create'),
+      config: { ...newIn('task.create'), idempotency: 'own' },
       schema: {
         operationId: 'createTask',
         summary: 'Creates a task and queues its first run.',
@@ -56,10 +77,7 @@ export function taskRoutes(app: FastifyInstance, { controlPlane }: ApiContext): 
           next: 'Leave `cassette` and `record` out, or call over the unix socket.',
         });
       }
-      const projectId = await controlPlane.projectOfRepository(repository);
-      // Of a repository that nobody has named yet, a project is made: that takes a right of its own.
-      if (projectId === null) requirePermission(request.principal, 'project.create', nothingYet);
-      else requirePermission(request.principal, 'task.create', { projectId, ownerId: null });
+      await requireTaskCreate(controlPlane, request.principal, repository);
       const created = await controlPlane.createTask({
         repository,
         text,

@@ -10,6 +10,7 @@ import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
 import { serveErrors } from './serve.ts';
 import { storeErrors } from './store.ts';
+import { tokenErrors } from './tokens.ts';
 
 /**
  * The one registry of error codes. Every failure, refusal and wait that a person can see has an entry here;
@@ -28,6 +29,7 @@ export const errorRegistry = {
   ...sandboxErrors,
   ...serveErrors,
   ...storeErrors,
+  ...tokenErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorRegistry;

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { BerthError } from '../../domain/errors/index.ts';
 import { newId } from '../../domain/ids.ts';
 import { foldAll } from '../../domain/run-state.ts';
@@ -16,7 +17,7 @@ export interface NewTask {
   readonly options: RunOptions;
   /** Principal id whose it is; `origin.by` unless given. */
   readonly owner?: string;
-  /** The same key again finds the task it made instead of making another. */
+  /** The same key again, of the same `origin.by`, finds the task it made instead of making another. */
   readonly idempotencyKey?: string;
   /** Revision of the configuration that the run pins; 0 unless given. */
   readonly configRevision?: number;
@@ -81,7 +82,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
         owner: input.owner ?? origin.by,
         created_at: new Date(nowMs),
       })
-      .onConflict((conflict) => conflict.column('idempotency_key').doNothing())
+      .onConflict((conflict) => conflict.expression(sql`(origin ->> 'by'), idempotency_key`).doNothing())
       .returning('id')
       .executeTakeFirst();
     if (inserted === undefined) return false;
@@ -98,7 +99,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
     });
     return true;
   });
-  if (!isNew) return findByKey(db, idempotencyKey ?? '');
+  if (!isNew) return findByKey(db, origin.by, idempotencyKey ?? '');
   db.bell.ring(waitingRuns);
   return { taskId, runId, isNew };
 }
@@ -106,11 +107,12 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
 /** What the bell rings for when a run has begun to wait. */
 export const waitingRuns = 'waiting';
 
-async function findByKey(db: Database, key: string): Promise<CreatedTask> {
+async function findByKey(db: Database, by: string, key: string): Promise<CreatedTask> {
   const row = await db.sql
     .selectFrom('tasks')
     .innerJoin('runs', 'runs.task_id', 'tasks.id')
     .select(['tasks.id as taskId', 'runs.id as runId'])
+    .where(sql<string>`tasks.origin ->> 'by'`, '=', by)
     .where('tasks.idempotency_key', '=', key)
     .orderBy('runs.attempt')
     .executeTakeFirst();
