@@ -1,11 +1,12 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { SignInTables } from './sign-in-tables.ts';
 
 type Instant = ColumnType<Date, Date | string, Date | string>;
 type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | string>;
 /** `bigint` and `numeric` arrive as text. */
 type Big = ColumnType<string, number | string | undefined, number | string>;
 
-export interface Tables {
+export interface Tables extends SignInTables {
   schema_migrations: {
     number: number;
     name: string;

@@ -5,6 +5,7 @@ import { gitErrors } from './git.ts';
 import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
+import { signInErrors } from './sign-in.ts';
 import { storeErrors } from './store.ts';
 
 /**
@@ -19,6 +20,7 @@ export const errorRegistry = {
   ...modelErrors,
   ...runErrors,
   ...sandboxErrors,
+  ...signInErrors,
   ...storeErrors,
 } as const;
 
