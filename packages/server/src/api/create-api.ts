@@ -12,9 +12,14 @@ import { problemOf, problemType, toBerthError } from './problem.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { meRoutes } from './routes/me.ts';
+import { oidcRoutes } from './routes/oidc.ts';
+import { peopleRoutes } from './routes/people.ts';
 import { proposalRoutes } from './routes/proposals.ts';
 import { runActRoutes } from './routes/run-acts.ts';
 import { runRoutes } from './routes/runs.ts';
+import { signInPageRoutes } from './routes/sign-in-page.ts';
+import { signInRoutes } from './routes/sign-in.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import type { ApiContext, ApiOptions } from './options.ts';
@@ -35,6 +40,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     heartbeatMs: options.heartbeatMs ?? 15_000,
     stalledReaderMs: options.stalledReaderMs ?? 60_000,
     maxStreams: options.maxStreams ?? 256,
+    signIn: options.signIn ?? null,
+    people: options.people ?? null,
     stopping: stopping.signal,
   };
   const app = fastify({
@@ -51,10 +58,12 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('preClose', async () => stopping.abort());
+  options.door?.install(app);
   guardRoutes(
     app,
     controlPlane,
     options.authenticate ??
+      options.door?.authenticate ??
       localCaller({
         ...(options.principal === undefined ? {} : { account: options.principal }),
         ...(options.token === undefined ? {} : { token: options.token }),
@@ -82,7 +91,12 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     transform: jsonSchemaTransform,
     transformObject: withReferencedSchemas,
   });
-  void app.register(async (root) => healthRoutes(root, context));
+  void app.register(async (root) => {
+    healthRoutes(root, context);
+    signInPageRoutes(root, context);
+    signInRoutes(root, context);
+    oidcRoutes(root, context);
+  });
   void app.register(
     async (v1) => {
       v1.get('/openapi.json', { config: signedIn, schema: { hide: true } }, async () => app.swagger());
@@ -93,6 +107,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       streamRoutes(v1, context);
       proposalRoutes(v1, context);
       doctorRoutes(v1, context);
+      meRoutes(v1, context);
+      peopleRoutes(v1, context);
     },
     { prefix: '/api/v1' },
   );

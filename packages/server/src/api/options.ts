@@ -1,4 +1,7 @@
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import type { People } from '../access/people.ts';
+import type { SignIn } from '../access/sign-in/index.ts';
+import type { Door } from './access/authenticate.ts';
 import type { Authenticate } from './access/authorise.ts';
 
 export interface ApiOptions {
@@ -6,6 +9,11 @@ export interface ApiOptions {
   readonly principal?: string;
   /** Tells who sends a request; without it, whoever reaches the socket is this account (`localCaller`). */
   readonly authenticate?: Authenticate;
+  /** What stands before the routes of a TCP listener (`tcpDoor`); tells who sends a request, too. */
+  readonly door?: Door;
+  /** Signing in; without it the routes of it answer that nobody signs in here. */
+  readonly signIn?: SignIn;
+  readonly people?: People;
   /** When given, every request must carry it as bearer token; without it only a unix socket is listened on. */
   readonly token?: string;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
@@ -27,6 +35,8 @@ export interface ApiContext {
   readonly heartbeatMs: number;
   readonly stalledReaderMs: number;
   readonly maxStreams: number;
+  readonly signIn: SignIn | null;
+  readonly people: People | null;
   /** Aborted when the server closes: streams end then. */
   readonly stopping: AbortSignal;
 }

@@ -7,6 +7,7 @@ import { byPrincipal, recorded, sessionAct, visitorOf } from './acts.ts';
 import { admit } from './admission.ts';
 import { signInAuthenticators } from './authenticators.ts';
 import { cookieStyle, readCookie, writeCookie, type CookieStyle } from './cookies.ts';
+import { csrfValue } from './csrf.ts';
 import { createLinkCode, useLinkCode } from './links.ts';
 import { loginLifeMs } from './oidc-logins.ts';
 import { oidcSignIn, type OidcOptions, type OidcSettings } from './oidc.ts';
@@ -75,6 +76,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     authenticators: signInAuthenticators({ ...parts, noteSeen }),
     place,
     csrfKey: parts.csrfKey,
+    csrfOf: async (principal) => csrfValue(await parts.csrfKey(), principal),
     forgetLogin,
     forgetSession: (request) => writeCookie(styleOf(request).session, '', styleOf(request), 0),
     methods() {

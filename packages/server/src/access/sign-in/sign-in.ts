@@ -45,6 +45,8 @@ export interface SignIn {
   readonly authenticators: readonly Authenticator[];
   place(): Place;
   methods(): SignInMethods;
+  /** Value that this principal's page must send with whatever changes something. */
+  csrfOf(principal: Principal): Promise<string>;
   /** Key of the values against requests from other sites, shared by all replicas. */
   csrfKey(): Promise<string>;
   /**
