@@ -15,7 +15,7 @@ export interface Identity {
 export function isDisabled(config: Config, identity: Identity): boolean {
   return identity.kind === 'service'
     ? config.serviceAccounts.find((one) => `service:${one.name}` === identity.id)?.disabled !== false
-    : config.people.find((one) => one.id === identity.id)?.disabled === true;
+    : config.people.some((one) => isSameId(one.id, identity.id) && one.disabled);
 }
 
 /**
@@ -40,19 +40,27 @@ export function rolesOf(
   return { globalRole, projectRoles };
 }
 
-interface Grant {
+/** Roles that one entry of the configuration gives, as it writes them. */
+export interface Grant {
   readonly role?: Role | undefined;
   readonly projects: Readonly<Record<string, Role>>;
 }
 
-function grantsOf(config: Config, identity: Identity): readonly Grant[] {
+/** The entries of the configuration that give somebody roles. Pure. */
+export function grantsOf(config: Config, identity: Identity): readonly Grant[] {
   if (isDisabled(config, identity)) return [];
   if (identity.kind === 'service') {
     return config.serviceAccounts.filter((one) => `service:${one.name}` === identity.id);
   }
   const groups = config.groups.filter(
     (group) =>
-      group.members.includes(identity.id) || group.claims.some((claim) => identity.claims.includes(claim)),
+      group.members.some((member) => isSameId(member, identity.id)) ||
+      group.claims.some((claim) => identity.claims.includes(claim)),
   );
-  return [...config.people.filter((one) => one.id === identity.id), ...groups];
+  return [...config.people.filter((one) => isSameId(one.id, identity.id)), ...groups];
+}
+
+/** E-mail addresses are written in any case; sign-in answers them in lower case. */
+export function isSameId(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
 }

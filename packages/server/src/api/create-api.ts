@@ -18,9 +18,14 @@ import { auditRoutes } from './routes/audit.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { meRoutes } from './routes/me.ts';
+import { oidcRoutes } from './routes/oidc.ts';
+import { peopleRoutes } from './routes/people.ts';
 import { proposalRoutes } from './routes/proposals.ts';
 import { runActRoutes } from './routes/run-acts.ts';
 import { runRoutes } from './routes/runs.ts';
+import { signInPageRoutes } from './routes/sign-in-page.ts';
+import { signInRoutes } from './routes/sign-in.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -46,6 +51,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     maxStreams: options.maxStreams ?? 256,
     tokens: options.tokens,
     revocations: options.revocations,
+    signIn: options.signIn ?? null,
+    people: options.people ?? null,
     stopping: stopping.signal,
   };
   const app = fastify({
@@ -62,8 +69,10 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('preClose', async () => stopping.abort());
+  options.door?.install(app);
   const authenticate =
     options.authenticate ??
+    options.door?.authenticate ??
     localCaller({
       ...(options.principal === undefined ? {} : { account: options.principal }),
       ...(options.token === undefined ? {} : { token: options.token }),
@@ -104,7 +113,12 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     transform: jsonSchemaTransform,
     transformObject: withReferencedSchemas,
   });
-  void app.register(async (root) => healthRoutes(root, context));
+  void app.register(async (root) => {
+    healthRoutes(root, context);
+    signInPageRoutes(root, context);
+    signInRoutes(root, context);
+    oidcRoutes(root, context);
+  });
   void app.register(
     async (v1) => {
       v1.get('/openapi.json', { config: signedIn, schema: { hide: true } }, async () => app.swagger());
@@ -117,6 +131,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       doctorRoutes(v1, context);
       auditRoutes(v1, context);
       tokenRoutes(v1, context);
+      meRoutes(v1, context);
+      peopleRoutes(v1, context);
     },
     { prefix: '/api/v1' },
   );

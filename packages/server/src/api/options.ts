@@ -4,6 +4,9 @@ import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { Health } from '../domain/ports/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AuditReader, AuditSink } from '../domain/ports/audit.ts';
+import type { People } from '../access/people.ts';
+import type { SignIn } from '../access/sign-in/index.ts';
+import type { Door } from './access/authenticate.ts';
 import type { Authenticate } from './access/authorise.ts';
 import type { IdempotencyStore } from './access/idempotency.ts';
 import type { RateLimits } from './access/rate-limits.ts';
@@ -21,6 +24,11 @@ export interface ApiOptions {
   readonly idempotency?: IdempotencyStore;
   /** Instead of the default rates. */
   readonly rates?: RateLimits;
+  /** What stands before the routes of a TCP listener (`tcpDoor`); tells who sends a request, too. */
+  readonly door?: Door;
+  /** Signing in; without it the routes of it answer that nobody signs in here. */
+  readonly signIn?: SignIn;
+  readonly people?: People;
   /** When given, every request must carry it as bearer token; without it only a unix socket is listened on. */
   readonly token?: string;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
@@ -52,6 +60,8 @@ export interface ApiContext {
   readonly maxStreams: number;
   readonly tokens: Tokens | undefined;
   readonly revocations: Pick<Revocations, 'signalFor'> | undefined;
+  readonly signIn: SignIn | null;
+  readonly people: People | null;
   /** Aborted when the server closes: streams end then. */
   readonly stopping: AbortSignal;
 }

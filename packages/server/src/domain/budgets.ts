@@ -71,7 +71,11 @@ export function hasBudgets(config: Config): boolean {
   );
 }
 
-const periodWords: Readonly<Record<BudgetPeriod, string>> = { day: 'today', week: 'this week', month: 'this month' };
+const periodWords: Readonly<Record<BudgetPeriod, string>> = {
+  day: 'today',
+  week: 'this week',
+  month: 'this month',
+};
 export type BudgetAmount = 'costUsd' | 'tokens' | 'runs';
 
 /** `the budget of project web for today ($20.00)`. */
@@ -82,7 +86,8 @@ export function budgetWords(
   amount: BudgetAmount,
   cap: number,
 ): string {
-  const whose = scope === 'installation' ? 'the installation' : scope === 'project' ? `project ${name}` : name;
+  const whose =
+    scope === 'installation' ? 'the installation' : scope === 'project' ? `project ${name}` : name;
   const size =
     amount === 'costUsd' ? `$${cap.toFixed(2)}` : `${cap} ${amount === 'runs' && cap === 1 ? 'run' : amount}`;
   return `the budget of ${whose} for ${periodWords[per]} (${size})`;

@@ -15,7 +15,8 @@ export interface WorkerPart {
 
 /** Claims runs and moves them. */
 export function startWorkerPart(foundation: Foundation, options: StartServerOptions): WorkerPart {
-  const { home, env, clock, db, hub, redact, redactor, secrets, config, audit, driver, forgeOf, log } = foundation;
+  const { home, env, clock, db, hub, redact, redactor, secrets, config, audit, driver, forgeOf, log } =
+    foundation;
   // Looks at the host, and asks its tools for their registries, before the first run needs to know.
   driver.probe(foundation.signal).catch(() => undefined);
   const onError = (error: BerthError): void => {

@@ -2,13 +2,14 @@ import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { ConfigTables } from './config-tables.ts';
 import type { AuditTables } from './audit-tables.ts';
 import type { TokenTables } from './token-tables.ts';
+import type { SignInTables } from './sign-in-tables.ts';
 
 type Instant = ColumnType<Date, Date | string, Date | string>;
 type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | string>;
 /** `bigint` and `numeric` arrive as text. */
 type Big = ColumnType<string, number | string | undefined, number | string>;
 
-export interface Tables extends ConfigTables, AuditTables, TokenTables {
+export interface Tables extends ConfigTables, AuditTables, SignInTables, TokenTables {
   schema_migrations: {
     number: number;
     name: string;

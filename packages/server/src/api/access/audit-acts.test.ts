@@ -115,7 +115,8 @@ test('denials are on record, also of reading, and a hidden foreign object is tol
     { act: { by: 'vera@example.org', action: 'doctor.use', result: 'denied', code: 'FORBIDDEN' } },
   ]);
   const locate: ControlPlane['locate'] = async (_kind, text, visible) => {
-    if (text === 'r-foreign' && visible === 'all') return { id: 'r-foreign1', projectId: 'p-x', ownerId: null };
+    if (text === 'r-foreign' && visible === 'all')
+      return { id: 'r-foreign1', projectId: 'p-x', ownerId: null };
     if (text === 'r-own') return { id: 'r-own', projectId: 'p-own', ownerId: 'somebody' };
     throw new BerthError('NOT_FOUND');
   };
@@ -128,7 +129,12 @@ test('denials are on record, also of reading, and a hidden foreign object is tol
   expect(record.seen.slice(1).map((one) => one.act)).toMatchObject([
     { action: 'run.get', result: 'denied', object: { id: 'r-foreign1', projectId: 'p-x' } },
     { action: 'run.cancel', result: 'denied', object: { id: 'r-foreign1' } },
-    { action: 'run.cancel', result: 'denied', code: 'FORBIDDEN', object: { id: 'r-own', projectId: 'p-own' } },
+    {
+      action: 'run.cancel',
+      result: 'denied',
+      code: 'FORBIDDEN',
+      object: { id: 'r-own', projectId: 'p-own' },
+    },
   ]);
   expect(record.seen.every((one) => one.end === null)).toBe(true);
 });

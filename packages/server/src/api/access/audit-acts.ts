@@ -66,7 +66,12 @@ export function auditActs(
     const { audit } = request.routeOptions.config;
     if (audit?.recordedByHandler === true) return;
     const action = actionOf(audit, request.routeOptions.schema) ?? 'route.use';
-    const act = await sink.begin({ ...callerOf(request), action, object: objectOf(request, action), details: {} });
+    const act = await sink.begin({
+      ...callerOf(request),
+      action,
+      object: objectOf(request, action),
+      details: {},
+    });
     request.audited = { act, code: null, object: null, details: {}, isEnded: false };
     if (!isTerminal) return;
     // A terminal has no answer: it ends with its connection.
@@ -118,7 +123,9 @@ export function auditActs(
     const action = actionOf(audit, request.routeOptions.schema) ?? 'route.use';
     let object = objectOf(request, action);
     if (access.kind === 'object' && object.id === '') {
-      const named = (request.params as Readonly<Record<string, string | undefined>>)[access.parameter ?? 'id'];
+      const named = (request.params as Readonly<Record<string, string | undefined>>)[
+        access.parameter ?? 'id'
+      ];
       if (code === 'NOT_FOUND') {
         // What does not exist at all is no denial; what lies in a foreign project is.
         if (visibleProjects(request.principal) === 'all') return;
@@ -196,7 +203,9 @@ function fieldOf(value: unknown, name: string): unknown {
 
 function opensTerminal(request: FastifyRequest): boolean {
   const { access } = request.routeOptions.config;
-  return access?.kind === 'object' && access.permission === 'run.terminal' && readingMethods.has(request.method);
+  return (
+    access?.kind === 'object' && access.permission === 'run.terminal' && readingMethods.has(request.method)
+  );
 }
 
 /** `run.cancel` of `cancelRun`; null where the route says nothing. */

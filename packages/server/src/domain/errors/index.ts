@@ -9,6 +9,7 @@ import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
 import { serveErrors } from './serve.ts';
+import { signInErrors } from './sign-in.ts';
 import { storeErrors } from './store.ts';
 import { tokenErrors } from './tokens.ts';
 
@@ -28,6 +29,7 @@ export const errorRegistry = {
   ...runErrors,
   ...sandboxErrors,
   ...serveErrors,
+  ...signInErrors,
   ...storeErrors,
   ...tokenErrors,
 } as const;

@@ -109,7 +109,11 @@ export interface AuditVerdict {
   /** Events whose contents were erased; their entries hold. */
   readonly erased: number;
   /** Entries that no seal covers yet. */
-  readonly unsealed: { readonly count: number; readonly from: number | null; readonly oldestAt: string | null };
+  readonly unsealed: {
+    readonly count: number;
+    readonly from: number | null;
+    readonly oldestAt: string | null;
+  };
   /** What retention took away, when it did. */
   readonly cut: { readonly position: number; readonly before: string } | null;
   /** The head this verdict is about: number and hash of the last seal. */

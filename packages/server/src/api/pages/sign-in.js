@@ -1,0 +1,67 @@
+// The sign-in page. Its code may stand in the fragment, which never leaves the browser: it is posted once and removed
+// from the address before anything else.
+const code = new URLSearchParams(location.hash.slice(1)).get('code');
+history.replaceState(null, '', location.pathname + location.search);
+const returnTo = new URLSearchParams(location.search).get('returnTo');
+const status = document.getElementById('status');
+const ways = document.getElementById('ways');
+const hint = document.getElementById('hint');
+
+async function ask(url, body) {
+  const answer = await fetch(url, {
+    method: body === undefined ? 'GET' : 'POST',
+    credentials: 'same-origin',
+    cache: 'no-store',
+    ...(body === undefined
+      ? {}
+      : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const data = await answer.json();
+  if (!answer.ok) throw Object.assign(new Error(data.detail), { code: data.code, next: data.next });
+  return data;
+}
+
+function offer(text, href) {
+  const link = document.createElement('a');
+  link.className = 'button';
+  link.href = href;
+  link.textContent = text;
+  const item = document.createElement('li');
+  item.append(link);
+  ways.append(item);
+}
+
+async function showWays(sentence) {
+  const methods = await ask('/auth/methods');
+  status.textContent = sentence;
+  if (methods.oidc !== null) {
+    const query = returnTo === null ? '' : `?returnTo=${encodeURIComponent(returnTo)}`;
+    offer(`Sign in with ${methods.oidc.name}`, `/auth/oidc/start${query}`);
+  }
+  if (methods.link)
+    hint.textContent = 'On the machine that runs Berth, the berth command makes a sign-in link.';
+  else if (methods.oidc === null) hint.textContent = 'Open Berth through the proxy that signs you in.';
+}
+
+async function start() {
+  if (code !== null) {
+    const welcome = await ask('/auth/link', { code, ...(returnTo === null ? {} : { returnTo }) });
+    status.textContent = `Signed in as ${welcome.name}.`;
+    location.replace(welcome.returnTo);
+    return;
+  }
+  try {
+    const me = await ask('/api/v1/me');
+    status.textContent = `Signed in as ${me.name}.`;
+    offer('Open Berth', '/');
+  } catch {
+    await showWays('Sign in to go on.');
+  }
+}
+
+start().catch(async (error) => {
+  const sentence = `${error.message} ${error.next ?? ''}`;
+  await showWays(sentence).catch(() => {
+    status.textContent = sentence;
+  });
+});
