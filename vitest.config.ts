@@ -14,6 +14,6 @@ export default defineConfig({
     // Bounds for a hang, not for speed: a loaded machine is slow, and what is slow is not wrong.
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    expect: { poll: { timeout: 20_000 } },
+    expect: { poll: { timeout: 45_000 } },
   },
 });

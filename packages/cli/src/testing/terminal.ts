@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { entry, type World } from './spawn-berth.ts';
 
 const run = promisify(execFile);
@@ -29,8 +29,9 @@ export class Terminal {
     const env = Object.entries(world.env(extra)).map(([name, value]) => `${name}=${value}`);
     const size = ['-x', String(columns), '-y', String(rows)];
     const command = ['env', '-i', 'TERM=screen-256color', ...env, process.execPath, entry, ...args];
-    // A shell stays after the command's end, so that what is left on the screen can be looked at.
-    const shell = ['sh', '-c', `trap : INT; "$@"; echo "exit $?"; exec cat`, 'sh', ...command];
+    // A shell stays after the command's end, so that what is left on the screen can be looked at; a late Ctrl-C too
+    // must not take it away.
+    const shell = ['sh', '-c', `trap : INT; "$@"; echo "exit $?"; trap '' INT; exec cat`, 'sh', ...command];
     await this.#tmux('new-session', '-d', ...size, '-s', 'a', '-c', world.repository, ...shell);
   }
 
@@ -65,8 +66,16 @@ export class Terminal {
     );
   }
 
-  async press(key: string): Promise<void> {
-    await this.#tmux('send-keys', '-t', 'a', key);
+  /** Waits until the text has been shown so many times, also where it has scrolled away since. */
+  async hasShown(text: string, times: number): Promise<void> {
+    await expect
+      .poll(async () => (await this.history()).split(text).length - 1, { interval: 50 })
+      .toBe(times);
+  }
+
+  /** Presses keys one right after the other. */
+  async press(...keys: readonly string[]): Promise<void> {
+    await this.#tmux('send-keys', '-t', 'a', ...keys);
   }
 
   /** Characters as they are, no names of keys. */
