@@ -1,11 +1,14 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, vi } from 'vitest';
+import { vi } from 'vitest';
 import { entry, type World } from './spawn-berth.ts';
 
 const run = promisify(execFile);
 export const hasTmux = spawnSync('tmux', ['-V']).status === 0;
+
+/** On a busy machine a process of the command alone takes seconds to start. */
+const patience = { timeout: 45_000, interval: 50 };
 
 /** A real terminal around the command. */
 export class Terminal {
@@ -55,22 +58,20 @@ export class Terminal {
   }
 
   async shows(text: string | RegExp): Promise<void> {
-    await vi.waitFor(
-      async () => {
-        const screen = await this.screen();
-        if (typeof text === 'string' ? screen.includes(text) : text.test(screen)) return;
-        throw new Error(`the screen does not show ${String(text)}:\n${screen}`);
-      },
-      // On a busy machine a process of the command alone takes seconds to start.
-      { timeout: 45_000, interval: 50 },
-    );
+    await vi.waitFor(async () => {
+      const screen = await this.screen();
+      if (typeof text === 'string' ? screen.includes(text) : text.test(screen)) return;
+      throw new Error(`the screen does not show ${String(text)}:\n${screen}`);
+    }, patience);
   }
 
   /** Waits until the text has been shown so many times, also where it has scrolled away since. */
   async hasShown(text: string, times: number): Promise<void> {
-    await expect
-      .poll(async () => (await this.history()).split(text).length - 1, { interval: 50 })
-      .toBe(times);
+    await vi.waitFor(async () => {
+      const history = await this.history();
+      if (history.split(text).length - 1 === times) return;
+      throw new Error(`${text} has not been shown ${times} times:\n${history}`);
+    }, patience);
   }
 
   /** Presses keys one right after the other. */
