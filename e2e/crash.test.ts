@@ -130,7 +130,7 @@ describe.skipIf(bubblewrapMissing !== null)(`crash (${bubblewrapMissing ?? 'with
       return `${type}:${1 + Math.floor(random() * 2)}`;
     });
     await crashAt('random', moments);
-  }, 240_000);
+  }, 900_000);
 
   function outcomeOf(life: Life): Outcome {
     const { run, events } = life.ended!;

@@ -172,7 +172,7 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
         `(sleep ${mark} &); echo up; sleep ${mark}`;
 
       test('ends its whole tree at the time-out, children in sessions of their own too', async () => {
-        const ran = await runToEnd(sandbox, execRequest(stubborn(sleepOf(2)), { timeoutMs: 700 }));
+        const ran = await runToEnd(sandbox, execRequest(stubborn(sleepOf(2)), { timeoutMs: 2_500 }));
         expect(ran.result).toMatchObject({ kind: 'exited', timedOut: true });
         expect((ran.result as { durationMs: number }).durationMs).toBeLessThan(15_000);
         expect(await alive(sandbox, sleepOf(2))).toBe(0);
