@@ -12,8 +12,8 @@ export default defineConfig({
     globalSetup: ['packages/server/src/testing/database-server.ts'],
     maxWorkers: 2,
     // Bounds for a hang, not for speed: a loaded machine is slow, and what is slow is not wrong.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 45_000 } },
   },
 });

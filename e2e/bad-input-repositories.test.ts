@@ -178,7 +178,6 @@ describe.skipIf(bubblewrapMissing !== null)(
       });
     });
   },
-  120_000,
 );
 
 /** Names that each stand for ten of the one before: nothing as text, gigabytes when they are put in. */

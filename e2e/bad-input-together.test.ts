@@ -80,5 +80,4 @@ describe.skipIf(bubblewrapMissing !== null)(
       );
     });
   },
-  120_000,
 );

@@ -35,8 +35,8 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
   beforeAll(async () => {
     const spec = fakeSpec();
     worker = await startWorker(stateDirectory, spec);
-    sandbox = (await driver.attach(worker.ref, { ...spec, epoch: 2 }, AbortSignal.timeout(10_000)))!;
-    exposed = await driver.create(fakeSpec({ env: { FORWARDED: canary } }), AbortSignal.timeout(60_000));
+    sandbox = (await driver.attach(worker.ref, { ...spec, epoch: 2 }, AbortSignal.timeout(120_000)))!;
+    exposed = await driver.create(fakeSpec({ env: { FORWARDED: canary } }), AbortSignal.timeout(120_000));
     await exposed.write('/workspace/.npmrc', Buffer.from(canary));
     await exposed.write('/workspace/secret', Buffer.from(canary));
   });
@@ -64,7 +64,7 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
           maxOutputBytes: 1000,
           overflow: 'truncate',
         },
-        { signal: AbortSignal.timeout(10_000) },
+        { signal: AbortSignal.timeout(120_000) },
       );
       expect(holding.kind).toBe('exited');
       if (name === 'command line of every process') {
@@ -79,7 +79,6 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
       }
       expect((await scan(sandbox, name)).text).toBe('');
     },
-    90_000,
   );
 
   test.skipIf(homedir().startsWith('/tmp'))(

@@ -28,7 +28,7 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
 
   beforeAll(async () => {
     const spec = fakeSpec({ limits });
-    sandbox = await driver.create(spec, AbortSignal.timeout(60_000));
+    sandbox = await driver.create(spec, AbortSignal.timeout(120_000));
     const file = join(stateDirectory, 'sandboxes', spec.id, 'place.json');
     sandboxd = (JSON.parse(readFileSync(file, 'utf8')) as { sandboxd: ProcessName }).sandboxd;
   });
@@ -129,9 +129,9 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
   test('a fork bomb ends within its time-out', async () => {
     const bomb = await inside(sandbox, 'b() { b | b & b; }; b', { timeoutMs: 3_000 });
     expect(bomb.result.kind).not.toBe('failed');
-    const after = await inside(sandbox, 'ls -d /proc/[0-9]* | wc -l', { timeoutMs: 20_000 });
+    const after = await inside(sandbox, 'ls -d /proc/[0-9]* | wc -l', { timeoutMs: 60_000 });
     expect(Number(after.text)).toBeLessThan(20);
-  }, 60_000);
+  });
 
   test('a memory bomb ends with its code, in processes and in memory-backed files', async () => {
     const eat = `node -e 'const a = []; for (;;) a.push(Buffer.alloc(16 << 20, 1))'`;
@@ -165,7 +165,7 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
   test('a disk that is only watched ends the sandbox when it is full', async () => {
     const watching = testDriver({ pathVariable: '/usr/local/bin:/usr/bin:/bin', watchesDisk: true });
     try {
-      const other = await watching.driver.create(fakeSpec({ limits }), AbortSignal.timeout(60_000));
+      const other = await watching.driver.create(fakeSpec({ limits }), AbortSignal.timeout(120_000));
       const { result } = await inside(
         other,
         'for i in 1 2 3 4; do dd if=/dev/zero of=f$i bs=1M count=50 2>/dev/null; done; sleep 60',
@@ -198,5 +198,5 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
     expect(process.memoryUsage.rss() - before).toBeLessThan(150 * mebibyte);
     const kib = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${sandboxd.pid}/status`, 'utf8'))?.[1]);
     expect(kib).toBeLessThan(200 * 1024);
-  }, 90_000);
+  });
 });

@@ -21,7 +21,7 @@ const net = require('net');
 for (const place of process.argv.slice(1)) {
   const at = place.startsWith('@') ? { path: '\\0' + place.slice(1) } : { host: place.slice(0, place.lastIndexOf(':')), port: Number(place.split(':').at(-1)) };
   const socket = net.connect(at);
-  socket.setTimeout(3000, () => socket.destroy());
+  socket.setTimeout(10000, () => socket.destroy());
   socket.on('connect', () => { console.log('reached', place); socket.destroy(); });
   socket.on('error', () => {});
 }`;
@@ -91,7 +91,7 @@ describe.skipIf(bubblewrapIsMissing)('the network of a sandbox (bwrap is not ins
       `@${name}`,
     ];
     const rules: EgressRule[] = [{ host: 'allowed.example', ports: [plain, secure] }];
-    sandbox = await driver.create(fakeSpec({ egress: { rules } }), AbortSignal.timeout(60_000));
+    sandbox = await driver.create(fakeSpec({ egress: { rules } }), AbortSignal.timeout(120_000));
     sandbox.onEgress((decision) => decisions.push(decision));
   });
   afterAll(async () => {
@@ -104,7 +104,7 @@ describe.skipIf(bubblewrapIsMissing)('the network of a sandbox (bwrap is not ins
     // The same program on the host finds the planted servers.
     for (const place of places.filter((one) => !one.includes('%')))
       expect(found).toContain(`reached ${place}\n`);
-    closed = await driver.create(fakeSpec(), AbortSignal.timeout(60_000));
+    closed = await driver.create(fakeSpec(), AbortSignal.timeout(120_000));
     expect(await nodeInside(closed, connectAll, ...places)).toBe('');
     expect(
       await nodeInside(

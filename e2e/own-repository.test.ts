@@ -37,7 +37,7 @@ describe.skipIf(bubblewrapMissing !== null)(
     let hosted: HostedServer;
     beforeAll(async () => {
       hosted = await hostServer();
-    }, 120_000);
+    });
     afterAll(async () => hosted.close());
 
     const mainJob = async (checkout: string): Promise<string> => {
@@ -75,7 +75,7 @@ describe.skipIf(bubblewrapMissing !== null)(
 
     test('ends with a ready pull request on its current commit, and leaves the checkout alone', async () => {
       await mainJob(git(import.meta.dirname, 'rev-parse', '--show-toplevel'));
-    }, 120_000);
+    });
 
     const source = (): string => pathToFileURL(git(import.meta.dirname, 'rev-parse', '--show-toplevel')).href;
 
@@ -87,7 +87,7 @@ describe.skipIf(bubblewrapMissing !== null)(
       writeFileSync(join(clone, 'new file.txt'), 'untracked');
       rmSync(join(clone, 'LICENSE'));
       await mainJob(clone);
-    }, 120_000);
+    });
 
     test('does so too where one commit was fetched and no branch exists', async () => {
       const clone = join(hosted.directory, 'one-commit');
@@ -96,6 +96,6 @@ describe.skipIf(bubblewrapMissing !== null)(
       git(clone, 'checkout', '--quiet', '--detach', 'FETCH_HEAD');
       const { pr } = await hosted.server().controlPlane.mergeProposal(await mainJob(clone), 'test');
       expect(pr).toMatchObject({ state: 'merged' });
-    }, 120_000);
+    });
   },
 );

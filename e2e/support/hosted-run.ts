@@ -33,7 +33,7 @@ if (runId === undefined) {
   runId = (await controlPlane.createTask(request)).run.id;
 }
 process.stdout.write(`run ${runId}\n`);
-for await (const item of controlPlane.follow(runId, 0, AbortSignal.timeout(170_000))) {
+for await (const item of controlPlane.follow(runId, 0, AbortSignal.timeout(280_000))) {
   if ('event' in item && env['E2E_VERBOSE'] !== undefined)
     process.stderr.write(`${item.event.seq} ${item.event.type} ${item.event.title}\n`);
 }

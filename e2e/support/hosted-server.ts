@@ -49,7 +49,7 @@ export interface HostedServer {
 }
 
 /** The longest a test waits for something that is on its way. */
-const patienceMs = 60_000;
+const patienceMs = 240_000;
 
 export interface HostOptions {
   /** Another way out of the sandboxes than the one of this machine. */

@@ -79,7 +79,7 @@ test('limits that make no sense; the known ones are named', async () => {
     failed(result, 'LIMIT_INVALID');
     expect(result.stderr).toContain('cost (dollars), tokens, steps, minutes');
   }
-}, 60_000);
+});
 
 test('a directory that is no repository, given or stood in', async () => {
   const outside = join(world.directory, 'outside');
@@ -111,7 +111,7 @@ test('an unknown command or flag names the one that was meant', async () => {
     failed(result, 'USAGE');
     expect(result.stderr).toContain(meant);
   }
-}, 60_000);
+});
 
 test('a task of several words without quotes says that quotes are missing', async () => {
   const result = await world.run(['run', 'fix', 'the', 'test']);

@@ -59,7 +59,7 @@ test('--exit-zero drops how a run ended, not that a command failed', async () =>
 test('--watch prints what is new or different until the run ends; --json is refused', async () => {
   const running = world.start(['run', 'watched', '-q']);
   await expect
-    .poll(async () => (await world.run(['runs', '--json'])).stdout.includes('"watched"'), { timeout: 20_000 })
+    .poll(async () => (await world.run(['runs', '--json'])).stdout.includes('"watched"'))
     .toBe(true);
   const { code, stdout } = await world.run(['show', '-w']);
   expect(code).toBe(0);
@@ -71,7 +71,7 @@ test('--watch prints what is new or different until the run ends; --json is refu
   expect((await list.finished).code).toBe(130);
   expect((await world.run(['runs', '-w', '--json'])).code).toBe(2);
   await running.finished;
-}, 60_000);
+});
 
 test('without a terminal cancel does not ask, and merge says how the change is brought home', async () => {
   const id = await start('to merge');

@@ -9,7 +9,7 @@ import type { Remote } from './remote/remote.ts';
 import type { HostedServer, StartOptions } from './server-module.ts';
 
 /** How long a server may take to answer whether it can serve. */
-const readyTimeoutMs = 5_000;
+const readyTimeoutMs = 15_000;
 /** Rounds of looking for a server and starting one before giving up. */
 const maxRounds = 40;
 

@@ -21,26 +21,29 @@ test.skipIf(!hasTmux)(
   async () => {
     await world.run(['run', 'fix it', '-q']);
     await terminal.openShell(world, 80, 16, { PAGER: pager });
-    await terminal.type('$berth logs; echo ended');
+    // What is typed is on the screen, too, and must not look like what is printed.
+    await terminal.type('$berth logs; echo ended $((0))');
     await terminal.press('Enter');
     await terminal.shows(/succeeded[^]*PAGER OPEN/);
     await terminal.press('C-c');
-    await terminal.shows(/ended$/m);
-    for (const line of ['$berth logs --no-pager', '$berth diff']) {
-      await terminal.type(`clear; ${line}; echo ended`);
+    await terminal.shows(/ended 0$/m);
+    for (const [place, line] of ['$berth logs --no-pager', '$berth diff'].entries()) {
+      await terminal.type(`clear; ${line}; echo ended $((1+${place}))`);
       await terminal.press('Enter');
-      await terminal.shows(/ended$/m);
+      await terminal.shows(new RegExp(`^ended ${1 + place}$`, 'm'));
       expect(await terminal.screen()).not.toContain('PAGER OPEN');
     }
   },
 );
 
 test.skipIf(!hasTmux)('--watch draws a list in place (tmux)', async () => {
-  await world.serve({ pace: 1 });
+  const working = 'model.requested 2:agent/model-2';
+  await world.serve({ hold: [working] });
   await terminal.open(world, 100, 20, ['runs', '--watch'], {});
   await terminal.shows('No run yet.');
   const running = world.start(['run', 'drawn in place', '-q']);
   await terminal.shows(/● running +lib +drawn in place/);
+  world.letGo(working);
   await terminal.shows(/✔ succeeded +lib +drawn in place/);
   await running.finished;
   await terminal.press('C-c');

@@ -90,7 +90,7 @@ async function output(mux: Mux, id: string, script: string): Promise<string> {
     cwd: '/workspace',
     env: {},
     stdin: 'none',
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
     maxOutputBytes: 1e6,
     overflow: 'truncate',
   };

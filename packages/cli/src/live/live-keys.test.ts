@@ -16,14 +16,19 @@ afterEach(async () => {
 /** Reads a line of the terminal itself, as it is while a pager has it. */
 const pager = `sh -c 'cat; echo PAGER OPEN; read line </dev/tty; echo "PAGER READ $line"'`;
 
+/** In the middle of the agent's step, and at its end. */
+const thinking = 'model.requested 2:agent/model-2';
+const finishing = 'step.ended 2:agent';
+
+/** Begins a run that stays in the middle of its agent step. */
 async function begin(args: readonly string[] = ['run', 'fix it'], env: Record<string, string> = {}) {
-  await terminal.open(world, 80, 24, args, { FAKE_PACE: '4', PAGER: pager, ...env });
+  await terminal.open(world, 80, 24, args, { ...world.holding(thinking, finishing), PAGER: pager, ...env });
   await terminal.shows(/agent ●/);
   await terminal.shows('steer> _');
 }
 
 async function isCookedSoon(): Promise<void> {
-  await expect.poll(async () => terminal.isCooked(), { timeout: 5_000 }).toBe(true);
+  await expect.poll(async () => terminal.isCooked()).toBe(true);
 }
 
 test.skipIf(!hasTmux)('a message is written, sent, delivered and seen by the model (tmux)', async () => {
@@ -32,6 +37,7 @@ test.skipIf(!hasTmux)('a message is written, sent, delivered and seen by the mod
   await terminal.shows('steer> keep the public API_');
   await terminal.press('Enter');
   await terminal.shows('"keep the public API"  sent ✔ delivered');
+  world.letGo(thinking);
   await terminal.shows(/seen by model \(#\d+\)/);
   await terminal.shows('steer> _');
   expect(await terminal.isCooked()).toBe(false);
@@ -60,9 +66,10 @@ test.skipIf(!hasTmux)(
     await terminal.press('C-c');
     await terminal.shows('steer> _');
     await terminal.press('l');
+    await terminal.hasShown('PAGER OPEN', 2);
     await terminal.shows(/✔ setup passed[^]*PAGER OPEN/);
     await terminal.press('Enter');
-    await terminal.shows('steer> _');
+    await terminal.shows(/PAGER READ[^]*steer> _/);
     await terminal.shows('● running');
   },
 );
@@ -107,7 +114,7 @@ test.skipIf(!hasTmux)('q pauses where this process carries the run, and says so 
 });
 
 test.skipIf(!hasTmux)('q leaves a run that another process carries as it is (tmux)', async () => {
-  await world.serve({ pace: 4 });
+  await world.serve({ hold: [thinking] });
   await begin();
   await terminal.shows('q detach');
   await terminal.press('q');
@@ -126,14 +133,13 @@ test.skipIf(!hasTmux)('a signal in the middle of writing leaves the terminal as 
 
 test.skipIf(!hasTmux)('Ctrl-C twice at once leaves the terminal as it was (tmux)', async () => {
   await begin();
-  await terminal.press('C-c');
-  await terminal.press('C-c');
+  await terminal.press('C-c', 'C-c');
   await terminal.shows(/exit 130/);
   expect([await terminal.isCooked(), await terminal.showsCursor()]).toEqual([true, true]);
 });
 
 test.skipIf(!hasTmux)('Ctrl-Z gives the terminal to the shell, fg takes it again (tmux)', async () => {
-  await terminal.openShell(world, 80, 24, { FAKE_PACE: '6' });
+  await terminal.openShell(world, 80, 24, world.holding(thinking));
   await terminal.type('$berth run "fix it"');
   await terminal.press('Enter');
   await terminal.shows('steer> _');
@@ -156,7 +162,7 @@ test.skipIf(!hasTmux)('Ctrl-Z gives the terminal to the shell, fg takes it again
 test.skipIf(!hasTmux)(
   'without a terminal at its input, or with --no-input, no key is taken (tmux)',
   async () => {
-    await terminal.openShell(world, 80, 24, { FAKE_PACE: '1' });
+    await terminal.openShell(world, 80, 24, world.holding(thinking));
     for (const line of ['$berth run one </dev/null', '$berth run two --no-input']) {
       await terminal.type(line);
       await terminal.press('Enter');
@@ -178,9 +184,7 @@ test.skipIf(!hasTmux)('--full takes the whole terminal and gives it back (tmux)'
   const screen = (await terminal.screen()).trimEnd().split('\n');
   expect(screen).toHaveLength(24);
   await terminal.resize(100, 30);
-  await expect
-    .poll(async () => (await terminal.screen()).trimEnd().split('\n').length, { timeout: 5_000 })
-    .toBe(30);
+  await expect.poll(async () => (await terminal.screen()).trimEnd().split('\n').length).toBe(30);
   await terminal.press('q');
   await terminal.shows('Detached. Paused');
   expect([await terminal.isAlternate(), await terminal.isCooked(), await terminal.showsCursor()]).toEqual([

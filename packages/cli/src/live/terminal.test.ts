@@ -13,10 +13,17 @@ afterEach(async () => {
   await world.end();
 });
 
+/** In the middle of the agent's step, and while the check runs. */
+const thinking = 'model.requested 2:agent/model-2';
+const testing = 'command.ended 3:check/test';
+
 test.skipIf(!hasTmux)('at 80×24 the run moves in place, its rows stay in the scrollback (tmux)', async () => {
-  await terminal.open(world, 80, 24, ['run', 'fix the flaky date test'], { FAKE_PACE: '1.5' });
+  const env = { FAKE_PACE: '0.5', ...world.holding(thinking, testing) };
+  await terminal.open(world, 80, 24, ['run', 'fix the flaky date test'], env);
   await terminal.shows(/prefetch ✔\d.*agent ●/);
+  world.letGo(thinking);
   await terminal.shows(/\$ npm test +running/);
+  world.letGo(testing);
   await terminal.shows('✔ succeeded');
   await terminal.shows('exit 0');
   const history = await terminal.history();
@@ -29,7 +36,7 @@ test.skipIf(!hasTmux)('at 80×24 the run moves in place, its rows stay in the sc
 });
 
 test.skipIf(!hasTmux)('a terminal made smaller and larger leaves no rubbish behind (tmux)', async () => {
-  await terminal.open(world, 100, 30, ['run', 'fix it'], { FAKE_PACE: '3' });
+  await terminal.open(world, 100, 30, ['run', 'fix it'], world.holding(thinking));
   await terminal.shows(/agent ●/);
   for (const [columns, rows] of [
     [64, 20],
@@ -39,9 +46,7 @@ test.skipIf(!hasTmux)('a terminal made smaller and larger leaves no rubbish behi
   ] as const) {
     await terminal.resize(columns, rows);
     await terminal.shows(/cost \$/);
-    await expect
-      .poll(async () => (await terminal.screen()).match(/ tok \S+\/1.5M/g)?.length, { timeout: 5_000 })
-      .toBe(1);
+    await expect.poll(async () => (await terminal.screen()).match(/ tok \S+\/1.5M/g)?.length).toBe(1);
   }
 });
 
@@ -54,7 +59,7 @@ test.skipIf(!hasTmux)('under 60 columns there are plain lines and no panel (tmux
 });
 
 test.skipIf(!hasTmux)('Ctrl-C pauses, gives the cursor back and says how to go on (tmux)', async () => {
-  await terminal.open(world, 80, 24, ['run', 'fix it'], { FAKE_PACE: '3' });
+  await terminal.open(world, 80, 24, ['run', 'fix it'], world.holding(thinking));
   await terminal.shows(/agent ●/);
   await terminal.press('C-c');
   await terminal.shows('Paused; nothing is lost. Go on: `berth resume r-');
@@ -91,7 +96,7 @@ test.skipIf(!hasTmux)('BERTH_ASCII and NO_COLOR: words, no marks, no colour (tmu
 test.skipIf(!hasTmux)(
   'after resume a command begun earlier has its command line, not its id (tmux)',
   async () => {
-    const first = world.start(['run', 'fix it'], { env: { FAKE_PACE: '4' } });
+    const first = world.start(['run', 'fix it'], { env: world.holding(testing) });
     await first.wrote('command.started $ npm test');
     first.child.kill('SIGINT');
     expect((await first.finished).code).toBe(130);

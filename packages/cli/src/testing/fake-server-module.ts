@@ -4,6 +4,7 @@ import { createApi } from '@berth/server/api/create-api.ts';
 import { listenApi } from '@berth/server/api/listen-api.ts';
 import { socketPathOf } from '@berth/server/api/socket-path.ts';
 import { FakeControlPlane } from '@berth/server/testing/fake-control-plane.ts';
+import { holdAt } from './hold.ts';
 import type { HostedServer, ServerModule, StartOptions } from '../server-module.ts';
 
 /** A server over the scripted control plane; its runs lie in `<home>/fake.json`, so that the next host finds them. */
@@ -20,6 +21,7 @@ export const fakeServerModule: ServerModule = {
           pace: Number(env['FAKE_PACE'] ?? '1'),
           statePath: join(home, 'fake.json'),
           worker: parts.includes('worker'),
+          gate: holdAt(home, env['FAKE_HOLD']?.split(',') ?? []),
         });
         const value: unknown = Reflect.get(plane, name);
         return typeof value === 'function' ? (value.bind(plane) as unknown) : value;

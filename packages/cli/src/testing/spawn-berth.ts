@@ -6,6 +6,7 @@ import { createApi } from '@berth/server/api/create-api.ts';
 import { listenApi } from '@berth/server/api/listen-api.ts';
 import { socketPathOf } from '@berth/server/api/socket-path.ts';
 import { FakeControlPlane, type FakeOptions } from '@berth/server/testing/fake-control-plane.ts';
+import { holdAt, letGo, type Place } from './hold.ts';
 
 export const entry = join(import.meta.dirname, 'berth-with-fake-server.ts');
 
@@ -38,9 +39,13 @@ export class World {
     mkdirSync(join(this.repository, '.git'), { recursive: true });
   }
 
-  /** A server of the data directory in this process. */
-  async serve(options: FakeOptions = {}): Promise<FakeControlPlane> {
-    const plane = new FakeControlPlane({ pace: 0, ...options });
+  /** A server of the data directory in this process; its runs wait at `hold` to be let go. */
+  async serve({
+    hold = [],
+    ...options
+  }: FakeOptions & { readonly hold?: readonly Place[] } = {}): Promise<FakeControlPlane> {
+    mkdirSync(this.home, { recursive: true });
+    const plane = new FakeControlPlane({ pace: 0, gate: holdAt(this.home, hold), ...options });
     const app = createApi(plane, { principal: 'tester' });
     await listenApi(app, { socketPath: socketPathOf(this.home) });
     this.#closing.push(async () => {
@@ -115,6 +120,16 @@ export class World {
 
   async run(...args: Parameters<World['start']>): Promise<Finished> {
     return this.start(...args).finished;
+  }
+
+  /** Environment of a hosting command whose runs wait at these places to be let go. */
+  holding(...places: readonly Place[]): Record<string, string> {
+    return { FAKE_HOLD: places.join(',') };
+  }
+
+  /** Lets the runs that wait at the place go on. */
+  letGo(place: Place): void {
+    letGo(this.home, place);
   }
 
   async end(): Promise<void> {

@@ -7,6 +7,9 @@ import { entry, type World } from './spawn-berth.ts';
 const run = promisify(execFile);
 export const hasTmux = spawnSync('tmux', ['-V']).status === 0;
 
+/** On a busy machine a process of the command alone takes seconds to start. */
+const patience = { timeout: 45_000, interval: 50 };
+
 /** A real terminal around the command. */
 export class Terminal {
   readonly #socket: string;
@@ -29,8 +32,9 @@ export class Terminal {
     const env = Object.entries(world.env(extra)).map(([name, value]) => `${name}=${value}`);
     const size = ['-x', String(columns), '-y', String(rows)];
     const command = ['env', '-i', 'TERM=screen-256color', ...env, process.execPath, entry, ...args];
-    // A shell stays after the command's end, so that what is left on the screen can be looked at.
-    const shell = ['sh', '-c', `trap : INT; "$@"; echo "exit $?"; exec cat`, 'sh', ...command];
+    // A shell stays after the command's end, so that what is left on the screen can be looked at; a late Ctrl-C too
+    // must not take it away.
+    const shell = ['sh', '-c', `trap : INT; "$@"; echo "exit $?"; trap '' INT; exec cat`, 'sh', ...command];
     await this.#tmux('new-session', '-d', ...size, '-s', 'a', '-c', world.repository, ...shell);
   }
 
@@ -54,19 +58,25 @@ export class Terminal {
   }
 
   async shows(text: string | RegExp): Promise<void> {
-    await vi.waitFor(
-      async () => {
-        const screen = await this.screen();
-        if (typeof text === 'string' ? screen.includes(text) : text.test(screen)) return;
-        throw new Error(`the screen does not show ${String(text)}:\n${screen}`);
-      },
-      // On a busy machine a process of the command alone takes seconds to start.
-      { timeout: 45_000, interval: 50 },
-    );
+    await vi.waitFor(async () => {
+      const screen = await this.screen();
+      if (typeof text === 'string' ? screen.includes(text) : text.test(screen)) return;
+      throw new Error(`the screen does not show ${String(text)}:\n${screen}`);
+    }, patience);
   }
 
-  async press(key: string): Promise<void> {
-    await this.#tmux('send-keys', '-t', 'a', key);
+  /** Waits until the text has been shown so many times, also where it has scrolled away since. */
+  async hasShown(text: string, times: number): Promise<void> {
+    await vi.waitFor(async () => {
+      const history = await this.history();
+      if (history.split(text).length - 1 === times) return;
+      throw new Error(`${text} has not been shown ${times} times:\n${history}`);
+    }, patience);
+  }
+
+  /** Presses keys one right after the other. */
+  async press(...keys: readonly string[]): Promise<void> {
+    await this.#tmux('send-keys', '-t', 'a', ...keys);
   }
 
   /** Characters as they are, no names of keys. */

@@ -95,7 +95,7 @@ test('killed at any event, the step ends the same and runs no command twice', as
   });
   await Promise.all(lanes);
   expect(wrong).toEqual([]);
-}, 180_000);
+});
 
 test('a repeated model call is marked, its first reservation stays spent, and a second loss ends the step', async () => {
   const run = new AgentHarness({ files: { 'a.ts': 'x\n' } });

@@ -29,7 +29,7 @@ test('200 MB of output are shown as head and tail, in bounded memory, and read o
   expect(further!.text).toMatch(/^y+/);
   // The in-memory blob store of this test holds the kept 32 MB twice at its peak.
   expect(peak - before).toBeLessThan(300 * 1024 * 1024);
-}, 60_000);
+});
 
 test('colours, progress bars, bidirectional marks and NUL reach the model as visible text', async () => {
   const run = harness();
@@ -49,12 +49,12 @@ test('a command that waits for input, opens a pager or asks for a password ends 
 test('a command past its time is ended with its children and says so', async () => {
   const run = harness();
   const model = new ScriptedModel(
-    inTurn([calls(['bash', { command: 'echo begun; sleep 100', timeout_seconds: 0.5 }]), finishes]),
+    inTurn([calls(['bash', { command: 'echo begun; sleep 100', timeout_seconds: 3 }]), finishes]),
   );
   await run.live({ model });
   const ended = run.events('tool.ended')[0]!.data;
   expect(ended).toMatchObject({ isError: true, text: expect.stringContaining('begun') });
-  expect(ended.text).toContain('Ended after 0.5 s');
+  expect(ended.text).toContain('Ended after 3 s');
 });
 
 test('a background command answers at once, is read on, and ends with stop', async () => {

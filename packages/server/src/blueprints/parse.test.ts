@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { needsModel } from '../domain/blueprint.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import { parseBlueprint } from './parse.ts';
+import { cpuMs } from '../testing/cpu-time.ts';
 
 const refusal = (text: string): string => {
   try {
@@ -136,16 +137,17 @@ test('several problems are named in the order of the file', () => {
 });
 
 test('huge files, alias bombs and deep nesting are refused quickly', () => {
-  const began = performance.now();
-  expect(refusal(`version: 1\n# ${'x'.repeat(300_000)}`)).toMatch(/at most 262144 are allowed/);
-  const bomb = [
-    'a0: &a0 [x, x]',
-    ...Array.from({ length: 40 }, (_, n) => `a${n + 1}: &a${n + 1} [*a${n}, *a${n}]`),
-  ];
-  expect(refusal(bomb.join('\n'))).toMatch(/^b\.yaml:/);
-  expect(refusal(`version: ${'['.repeat(100_000)}`)).toMatch(/^b\.yaml:/);
-  expect(refusal('version: &v 1\nsetup: [*v, *v]\nsteps: &s [*s]\n')).toMatch(/^b\.yaml:/);
-  expect(performance.now() - began).toBeLessThan(10_000);
+  const took = cpuMs(() => {
+    expect(refusal(`version: 1\n# ${'x'.repeat(300_000)}`)).toMatch(/at most 262144 are allowed/);
+    const bomb = [
+      'a0: &a0 [x, x]',
+      ...Array.from({ length: 40 }, (_, n) => `a${n + 1}: &a${n + 1} [*a${n}, *a${n}]`),
+    ];
+    expect(refusal(bomb.join('\n'))).toMatch(/^b\.yaml:/);
+    expect(refusal(`version: ${'['.repeat(100_000)}`)).toMatch(/^b\.yaml:/);
+    expect(refusal('version: &v 1\nsetup: [*v, *v]\nsteps: &s [*s]\n')).toMatch(/^b\.yaml:/);
+  });
+  expect(took).toBeLessThan(10_000);
 });
 
 test('control characters of the file are shown, not printed', () => {

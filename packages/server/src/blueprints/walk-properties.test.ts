@@ -59,7 +59,7 @@ test('a crash at any point ends in the same way, with one branch and one pull re
     if (harness.world.fuse > 0) break;
   }
   expect(crashes).toBeGreaterThan(50);
-}, 60_000);
+});
 
 test('whatever happens: it ends, within its rounds, and ready only after verify passed on that very tree', async () => {
   const outcome = fc.record({
@@ -130,4 +130,4 @@ test('whatever happens: it ends, within its rounds, and ready only after verify 
     }),
     { numRuns: 300 },
   );
-}, 60_000);
+});

@@ -74,12 +74,12 @@ const connect = (): Promise<Channel> =>
     sandboxId: 's',
     epoch: 1,
     clock: testClock,
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(120_000),
     onEgressStream: (stream) => stream.resume(),
   });
 
 const run = (channel: Channel): Promise<unknown> =>
-  channel.exec(execRequest('true'), { signal: AbortSignal.timeout(10_000) });
+  channel.exec(execRequest('true'), { signal: AbortSignal.timeout(120_000) });
 
 /** Answers the exec with these bytes of output log and an end of the stream. */
 function answerExec(...log: Buffer[]): void {
@@ -119,7 +119,7 @@ test('one that says hello, answers pings and nothing else is given up', async ()
     sandboxId: 's',
     epoch: 1,
     clock,
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(120_000),
   });
   const failure = connecting.catch((error: unknown) => error);
   await expect.poll(() => clock.sleeping).toBeGreaterThanOrEqual(2);
@@ -250,4 +250,4 @@ test('fuzzed frames in the middle of every operation end in a result or an error
     }),
     { numRuns: 150 },
   );
-}, 60_000);
+});

@@ -197,7 +197,7 @@ describe('hostile packs', () => {
     }
   });
 
-  test('a blob that unpacks to more than is accepted', { timeout: 60_000 }, async () => {
+  test('a blob that unpacks to more than is accepted', async () => {
     // One blob of 3 GB of zeros, as a pack made by hand: about 3 MB.
     const size = 3 * 1024 * 1024 * 1024;
     const piece = deflateSync(Buffer.alloc(16 * 1024 * 1024), { level: 9 });

@@ -12,8 +12,8 @@ let first: Sandbox;
 let second: Sandbox;
 
 beforeAll(async () => {
-  first = await driver.create(fakeSpec({ id: 'durable-1' }), AbortSignal.timeout(20_000));
-  second = await driver.create(fakeSpec({ id: 'durable-2' }), AbortSignal.timeout(20_000));
+  first = await driver.create(fakeSpec({ id: 'durable-1' }), AbortSignal.timeout(120_000));
+  second = await driver.create(fakeSpec({ id: 'durable-2' }), AbortSignal.timeout(120_000));
 });
 afterAll(async () => {
   await first.destroy();

@@ -37,7 +37,7 @@ async function plannedLog(): Promise<ReturnType<typeof memoryLog>> {
 test('the way out that a command was given is closed when it ends, also when the command fails', async () => {
   const log = await plannedLog();
   const policies: string[] = [];
-  const work = await driver.create(fakeSpec(), AbortSignal.timeout(20_000));
+  const work = await driver.create(fakeSpec(), AbortSignal.timeout(120_000));
   const setEgress = work.setEgress.bind(work);
   work.setEgress = (policy) => {
     policies.push(JSON.stringify(policy.rules));

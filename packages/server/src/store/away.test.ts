@@ -23,7 +23,7 @@ beforeAll(async () => {
     home: join(directory, 'home'),
     rootDirectory: join(directory, 'root'),
     clock: systemClock,
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(120_000),
   });
 });
 afterAll(async () => {
@@ -65,36 +65,32 @@ test.each([
       }
     },
   ],
-])(
-  'when the database %s, appends wait and nothing is lost or doubled',
-  async (_what, disturb) => {
-    const ownership = await makeOwnedRun(db);
-    const writer = await writerOf(db, ownership);
-    const followed: number[] = [];
-    const done = new AbortController();
-    const following = (async () => {
-      for await (const event of followEvents(db, ownership.runId, 0, done.signal, 200)) {
-        followed.push(event.seq);
-        if (event.seq === 151) done.abort();
-      }
-    })();
-    let disturbing: Promise<void> = Promise.resolve();
-    for (let index = 0; index < 150; index += 1) {
-      if (index === 50) disturbing = disturb();
-      await writer.append([note(String(index))]);
+])('when the database %s, appends wait and nothing is lost or doubled', async (_what, disturb) => {
+  const ownership = await makeOwnedRun(db);
+  const writer = await writerOf(db, ownership);
+  const followed: number[] = [];
+  const done = new AbortController();
+  const following = (async () => {
+    for await (const event of followEvents(db, ownership.runId, 0, done.signal, 200)) {
+      followed.push(event.seq);
+      if (event.seq === 151) done.abort();
     }
-    await disturbing;
-    const log = await withRetry(db.clock, AbortSignal.timeout(30_000), () => readEvents(db, ownership.runId));
-    const texts = log.flatMap((event) => (event.type === 'agent.told' ? [event.data.text] : []));
-    expect(texts).toEqual(Array.from({ length: 150 }, (_, index) => String(index)));
-    expect(log.map((event) => event.seq)).toEqual(Array.from({ length: 151 }, (_, index) => index + 1));
-    expect(await verifyChain(db, ownership.runId)).toEqual({ ok: true, entries: 151, erased: 0 });
-    expect((await readRun(db, ownership.runId)).head).toEqual(writer.head);
-    await following;
-    expect(followed).toEqual(log.map((event) => event.seq));
-  },
-  60_000,
-);
+  })();
+  let disturbing: Promise<void> = Promise.resolve();
+  for (let index = 0; index < 150; index += 1) {
+    if (index === 50) disturbing = disturb();
+    await writer.append([note(String(index))]);
+  }
+  await disturbing;
+  const log = await withRetry(db.clock, AbortSignal.timeout(120_000), () => readEvents(db, ownership.runId));
+  const texts = log.flatMap((event) => (event.type === 'agent.told' ? [event.data.text] : []));
+  expect(texts).toEqual(Array.from({ length: 150 }, (_, index) => String(index)));
+  expect(log.map((event) => event.seq)).toEqual(Array.from({ length: 151 }, (_, index) => index + 1));
+  expect(await verifyChain(db, ownership.runId)).toEqual({ ok: true, entries: 151, erased: 0 });
+  expect((await readRun(db, ownership.runId)).head).toEqual(writer.head);
+  await following;
+  expect(followed).toEqual(log.map((event) => event.seq));
+});
 
 test('waiting for the database ends with the signal', async () => {
   const stop = new AbortController();

@@ -30,7 +30,7 @@ test('DATABASE_URL replaces the embedded database', async () => {
     home,
     databaseUrl: urlOf(await nameOf()),
     clock: systemClock,
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(120_000),
   });
   expect(db.kind).toBe('external');
   expect(await db.sql.selectFrom('runs').select('id').execute()).toEqual([]);
@@ -45,7 +45,7 @@ test.each([
     home,
     databaseUrl: url(),
     clock: systemClock,
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(120_000),
   });
   await expect(opening).rejects.toMatchObject({ code: 'DATABASE_REFUSED' });
 });

@@ -13,7 +13,7 @@ export function execRequest(
     command: typeof command === 'string' ? { script: command } : { argv: command },
     cwd: '/workspace',
     env: {},
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     maxOutputBytes: 16 * 1024 * 1024,
     overflow: 'truncate',
     ...overrides,
@@ -35,7 +35,7 @@ export async function runToEnd(
 ): Promise<Ran> {
   const chunks: OutputChunk[] = [];
   const result = await sandbox.exec(request, {
-    signal: options.signal ?? AbortSignal.timeout(60_000),
+    signal: options.signal ?? AbortSignal.timeout(120_000),
     ...(options.fromOffset === undefined ? {} : { fromOffset: options.fromOffset }),
     onOutput: (chunk) => {
       chunks.push(chunk);
@@ -59,7 +59,7 @@ export function startCall(
   let output = '';
   let waiting: Array<{ text: string; resolve: () => void }> = [];
   const done = sandbox.exec(request, {
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(120_000),
     onOutput: (chunk) => {
       output += Buffer.from(chunk.data).toString('latin1');
       for (const one of waiting.filter(({ text }) => output.includes(text))) one.resolve();

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { cleanOutput } from './clean-text.ts';
 import { unifiedDiff } from './diff.ts';
 import { OutputExtract, shownBytes } from './output-extract.ts';
+import { cpuMs } from '../testing/cpu-time.ts';
 
 test('property: cleaned output holds no control, bidirectional or invisible character', () => {
   const unit = fc.oneof(
@@ -35,11 +36,12 @@ test('property: cleaned output holds no control, bidirectional or invisible char
 });
 
 test('a megabyte of unfinished terminal sequences is cleaned in no time', () => {
-  const startedMs = performance.now();
-  cleanOutput('\u001B]'.repeat(500_000));
-  cleanOutput(`\u001B[${'0;'.repeat(500_000)}`);
-  cleanOutput('\b'.repeat(1_000_000));
-  expect(performance.now() - startedMs).toBeLessThan(2000);
+  const took = cpuMs(() => {
+    cleanOutput('\u001B]'.repeat(500_000));
+    cleanOutput(`\u001B[${'0;'.repeat(500_000)}`);
+    cleanOutput('\b'.repeat(1_000_000));
+  });
+  expect(took).toBeLessThan(2000);
 });
 
 test('property: an extract shows all of a short output, and head and tail of a long one, however it is cut', async () => {

@@ -103,7 +103,6 @@ test.skipIf(!hasGo)(
     expect(affected.out).toContain('example.test/x/high');
     expect(affected.out).not.toContain('example.test/x/other');
   },
-  120_000,
 );
 
 test.skipIf(!hasPytest)('Python: a changed module runs the tests named after it (needs pytest)', async () => {

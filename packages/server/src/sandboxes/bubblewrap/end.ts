@@ -5,8 +5,11 @@ import { releaseUid } from './identity.ts';
 import type { Place } from './place.ts';
 import { isAlive, signalProcess } from './processes.ts';
 
-/** For sandboxd to end by itself; 30 ms are usual. */
-const politeMs = 1_000;
+/**
+ * For sandboxd to end by itself; 30 ms are usual. One that does not answer has already cost a cancelled run the second for
+ * saving its work, and both together have to stay well below the two seconds it is promised.
+ */
+const politeMs = 400;
 const sweepMs = 5_000;
 
 /**

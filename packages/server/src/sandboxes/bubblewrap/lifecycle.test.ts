@@ -11,7 +11,7 @@ import { isAlive } from './processes.ts';
 describe.skipIf(bubblewrapIsMissing)('the life of a bubblewrap sandbox (bwrap is not installed)', () => {
   const { driver, stateDirectory, cleanUp } = testDriver();
   afterAll(cleanUp);
-  const soon = () => AbortSignal.timeout(30_000);
+  const soon = () => AbortSignal.timeout(120_000);
   const recordOf = (id: string) =>
     JSON.parse(readFileSync(join(stateDirectory, 'sandboxes', id, 'place.json'), 'utf8')) as PlaceRecord;
 

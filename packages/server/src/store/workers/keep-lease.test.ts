@@ -43,14 +43,14 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 test('a lease is renewed while the main thread is busy, and its runs stay its own', async () => {
-  const lease = await keep({ ttlMs: 4_000, everyMs: 200, marginMs: 500 });
+  const lease = await keep({ ttlMs: 6_000, everyMs: 200, marginMs: 500 });
   const { runId } = await makeRun(store.db);
   expect(await claimRun(store.db, runId, lease.workerId)).not.toBeNull();
   const before = await expiryOf(lease.workerId);
   await until(async () => (await expiryOf(lease.workerId)) > before);
   const busy = await expiryOf(lease.workerId);
   // Blocks this thread for longer than the lease holds.
-  for (const endMs = systemClock.monotonicMs() + 4_500; systemClock.monotonicMs() < endMs;);
+  for (const endMs = systemClock.monotonicMs() + 6_500; systemClock.monotonicMs() < endMs;);
   expect(await expiryOf(lease.workerId)).toBeGreaterThan(busy);
   const rival = await makeWorker(store.db);
   expect(await takeOver(store.db, rival, 10)).toEqual([]);
@@ -59,7 +59,7 @@ test('a lease is renewed while the main thread is busy, and its runs stay its ow
 });
 
 test('a worker that cannot renew stops before anybody may take over', async () => {
-  const terms = { ttlMs: 3_000, everyMs: 100, marginMs: 1_000 };
+  const terms = { ttlMs: 12_000, everyMs: 100, marginMs: 9_000 };
   const lease = await keep(terms);
   const { runId } = await makeRun(store.db);
   await claimRun(store.db, runId, lease.workerId);
@@ -87,7 +87,7 @@ test('a lease that the database says ran out is lost at once', async () => {
 });
 
 test('a cut connection is replaced before the lease ends', async () => {
-  const lease = await keep({ ttlMs: 10_000, everyMs: 100, marginMs: 1_000 });
+  const lease = await keep({ ttlMs: 30_000, everyMs: 100, marginMs: 1_000 });
   const before = await expiryOf(lease.workerId);
   await until(async () => (await expiryOf(lease.workerId)) > before);
   await sql`select pg_terminate_backend(pid) from pg_stat_activity
