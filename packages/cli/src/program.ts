@@ -3,6 +3,7 @@ import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
 import { serverCommands } from './server-commands.ts';
 import type { DocumentName } from './output/json-fields.ts';
+import { configCommands } from './program-config.ts';
 import { version } from './version.ts';
 
 type Act<Flags> = (
@@ -116,6 +117,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .option('--workers <count>', 'runs worked on at once')
     .action(act(async () => (await import('./commands/serve.ts')).serve));
   serverCommands(program, leaf, act);
+  configCommands(program, leaf, act);
   leaf(program, 'doctor', 'look whether everything Berth needs is there and works')
     .option('--exit-zero', 'exit 0 also when something failed')
     .action(act(async () => (await import('./commands/doctor.ts')).doctor, 'doctor'));

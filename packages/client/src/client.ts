@@ -10,6 +10,10 @@ export type LiveFrame = components['schemas']['LiveFrame'];
 export type Proposal = components['schemas']['Proposal'];
 export type ProposalWithBody = components['schemas']['ProposalWithBody'];
 export type Doctor = components['schemas']['Doctor'];
+export type Config = components['schemas']['Config'];
+export type ConfigRevision = components['schemas']['ConfigRevision'];
+export type Project = components['schemas']['Project'];
+export type ProjectRow = components['schemas']['ProjectRow'];
 export type Status = Run['status'];
 type Body<Name extends keyof operations> = operations[Name] extends {
   requestBody: { content: { 'application/json': infer Type } };
@@ -97,6 +101,22 @@ export function createClient(address: ServerAddress) {
         }),
       ),
     doctor: async (): Promise<Doctor> => answer(api.GET('/api/v1/doctor')),
+    getConfig: async (): Promise<Config> => answer(api.GET('/api/v1/config')),
+    exportConfig: async (): Promise<string> => answer(api.GET('/api/v1/config/export', { parseAs: 'text' })),
+    listConfigRevisions: async (query: { limit?: number; before?: number }) =>
+      answer(api.GET('/api/v1/config/revisions', { params: { query } })),
+    listProjects: async (query: { limit?: number; cursor?: string }) =>
+      answer(api.GET('/api/v1/projects', { params: { query } })),
+    getProject: async (id: string): Promise<Project> =>
+      answer(api.GET('/api/v1/projects/{id}', { params: { path: { id } } })),
+    /** Makes an object of the configuration that is not there yet. */
+    addConfigObject: async (section: string, name: string, value: Record<string, unknown>) =>
+      answer(
+        api.PUT('/api/v1/config/{section}/{name}', {
+          params: { path: { section, name }, header: { 'if-none-match': '*' } },
+          body: value,
+        }),
+      ),
     /** The whole output of a command or tool call, as it arrives. */
     output: async (id: string, callId: string): Promise<ReadableStream<Uint8Array>> =>
       open(fetch, `${baseUrl}/api/v1/runs/${encodeURIComponent(id)}/outputs/${encodeURIComponent(callId)}`),

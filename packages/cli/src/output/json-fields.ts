@@ -6,6 +6,8 @@ export type DocumentName =
   | 'event'
   | 'proposal'
   | 'doctor'
+  | 'project'
+  | 'config'
   | 'status'
   | 'diff'
   | 'message'
@@ -24,6 +26,12 @@ export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
       return [...Object.keys(views.proposalViewSchema.shape), 'body'];
     case 'doctor':
       return Object.keys(views.doctorViewSchema.shape);
+    case 'project': {
+      const { projectViewSchema } = await import('@berth/server/config/project-views.ts');
+      return Object.keys(projectViewSchema.shape);
+    }
+    case 'config':
+      return ['schema', 'revision', 'config', 'sources', 'file', 'problems', 'warnings'];
     case 'status':
       return Object.keys(views.runViewSchema.shape.status.shape);
     case 'diff':

@@ -21,6 +21,8 @@ import { healthRoutes } from './routes/health.ts';
 import { meRoutes } from './routes/me.ts';
 import { oidcRoutes } from './routes/oidc.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { configRoutes } from './routes/config.ts';
+import { projectRoutes } from './routes/projects.ts';
 import { proposalRoutes } from './routes/proposals.ts';
 import { runActRoutes } from './routes/run-acts.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -44,6 +46,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   const context: ApiContext = {
     controlPlane,
     audit: options.audit ?? null,
+    config: options.config ?? null,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
     heartbeatMs: options.heartbeatMs ?? 15_000,
@@ -133,6 +136,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       tokenRoutes(v1, context);
       meRoutes(v1, context);
       peopleRoutes(v1, context);
+      projectRoutes(v1, context);
+      configRoutes(v1, context);
     },
     { prefix: '/api/v1' },
   );

@@ -1,5 +1,6 @@
 import type { Revocations } from '../access/revocations.ts';
 import type { Tokens } from '../access/tokens.ts';
+import type { ConfigPlane } from '../config/plane.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { Health } from '../domain/ports/health.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -31,6 +32,8 @@ export interface ApiOptions {
   readonly people?: People;
   /** When given, every request must carry it as bearer token; without it only a unix socket is listened on. */
   readonly token?: string;
+  /** Configuration and projects; without it their routes find nothing. */
+  readonly config?: ConfigPlane;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
   readonly ready?: () => Promise<void>;
   /** What `/healthz` and `/readyz` say. */
@@ -53,6 +56,7 @@ export interface ApiOptions {
 export interface ApiContext {
   readonly controlPlane: ControlPlane;
   readonly audit: NonNullable<ApiOptions['audit']> | null;
+  readonly config: ConfigPlane | null;
   readonly ready: () => Promise<void>;
   readonly health: Health | null;
   readonly heartbeatMs: number;

@@ -30,7 +30,7 @@ export interface ObjectChange {
   readonly expected: string;
   readonly by: string;
   /** Asked with what counts before and the change, under the lock; throws to refuse. */
-  readonly authorise?: (before: Config) => void;
+  readonly authorise?: (before: Config, value: Value | null) => void;
 }
 
 export interface ChangedObject {
@@ -63,10 +63,12 @@ export async function changeObject(
     const objects = await readObjects(transaction);
     const before = mergeLayers(file?.document ?? null, objects);
     if (before.sources[id] === 'file') throw readOnly(id, file?.place ?? 'the file');
-    change.authorise?.(before.config);
+    change.authorise?.(before.config, change.value);
     const present = objects.find((object) => object.section === section && object.name === name) ?? null;
+    if (present === null && change.value === null) {
+      throw new BerthError('NOT_FOUND', `There is no ${id} that was made over the API.`);
+    }
     if ((present?.version ?? 'new') !== change.expected) {
-      if (present === null && change.value === null) throw new BerthError('NOT_FOUND', `There is no ${id}.`);
       throw new BerthError('CONFIG_CHANGED', `${id} is not what it was when it was read.`, {
         details: { version: present?.version ?? null },
       });

@@ -39,6 +39,8 @@ export interface ObjectOfLayer {
 }
 
 export interface Merged {
+  /** Both layers as one, before defaults. */
+  readonly document: ConfigDocument;
   readonly config: Config;
   readonly sources: Readonly<Record<string, ConfigSource>>;
   /** `<section>/<name>` of the objects of the API that the file hides, and why. */
@@ -82,7 +84,7 @@ export function mergeLayers(file: ConfigDocument | null, objects: readonly Objec
     }
     merged[section] = entries;
   }
-  return { config: configSchema.parse(merged), sources, hidden };
+  return { document: merged, config: configSchema.parse(merged), sources, hidden };
 }
 
 /** The same for the same contents, however their keys are ordered. */

@@ -1,11 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
-import {
-  emptyConfig,
-  type ConfigRevision,
-  type ConfigSource,
-  type CurrentConfig,
-} from '../domain/config/index.ts';
+import { emptyConfig, type ConfigRevision, type CurrentConfig } from '../domain/config/index.ts';
 import { asBerthError, BerthError } from '../domain/errors/index.ts';
 import type { Database } from '../store/database.ts';
 import {
@@ -84,12 +79,13 @@ export async function openConfig(options: OpenConfigOptions): Promise<OpenConfig
   const { db, env, home } = options;
   const place = configPlace(env, home);
   const replica = placeName(place, options.hostName);
+  const canonicalRepository = async (text: string): Promise<string> =>
+    (await options.canonicalRepository?.(text).catch(() => text)) ?? text;
   const read = fileReader({
     place,
     env,
     ...(options.checkBlueprint === undefined ? {} : { checkBlueprint: options.checkBlueprint }),
-    canonicalRepository: async (text) =>
-      (await options.canonicalRepository?.(text).catch(() => text)) ?? text,
+    canonicalRepository,
   });
   const closing = new AbortController();
   const listeners = new Set<(revision: ConfigRevision) => void>();
@@ -247,7 +243,8 @@ export async function openConfig(options: OpenConfigOptions): Promise<OpenConfig
       }));
     },
     async change(change) {
-      const changed = await changeObject(db, change, options.checkBlueprint);
+      const value = await canonicalObject(change, canonicalRepository);
+      const changed = await changeObject(db, { ...change, value }, options.checkBlueprint);
       await refresh();
       return changed;
     },
@@ -261,6 +258,15 @@ export async function openConfig(options: OpenConfigOptions): Promise<OpenConfig
       await retireReplica(db.sql, replica).catch(() => undefined);
     },
   };
+}
+
+async function canonicalObject(
+  { section, value }: ObjectChange,
+  canonical: (repository: string) => Promise<string>,
+): Promise<ObjectChange['value']> {
+  const repository = value?.['repository'];
+  if (section !== 'projects' || typeof repository !== 'string') return value;
+  return { ...value, repository: await canonical(repository) };
 }
 
 /** Hints at each change in the file's directory: a mounted ConfigMap swaps a link beside the file, not the file. */
@@ -284,5 +290,3 @@ function watchDirectory(path: string, hint: () => void): () => void {
     watcher?.close();
   };
 }
-
-export type { ConfigSource };

@@ -3,8 +3,10 @@ import { assertListenAllowed, defaultListen, type TcpAddress } from '../api/list
 import { listenApi } from '../api/listen-api.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { socketPathOf } from '../api/socket-path.ts';
+import { configPlane } from '../config/plane.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { asBerthError } from '../domain/errors/index.ts';
+import { checkBlueprint } from './check-config.ts';
 import { type Entrance, entranceOf } from './entrance.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
@@ -37,14 +39,15 @@ export async function startApiPart(
   };
   try {
     const { audit } = foundation;
-    const local = createApi(controlPlane, { ...shared, audit });
+    const config = configPlane({ db: foundation.db, config: foundation.config, checkBlueprint });
+    const local = createApi(controlPlane, { ...shared, audit, config });
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);
     const listen = listenOf(options);
     if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
     const entrance = await entranceOf(foundation);
     assertListenAllowed(listen, entrance.canSignIn);
-    const app = createApi(controlPlane, { ...shared, audit, ...entrance.door });
+    const app = createApi(controlPlane, { ...shared, audit, config, ...entrance.door });
     closers.push(() => app.close());
     const url = await listenApi(app, listen);
     return { socketPath, url, signInLink: () => linkOf(entrance, url), stop };

@@ -1,18 +1,6 @@
-import { parseBlueprint } from '../blueprints/parse.ts';
 import { openConfig, type OpenConfig, type OpenConfigOptions } from '../config/open-config.ts';
-import { parseConfig, type ParsedConfig } from '../config/parse/index.ts';
-import { asBerthError } from '../domain/errors/index.ts';
 import { checkedRepository } from '../runs/checked-repository.ts';
-
-/** What is wrong with a blueprint that stands in the configuration; null: nothing. */
-export function checkBlueprint(text: string): string | null {
-  try {
-    parseBlueprint(text, 'blueprint');
-    return null;
-  } catch (error) {
-    return asBerthError(error).message;
-  }
-}
+import { checkBlueprint } from './check-config.ts';
 
 /** Opens the configuration with what the rooms above its own know: blueprints, and the one form of an address. */
 export function openServerConfig(
@@ -24,12 +12,4 @@ export function openServerConfig(
     checkBlueprint,
     canonicalRepository: (repository) => checkedRepository(repository, signal),
   });
-}
-
-/** `berth config check`: looks at a file without a server or a database. Never throws. */
-export function checkConfigText(
-  text: string,
-  env: Readonly<Record<string, string | undefined>>,
-): ParsedConfig {
-  return parseConfig(text, { env, checkBlueprint });
 }
