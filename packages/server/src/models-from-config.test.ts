@@ -79,7 +79,7 @@ test('a project has its own slots, also of a provider of the environment', async
     judge: ['mine/judge'],
   });
   expect(await keyOf('openai')).toBe('of-the-environment');
-  expect(() => modelsConfigOf({}, parts, null)).toThrow();
+  expect(() => modelsConfigOf({}, parts, null)).toThrow('There is no key or server');
 });
 
 test('a key is read for each call and made known; a changed one is used at once, one that was taken away never', async () => {

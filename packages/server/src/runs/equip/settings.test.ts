@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { blueprintSchema } from '../../domain/blueprint.ts';
-import { configSchema, type Config, type ConfigRevision } from '../../domain/config/index.ts';
+import { configSchema, type ConfigRevision } from '../../domain/config/index.ts';
 import type { EgressRule } from '../../domain/egress.ts';
 import { defaultSandboxLimits } from '../../sandboxes/default-limits.ts';
 import { changingConfig } from '../../testing/changing-config.ts';
@@ -14,7 +14,7 @@ import {
 
 const revision = (number: number, given: object): ConfigRevision => ({
   number,
-  config: configSchema.parse({ version: 1, ...given }) as Config,
+  config: configSchema.parse({ version: 1, ...given }),
   sources: {},
 });
 const lib = { name: 'lib', repository: '/srv/lib' };
