@@ -7,6 +7,7 @@ import { version } from '../version.ts';
 
 const variables = [
   ['BERTH_HOME', 'the data directory; default ~/.berth'],
+  ['BERTH_CONFIG', 'the configuration file; default berth.yaml in the data directory'],
   ['BERTH_ASCII', 'words instead of marks, when 1'],
   ['BERTH_DEBUG', 'where an error came from, when 1'],
   ['PAGER', 'what shows long texts; BERTH_PAGER wins; empty or cat: nothing does'],

@@ -93,6 +93,7 @@ function showText({ out, paint }: CommandContext, config: Config): string {
   ];
   const rows = Object.entries(config.sources)
     .filter(([, source]) => source !== 'default')
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([id, source]) => [{ text: harmlessLine(id) }, { text: source === 'database' ? 'API' : 'file' }]);
   const columns = [{ title: 'WHAT', isFlexible: true }, { title: 'FROM' }];
   const sources = rows.length === 0 ? '' : `\n${table(out, paint, columns, rows)}`;

@@ -69,7 +69,9 @@ export async function changeObject(
       throw new BerthError('NOT_FOUND', `There is no ${id} that was made over the API.`);
     }
     if ((present?.version ?? 'new') !== change.expected) {
-      throw new BerthError('CONFIG_CHANGED', `${id} is not what it was when it was read.`, {
+      const sentence =
+        change.expected === 'new' ? `There is already ${id}.` : `${id} is not what it was when it was read.`;
+      throw new BerthError('CONFIG_CHANGED', sentence, {
         details: { version: present?.version ?? null },
       });
     }

@@ -57,12 +57,14 @@ export function fileReader(look: FileLook): () => Promise<FileSeen> {
 async function valid(document: ConfigDocument, config: Config, look: FileLook): Promise<FileSeen> {
   const given = document['projects'];
   if (!Array.isArray(given)) return { kind: 'valid', digest: digestOf(document), document };
-  const projects = await Promise.all(
-    config.projects.map(async (project, place) => ({
+  const projects: { readonly repository: string }[] = [];
+  // One after the other: each may start a process.
+  for (const [place, { repository }] of config.projects.entries()) {
+    projects.push({
       ...(given[place] as object),
-      repository: await look.canonicalRepository(project.repository),
-    })),
-  );
+      repository: await look.canonicalRepository(repository),
+    });
+  }
   const repositories = projects.map((project) => project.repository);
   const twice = repositories.findIndex((one, at) => repositories.indexOf(one) !== at);
   if (twice !== -1) {

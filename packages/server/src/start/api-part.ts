@@ -1,5 +1,5 @@
 import { createApi } from '../api/create-api.ts';
-import { assertListenAllowed, defaultListen, type TcpAddress } from '../api/listen-address.ts';
+import { assertListenAllowed, parseListen, type TcpAddress } from '../api/listen-address.ts';
 import { listenApi } from '../api/listen-api.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { socketPathOf } from '../api/socket-path.ts';
@@ -43,7 +43,7 @@ export async function startApiPart(
     const local = createApi(controlPlane, { ...shared, audit, config });
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);
-    const listen = listenOf(options);
+    const listen = listenOf(options, foundation);
     if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
     const entrance = await entranceOf(foundation);
     assertListenAllowed(listen, entrance.canSignIn);
@@ -58,8 +58,12 @@ export async function startApiPart(
 }
 
 /** The TCP address this process listens on; null: none. */
-export function listenOf({ listen }: StartServerOptions): TcpAddress | null {
-  return listen === 'default' ? defaultListen : (listen ?? null);
+export function listenOf(
+  { listen }: StartServerOptions,
+  { config }: Pick<Foundation, 'config'>,
+): TcpAddress | null {
+  if (listen !== 'default') return listen ?? null;
+  return parseListen(config.current().config.server.listen);
 }
 
 async function listenOnSocket(

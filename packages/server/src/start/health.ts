@@ -59,6 +59,19 @@ export function processHealth(foundation: Foundation, parts: readonly string[]):
       return check('database', false, `The database does not serve: ${code}.`);
     }
   };
+  const configuration = (): HealthCheck => {
+    const { file, problems, revision } = foundation.config.status();
+    const [first] = problems;
+    return check(
+      'configuration',
+      first === undefined,
+      first === undefined
+        ? `Revision ${revision} counts.`
+        : `${file.path} is not taken, line ${first.line}: ${first.sentence}; revision ${revision} goes on counting.`,
+      // What was valid before goes on counting.
+      false,
+    );
+  };
   const driverCheck = (): Promise<HealthCheck> => {
     const now = clock.monotonicMs();
     if (driverSaid === null || now - driverSaid.atMs > driverTrustMs) {
@@ -96,6 +109,7 @@ export function processHealth(foundation: Foundation, parts: readonly string[]):
           : check('stopping', true, 'This process is not stopping.'),
         await database(),
       ];
+      checks.push(configuration());
       if (workerStatus !== null) checks.push(lease(workerStatus(), isWorkerAlone), await driverCheck());
       for (const look of others) checks.push(await look());
       return healthReport(checks);
