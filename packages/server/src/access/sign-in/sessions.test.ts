@@ -275,15 +275,15 @@ test('failed sign-ins of one address are slowed down; others are not', async () 
   }
   expect(codes).toEqual([
     ...Array<string>(10).fill('SIGN_IN_LINK_REFUSED'),
-    'SIGN_IN_THROTTLED',
-    'SIGN_IN_THROTTLED',
+    'TOO_MANY_ATTEMPTS',
+    'TOO_MANY_ATTEMPTS',
   ]);
   const from = async (address: string) =>
     (await proxied.browser().post('/auth/link', { code: 'guess' }, { 'x-forwarded-for': address })).json()[
       'code'
     ];
   for (let attempt = 0; attempt < 10; attempt += 1) await from('203.0.113.9');
-  expect(await from('203.0.113.9')).toBe('SIGN_IN_THROTTLED');
+  expect(await from('203.0.113.9')).toBe('TOO_MANY_ATTEMPTS');
   expect(await from('203.0.113.10')).toBe('SIGN_IN_LINK_REFUSED');
 });
 

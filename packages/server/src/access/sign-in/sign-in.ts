@@ -55,7 +55,7 @@ export interface SignIn {
    * @throws BerthError `SIGN_IN_NOT_CONFIGURED` where others reach the server
    */
   createSignInLink(account: string): Promise<{ readonly url: string; readonly expiresAt: Date }>;
-  /** @throws BerthError `SIGN_IN_LINK_REFUSED`, `SIGN_IN_NOT_CONFIGURED`, `SIGN_IN_THROTTLED` */
+  /** @throws BerthError `SIGN_IN_LINK_REFUSED`, `SIGN_IN_NOT_CONFIGURED`, `TOO_MANY_ATTEMPTS` */
   useLink(request: IncomingRequest, code: string): Promise<Welcome>;
   /** @param returnTo path to go to afterwards; anything else becomes `/` */
   startOidc(

@@ -71,7 +71,7 @@ export async function attempt<T>(
     return await work();
   } catch (error) {
     const { code, details } = asBerthError(error);
-    if (code === 'DATABASE_UNAVAILABLE' || code === 'SIGN_IN_THROTTLED') throw error;
+    if (code === 'DATABASE_UNAVAILABLE' || code === 'TOO_MANY_ATTEMPTS') throw error;
     const isDenied = visitorsFaults.has(code);
     if (isDenied) parts.failures.count(request.address);
     const person = details['person'];
