@@ -1,11 +1,11 @@
 import { createApi } from '../api/create-api.ts';
-import { assertListenAllowed, defaultListen, type TcpAddress } from '../api/listen-address.ts';
+import { defaultListen, type TcpAddress } from '../api/listen-address.ts';
 import { listenApi } from '../api/listen-api.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { socketPathOf } from '../api/socket-path.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { asBerthError } from '../domain/errors/index.ts';
-import { type Entrance, entranceOf } from './entrance.ts';
+import { entranceOf } from './entrance.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -37,17 +37,20 @@ export async function startApiPart(
   };
   try {
     const { audit } = foundation;
-    const local = createApi(controlPlane, { ...shared, audit });
+    const listen = listenOf(options);
+    const entrance = await entranceOf(foundation, listen);
+    const { door, services } = entrance;
+    closers.push(() => entrance.close());
+    const local = createApi(controlPlane, { ...shared, audit, ...services });
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);
-    const listen = listenOf(options);
-    if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
-    const entrance = await entranceOf(foundation);
-    assertListenAllowed(listen, entrance.canSignIn);
-    const app = createApi(controlPlane, { ...shared, audit, ...entrance.door });
+    if (listen === null || door === null) {
+      return { socketPath, url: null, signInLink: async () => null, stop };
+    }
+    const app = createApi(controlPlane, { ...shared, audit, ...services, door });
     closers.push(() => app.close());
     const url = await listenApi(app, listen);
-    return { socketPath, url, signInLink: () => linkOf(entrance, url), stop };
+    return { socketPath, url, signInLink: () => entrance.signInLink(url), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -71,8 +74,4 @@ async function listenOnSocket(
     log.info('another server of this data directory has the socket', { home });
     return '';
   }
-}
-
-function linkOf(entrance: Entrance, url: string): Promise<string | null> {
-  return entrance.signInLink(url);
 }
