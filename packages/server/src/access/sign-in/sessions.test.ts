@@ -40,7 +40,12 @@ test('a one-time link signs the account of this machine in, as its admin', async
   expect(me.sessions).toMatchObject([{ current: true, via: 'link', address: '127.0.0.1' }]);
   expect(me.csrf).toBe(answer.json<{ csrf: string }>().csrf);
   expect(audit.lines).toEqual(['session.link allowed', 'session.create allowed']);
-  expect(audit.acts[1]).toMatchObject({ by: 'anna', via: 'link', from: { address: '127.0.0.1' } });
+  expect(audit.acts[1]).toMatchObject({
+    by: 'anna',
+    via: 'link',
+    object: { kind: 'session', id: expect.stringMatching(/^n-/) },
+    from: { address: '127.0.0.1' },
+  });
 });
 
 test('the database holds no secret that would let its reader in', async () => {
@@ -126,6 +131,11 @@ test('a cookie stolen before sign-out is worth nothing after it, and what the se
   expect(answer.setCookies).toEqual(['berth=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0']);
   expect(announced).toEqual(sessions.map((session) => session.id));
   expect(audit.lines.at(-1)).toBe('session.end allowed');
+  expect(audit.acts.at(-1)).toMatchObject({
+    by: 'anna',
+    tokenId: announced[0],
+    object: { id: announced[0] },
+  });
 });
 
 test('signing out everywhere ends all sessions of the person and nobody else', async () => {
