@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest';
 import { configSchema } from '../domain/config/index.ts';
-import { newId } from '../domain/ids.ts';
 import { testDatabase } from '../testing/database.ts';
 import { signInWorld } from '../testing/sign-in-world.ts';
 import { listPeople } from './people.ts';
-import { projectIdsByName } from './sign-in/project-ids.ts';
 
 const database = testDatabase();
 
@@ -64,22 +62,4 @@ test('people are read by maintainers of the installation, not by others', async 
     { id: 'boss@example.com', via: 'trusted-header', lastSeenAt: expect.any(String) },
   ]);
   await world.close();
-});
-
-test('a grant on a project’s name is for the configured repository, never for a namesake', async () => {
-  const { db } = database;
-  const insert = async (name: string, repository: string): Promise<string> => {
-    const id = newId('p', Date.now());
-    await db.sql.insertInto('projects').values({ id, name, repository }).execute();
-    return id;
-  };
-  const own = await insert('web', '/srv/web');
-  await insert('web', '/home/mallory/web');
-  await insert('twice', '/a/twice');
-  await insert('twice', '/b/twice');
-  const single = await insert('single', '/a/single');
-  const projects = [{ name: 'web', repository: '/srv/web' }];
-  const config = configSchema.parse({ version: 1, projects });
-  const ids = await projectIdsByName(db, config, ['web', 'twice', 'single', 'none', '__proto__']);
-  expect({ ...ids }).toEqual({ web: own, single });
 });

@@ -63,6 +63,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     forceCloseConnections: true,
     genReqId: () => `req_${randomUUID()}`,
     requestTimeout: 60_000,
+    trustProxy: (address) => options.door?.isTrustedProxy(address) ?? false,
     routerOptions: { maxParamLength: 512 },
     logger: false,
   });
@@ -145,6 +146,6 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
 }
 
 function doorOf(options: ApiOptions): 'socket' | 'token' | 'sign-in' {
-  if (options.authenticate !== undefined) return 'sign-in';
+  if (options.authenticate !== undefined || options.door !== undefined) return 'sign-in';
   return options.token === undefined ? 'socket' : 'token';
 }

@@ -1,5 +1,5 @@
 import { createApi } from '../api/create-api.ts';
-import { assertListenAllowed, parseListen, type TcpAddress } from '../api/listen-address.ts';
+import { parseListen, type TcpAddress } from '../api/listen-address.ts';
 import { listenApi } from '../api/listen-api.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { socketPathOf } from '../api/socket-path.ts';
@@ -7,7 +7,7 @@ import { configPlane } from '../config/plane.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { asBerthError } from '../domain/errors/index.ts';
 import { checkBlueprint } from './check-config.ts';
-import { type Entrance, entranceOf } from './entrance.ts';
+import { entranceOf } from './entrance.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -35,22 +35,26 @@ export async function startApiPart(
 ): Promise<ApiPart> {
   const closers: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
-    await Promise.all(closers.splice(0).map((close) => close().catch(() => undefined)));
+    for (const close of closers.splice(0).toReversed()) await close().catch(() => undefined);
   };
   try {
     const { audit } = foundation;
+    const listen = listenOf(options, foundation);
+    const entrance = await entranceOf(foundation, listen);
+    const { door, services } = entrance;
+    closers.push(() => entrance.close());
     const config = configPlane({ db: foundation.db, config: foundation.config, checkBlueprint });
-    const local = createApi(controlPlane, { ...shared, audit, config });
+    const common = { ...shared, ...services, audit, config };
+    const local = createApi(controlPlane, common);
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);
-    const listen = listenOf(options, foundation);
-    if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
-    const entrance = await entranceOf(foundation);
-    assertListenAllowed(listen, entrance.canSignIn);
-    const app = createApi(controlPlane, { ...shared, audit, config, ...entrance.door });
+    if (listen === null || door === null) {
+      return { socketPath, url: null, signInLink: async () => null, stop };
+    }
+    const app = createApi(controlPlane, { ...common, door });
     closers.push(() => app.close());
     const url = await listenApi(app, listen);
-    return { socketPath, url, signInLink: () => linkOf(entrance, url), stop };
+    return { socketPath, url, signInLink: () => entrance.signInLink(url), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -78,8 +82,4 @@ async function listenOnSocket(
     log.info('another server of this data directory has the socket', { home });
     return '';
   }
-}
-
-function linkOf(entrance: Entrance, url: string): Promise<string | null> {
-  return entrance.signInLink(url);
 }

@@ -14,8 +14,13 @@ export class MemoryAuditSink implements AuditSink {
   async begin(act: Omit<AuditAct, 'result' | 'code'>): ReturnType<AuditSink['begin']> {
     if (this.failure !== null) throw this.failure;
     return await Promise.resolve({
-      end: async ({ details, ...outcome }) => {
-        await this.record({ ...act, ...outcome, details: { ...act.details, ...details } });
+      end: async ({ details, object, ...outcome }) => {
+        await this.record({
+          ...act,
+          ...outcome,
+          object: object ?? act.object,
+          details: { ...act.details, ...details },
+        });
       },
     });
   }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, InjectOptions } from 'fastify';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { peopleOf } from '../access/people.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { createSignIn, type SignIn, type SignInOptions } from '../access/sign-in/index.ts';
@@ -40,8 +40,8 @@ export interface SignInWorld {
   /** Sessions whose end was announced. */
   readonly announced: string[];
   readonly secrets: Record<string, string>;
-  browser(): TestBrowser;
-  close(): Promise<void>;
+  readonly browser: () => TestBrowser;
+  readonly close: () => Promise<void>;
 }
 
 /** A server with the door of a TCP listener over a real database; secrets and announcements are the test's. */
@@ -89,7 +89,7 @@ export interface BrowserAnswer {
   readonly headers: Readonly<Record<string, unknown>>;
   readonly text: string;
   readonly setCookies: readonly string[];
-  json<T = Record<string, unknown>>(): T;
+  readonly json: LightMyRequestResponse['json'];
 }
 
 /** A browser with cookies, as far as attacks on sign-in need one. */
@@ -134,7 +134,7 @@ export class TestBrowser {
       headers: answer.headers,
       text: answer.body,
       setCookies,
-      json: <T>() => answer.json<T>(),
+      json: () => answer.json(),
     };
   }
 

@@ -15,15 +15,15 @@ export function visitorOf(request: Pick<IncomingRequest, 'address' | 'headers'>)
 
 /** A session that begins or ends, or a sign-in, for the record of acts. */
 export function sessionAct(
-  who: Pick<AuditAct, 'by' | 'byKind' | 'via'>,
+  who: Pick<AuditAct, 'by' | 'byKind' | 'via'> & { readonly tokenId?: string | null },
   action: 'session.create' | 'session.end' | 'session.link',
   sessionId: string,
   visitor: Visitor | null,
   details: AuditAct['details'] = {},
 ): Omit<AuditAct, 'result' | 'code'> {
   return {
-    ...who,
     tokenId: null,
+    ...who,
     action,
     object: { kind: 'session', id: sessionId, projectId: null },
     from: visitor ?? { address: null, agent: null },
@@ -32,20 +32,29 @@ export function sessionAct(
   };
 }
 
-export function byPrincipal({ id, kind, via }: Principal): Pick<AuditAct, 'by' | 'byKind' | 'via'> {
-  return { by: id, byKind: kind, via };
+export function byPrincipal(principal: Principal): Pick<AuditAct, 'by' | 'byKind' | 'via' | 'tokenId'> {
+  const { id, kind, via, tokenId, sessionId } = principal;
+  return { by: id, byKind: kind, via, tokenId: tokenId ?? sessionId };
 }
 
-/** Does `work` between its two lines in the record of acts. */
+/**
+ * Does `work` between its two lines in the record of acts.
+ * @param made the object that only the work names
+ */
 export async function recorded<T>(
   audit: AuditSink,
   act: Omit<AuditAct, 'result' | 'code'>,
   work: () => Promise<T>,
+  made?: (result: T) => AuditAct['object'],
 ): Promise<T> {
   const begun = await audit.begin(act);
   try {
     const result = await work();
-    await begun.end({ result: 'allowed', code: null });
+    await begun.end({
+      result: 'allowed',
+      code: null,
+      ...(made === undefined ? {} : { object: made(result) }),
+    });
     return result;
   } catch (error) {
     await begun.end({ result: 'failed', code: asBerthError(error).code });

@@ -2,8 +2,8 @@ import type { Entrance, Principal } from '../../domain/access.ts';
 import type { CurrentConfig } from '../../domain/config/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Database } from '../../store/database.ts';
+import { projectIdsOf } from '../current-roles.ts';
 import { grantsOf, isDisabled, isSameId, rolesOf, type Identity } from '../roles-of.ts';
-import { projectIdsByName } from './project-ids.ts';
 
 /**
  * Whoever was identified, with the roles of this moment.
@@ -20,8 +20,7 @@ export async function admit(
   const grants = grantsOf(config, identity);
   const isKnown = config.people.some((person) => isSameId(person.id, identity.id));
   if (!how.admitUnknown && !isKnown && grants.length === 0) throw new BerthError('NOT_ADMITTED');
-  const names = [...new Set(grants.flatMap((grant) => Object.keys(grant.projects)))];
-  const roles = rolesOf(config, identity, await projectIdsByName(db, config, names));
+  const roles = rolesOf(config, identity, await projectIdsOf(db, config));
   return {
     id: identity.id,
     kind: identity.kind,

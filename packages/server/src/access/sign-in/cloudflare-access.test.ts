@@ -40,7 +40,7 @@ async function ask(assertion: string, headers: Record<string, string> = {}) {
   const answer = await world
     .browser()
     .get('/api/v1/me', { ...(assertion === '' ? {} : { 'cf-access-jwt-assertion': assertion }), ...headers });
-  return answer.json<Record<string, unknown>>();
+  return answer.json();
 }
 
 test('a verified assertion of the team says who is there', async () => {
@@ -72,9 +72,9 @@ test('assertions that do not hold are refused, and nothing else lets them in', a
   const codes: Record<string, unknown> = {};
   for (const [name, assertion] of Object.entries(assertions)) codes[name] = (await ask(assertion))['code'];
   // After ten of them the address is told to wait.
-  for (const [name, code] of Object.entries(codes)) {
-    expect(['ASSERTION_REFUSED', 'SIGN_IN_THROTTLED'], name).toContain(code);
-  }
+  const answers = Object.values(codes);
+  expect(answers.slice(0, 10)).toEqual(Array<string>(10).fill('ASSERTION_REFUSED'));
+  expect(new Set(answers.slice(10))).toEqual(new Set(['TOO_MANY_ATTEMPTS']));
   expect(world.audit.lines).toEqual(Array<string>(10).fill('session.create denied ASSERTION_REFUSED'));
   // Whoever comes through the same proxy with one that holds is let in all the same.
   expect(await ask(good)).toMatchObject({ id: 'anna@example.com' });

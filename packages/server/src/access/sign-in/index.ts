@@ -88,12 +88,12 @@ export function createSignIn(options: SignInOptions): SignIn {
         link: mayLink(),
       };
     },
-    async createSignInLink(account) {
+    async createSignInLink(account, baseUrl = linkBase(place(), listen())) {
       if (!mayLink()) throw linksRefused();
       const { code, expiresAt } = await createLinkCode(db, account);
       const act = sessionAct(byPrincipal(localPrincipal(account)), 'session.link', 'none', null);
       await audit.record({ ...act, result: 'allowed', code: null });
-      return { url: `${linkBase(place(), listen())}/sign-in#code=${code}`, expiresAt };
+      return { url: `${baseUrl}/sign-in#code=${code}`, expiresAt };
     },
     async useLink(request, code) {
       // A proxy before a loopback listener would make links usable by others: only loopback may be named.

@@ -52,10 +52,14 @@ export interface SignIn {
   /**
    * A one-time link for the account that runs this server: `http://127.0.0.1:7420/sign-in#code=…`, valid for ten
    * minutes. The code stands in the fragment, which reaches neither logs nor other sites.
+   * @param baseUrl where the server is reached, where that is only known after it listens (port 0)
    * @throws BerthError `SIGN_IN_NOT_CONFIGURED` where others reach the server
    */
-  createSignInLink(account: string): Promise<{ readonly url: string; readonly expiresAt: Date }>;
-  /** @throws BerthError `SIGN_IN_LINK_REFUSED`, `SIGN_IN_NOT_CONFIGURED`, `SIGN_IN_THROTTLED` */
+  createSignInLink(
+    account: string,
+    baseUrl?: string,
+  ): Promise<{ readonly url: string; readonly expiresAt: Date }>;
+  /** @throws BerthError `SIGN_IN_LINK_REFUSED`, `SIGN_IN_NOT_CONFIGURED`, `TOO_MANY_ATTEMPTS` */
   useLink(request: IncomingRequest, code: string): Promise<Welcome>;
   /** @param returnTo path to go to afterwards; anything else becomes `/` */
   startOidc(

@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
+import { networkOf } from '../failed-attempts.ts';
 
 const windowMs = 5 * 60_000;
 /** Addresses remembered; the one heard of longest ago is forgotten first. */
@@ -21,14 +21,14 @@ export class AddressThrottle {
     this.#most = most;
   }
 
-  /** @throws BerthError `SIGN_IN_THROTTLED` when this address has done too much of late */
+  /** @throws BerthError `TOO_MANY_ATTEMPTS` when this address has done too much of late */
   check(address: string): void {
     const found = this.#counted.get(networkOf(address));
     if (found === undefined || found.count < this.#most) return;
     const restMs = found.sinceMs + windowMs - this.#clock.monotonicMs();
     if (restMs <= 0) return;
-    throw new BerthError('SIGN_IN_THROTTLED', undefined, {
-      details: { retryAfterSeconds: Math.ceil(restMs / 1_000) },
+    throw new BerthError('TOO_MANY_ATTEMPTS', undefined, {
+      details: { retryAfterS: Math.ceil(restMs / 1_000) },
     });
   }
 
@@ -49,18 +49,4 @@ export class AddressThrottle {
   get size(): number {
     return this.#counted.size;
   }
-}
-
-/** An IPv6 customer holds at least a /64: its addresses count as one. */
-function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.split('%')[0]!.toLowerCase().split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...Array<string>(zeros).fill('0'), ...after];
-  return groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':');
 }

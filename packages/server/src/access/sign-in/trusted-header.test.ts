@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => world.close());
 
 async function ask(headers: Record<string, string>) {
-  return (await world.browser().get('/api/v1/me', headers)).json<Record<string, unknown>>();
+  return (await world.browser().get('/api/v1/me', headers)).json();
 }
 
 const proof = { 'x-berth-proxy-secret': secret };

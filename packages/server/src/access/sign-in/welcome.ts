@@ -29,15 +29,20 @@ export async function welcome(
   const act = sessionAct(
     { by: holder.principal, byKind: holder.kind, via: holder.via },
     'session.create',
-    holder.principal,
+    'new',
     visitor,
   );
   const before = readCookie(request.headers.cookie, style.session);
-  const { secret, session } = await recorded(audit, act, async () => {
+  const begin = async () => {
     // A session the browser brought along ends: what somebody may have planted never becomes a signed-in one.
     if (typeof before === 'object') await endSessions(db, announceEnded, { secret: before.value });
     return beginSession(db, holder, visitor);
-  });
+  };
+  const { secret, session } = await recorded(audit, act, begin, (made) => ({
+    kind: 'session',
+    id: made.session.id,
+    projectId: null,
+  }));
   const principal = await principalOf(session.id);
   const lifeMs = durationMs(config.current().config.signIn.sessions.absolute);
   return {
@@ -71,7 +76,7 @@ export async function attempt<T>(
     return await work();
   } catch (error) {
     const { code, details } = asBerthError(error);
-    if (code === 'DATABASE_UNAVAILABLE' || code === 'SIGN_IN_THROTTLED') throw error;
+    if (code === 'DATABASE_UNAVAILABLE' || code === 'TOO_MANY_ATTEMPTS') throw error;
     const isDenied = visitorsFaults.has(code);
     if (isDenied) parts.failures.count(request.address);
     const person = details['person'];

@@ -9,12 +9,14 @@ import type { Principal } from '../../domain/access.ts';
 import type { CurrentConfig } from '../../domain/config/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Authenticate } from './authorise.ts';
-import { incomingOf } from './incoming-request.ts';
+import { incomingOf, plainAddress, trustIn } from './incoming-request.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** What stands between a TCP port and the routes. */
 export interface Door {
   readonly authenticate: Authenticate;
+  /** Whether what an address says about where a request came from is believed. */
+  isTrustedProxy(address: string): boolean;
   /** Hooks that come before all others. */
   install(app: FastifyInstance): void;
 }
@@ -35,6 +37,7 @@ export function tcpDoor(options: {
   const { config, signIn, authenticators } = options;
   const trusted = (): readonly string[] => config.current().config.server.trustedProxies;
   return {
+    isTrustedProxy: (address) => trustIn(trusted())(plainAddress(address)),
     authenticate: async (request) => {
       const incoming = incomingOf(request, trusted());
       const principal = await firstOf(authenticators, incoming);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { clientAddress, trustIn } from './incoming-request.ts';
 
@@ -18,7 +18,7 @@ test('forwarded addresses are believed as far as trusted proxies wrote them', ()
     ['10.0.0.1', '::ffff:198.51.100.9', '198.51.100.9'],
     ['10.0.0.1', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
   ] as const) {
-    expect(clientAddress(peer, forwarded, isTrusted), `${peer} < ${forwarded}`).toBe(address);
+    expect(clientAddress(peer, forwarded, isTrusted)).toBe(address);
   }
 });
 

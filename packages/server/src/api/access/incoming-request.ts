@@ -67,7 +67,7 @@ export function trustIn(trustedProxies: readonly string[]): (address: string) =>
 }
 
 /** Without the port, brackets and the IPv6 form of an IPv4 address. */
-function plainAddress(text: string): string {
+export function plainAddress(text: string): string {
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^(\d+(?:\.\d+){3}):\d+$/.exec(text)?.[1] ?? text;
   return /^::ffff:(\d+(?:\.\d+){3})$/i.exec(bare)?.[1] ?? bare;
 }

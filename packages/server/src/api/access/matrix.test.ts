@@ -214,7 +214,7 @@ test('only these routes ask nobody who they are', () => {
   const open = gates.routeTable.filter((route) => route.access.kind === 'public').map(nameOf);
   expect(
     open.filter(
-      (route) => !/^(GET \/(healthz|readyz|livez)$|\w+ \/(api\/v1\/)?auth\/|GET \/(assets\/|$))/.test(route),
+      (route) => !/^(GET \/(healthz|readyz|livez)$|\w+ \/(api\/v1\/)?auth\/|GET \/(assets\/|sign-in|$))/.test(route),
     ),
   ).toEqual([]);
 });

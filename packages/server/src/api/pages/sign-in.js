@@ -43,11 +43,18 @@ async function showWays(sentence) {
   else if (methods.oidc === null) hint.textContent = 'Open Berth through the proxy that signs you in.';
 }
 
+// A server without the web interface has no page to go to: then this one stays.
+async function goTo(path) {
+  const there = await fetch(path, { headers: { accept: 'text/html' }, cache: 'no-store' });
+  if (there.ok && there.headers.get('content-type')?.includes('text/html') === true) location.replace(path);
+  else hint.textContent = 'This server has no pages of its own: use the API at /api/v1.';
+}
+
 async function start() {
   if (code !== null) {
     const welcome = await ask('/auth/link', { code, ...(returnTo === null ? {} : { returnTo }) });
     status.textContent = `Signed in as ${welcome.name}.`;
-    location.replace(welcome.returnTo);
+    await goTo(welcome.returnTo);
     return;
   }
   try {

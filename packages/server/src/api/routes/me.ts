@@ -17,7 +17,7 @@ import { incomingOf } from '../access/incoming-request.ts';
 import { signedIn } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { problems } from '../schemas.ts';
-import { signInOf } from './sign-in.ts';
+import { recorded, signInOf } from './sign-in.ts';
 
 const grantedSchema = z.object({
   permission: permissionSchema,
@@ -105,7 +105,7 @@ export function meRoutes(app: FastifyInstance, context: ApiContext): void {
   routes.delete(
     '/me/sessions/:sessionId',
     {
-      config: signedIn,
+      config: { ...signedIn, ...recorded },
       schema: {
         operationId: 'endSession',
         summary: 'Ends one of the sessions of whoever asks.',

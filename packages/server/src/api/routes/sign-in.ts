@@ -19,6 +19,9 @@ const methodsSchema = z
   })
   .meta({ id: 'SignInMethods' });
 
+/** Sessions are put on record where they begin and end. */
+export const recorded = { audit: { recordedByHandler: true } } as const;
+
 const endedSchema = z.object({ ended: z.int().min(0).describe('Sessions that ended.') });
 
 /** Ways in and out for people; the web page that uses them is in `sign-in-page.ts`. */
@@ -39,7 +42,7 @@ export function signInRoutes(app: FastifyInstance, context: ApiContext): void {
   routes.post(
     '/auth/link',
     {
-      config: publicRoute,
+      config: { ...publicRoute, ...recorded },
       schema: {
         operationId: 'signInByLink',
         summary: 'Signs a browser in with the code of a one-time link.',
@@ -65,7 +68,7 @@ export function signInRoutes(app: FastifyInstance, context: ApiContext): void {
   routes.post(
     '/auth/sign-out',
     {
-      config: signedIn,
+      config: { ...signedIn, ...recorded },
       schema: {
         operationId: 'signOut',
         summary: 'Ends the session of this browser and whatever it has open.',
@@ -83,7 +86,7 @@ export function signInRoutes(app: FastifyInstance, context: ApiContext): void {
   routes.post(
     '/auth/sign-out-everywhere',
     {
-      config: signedIn,
+      config: { ...signedIn, ...recorded },
       schema: {
         operationId: 'signOutEverywhere',
         summary: 'Ends all sessions of whoever asks, in every browser, and whatever they have open.',

@@ -51,13 +51,6 @@ export const signInErrors = family({
     http: 401,
     exit: 4,
   },
-  SIGN_IN_THROTTLED: {
-    sentence: 'Too many failed sign-ins came from this address.',
-    next: 'Wait some minutes and try again.',
-    retryable: true,
-    http: 429,
-    exit: 4,
-  },
   SIGN_IN_STATE: {
     sentence:
       'This sign-in was not begun by this browser, was finished already, or took longer than 10 minutes.',
@@ -150,12 +143,5 @@ export const signInErrors = family({
     retryable: false,
     http: 401,
     exit: 4,
-  },
-  LISTEN_REFUSED: {
-    sentence: 'On an address that others reach, Berth needs a way to sign in.',
-    next: 'Set up `signIn` and an https `server.publicUrl`, or listen on 127.0.0.1.',
-    retryable: false,
-    http: 400,
-    exit: 2,
   },
 });
