@@ -6,7 +6,7 @@ import { openTerminal } from '../packages/client/src/open-terminal.ts';
 import type { EventView, RunView } from '../packages/server/src/domain/views.ts';
 import { cassetteText, script } from '../packages/server/src/models/index.ts';
 import { bubblewrapMissing } from './support/parts.ts';
-import { externalDatabase, type Replica, startReplica, tokenOf } from './support/replica.ts';
+import { externalDatabase, type Replica, startReplica } from './support/replica.ts';
 import { place, type Place, request } from './support/start-run.ts';
 import { Viewer } from './support/viewer.ts';
 
@@ -46,7 +46,8 @@ describe.skipIf(bubblewrapMissing !== null)(`replicas (${bubblewrapMissing ?? 'w
     mkdirSync(here.home, { recursive: true });
     database = await externalDatabase();
     apis = [await start('api')];
-    token = tokenOf(here.home);
+    const local = createClient({ socketPath: socketPathOf(here.home) });
+    token = (await local.createToken({ purpose: 'viewers' })).secret;
     const [second, ...others] = await Promise.all([start('api'), start('worker'), start('worker')]);
     apis.push(second);
     workers = others;

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { inject } from 'vitest';
@@ -78,9 +77,4 @@ export async function startReplica(
     exit,
     kill: (signal) => void child.kill(signal),
   };
-}
-
-/** The token of a data directory whose API has been started. */
-export function tokenOf(home: string): string {
-  return readFileSync(join(home, 'keys', 'api-token'), 'utf8').trim();
 }

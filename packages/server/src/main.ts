@@ -51,7 +51,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       const worker = startWorkerPart(foundation, options, announce);
       health.worker(() => worker.status());
       undo.push(() => worker.stop());
-      const listen = listenOf(options);
+      const listen = listenOf(options, foundation);
       if (listen !== null && !options.parts.includes('api')) {
         const healthDoor = await openHealthDoor(listen, health);
         ({ url } = healthDoor);

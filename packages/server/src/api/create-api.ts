@@ -146,6 +146,6 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
 }
 
 function doorOf(options: ApiOptions): 'socket' | 'token' | 'sign-in' {
-  if (options.authenticate !== undefined) return 'sign-in';
+  if (options.authenticate !== undefined || options.door !== undefined) return 'sign-in';
   return options.token === undefined ? 'socket' : 'token';
 }

@@ -1,11 +1,11 @@
 import { createApi } from '../api/create-api.ts';
-import { assertListenAllowed, defaultListen, type TcpAddress } from '../api/listen-address.ts';
+import { parseListen, type TcpAddress } from '../api/listen-address.ts';
 import { listenApi } from '../api/listen-api.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { socketPathOf } from '../api/socket-path.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { asBerthError } from '../domain/errors/index.ts';
-import { type Entrance, entranceOf } from './entrance.ts';
+import { entranceOf } from './entrance.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -33,21 +33,23 @@ export async function startApiPart(
 ): Promise<ApiPart> {
   const closers: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
-    await Promise.all(closers.splice(0).map((close) => close().catch(() => undefined)));
+    for (const close of closers.splice(0).toReversed()) await close().catch(() => undefined);
   };
   try {
     const { audit } = foundation;
-    const local = createApi(controlPlane, { ...shared, audit });
+    const listen = listenOf(options, foundation);
+    const entrance = entranceOf(foundation, listen);
+    closers.push(() => entrance.close());
+    const common = { ...shared, ...entrance.common, audit };
+    const local = createApi(controlPlane, common);
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);
-    const listen = listenOf(options);
     if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
-    const entrance = await entranceOf(foundation);
-    assertListenAllowed(listen, entrance.canSignIn);
-    const app = createApi(controlPlane, { ...shared, audit, ...entrance.door });
+    entrance.assertListenAllowed(listen);
+    const app = createApi(controlPlane, { ...common, door: entrance.door });
     closers.push(() => app.close());
     const url = await listenApi(app, listen);
-    return { socketPath, url, signInLink: () => linkOf(entrance, url), stop };
+    return { socketPath, url, signInLink: () => entrance.signInLink(url), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -55,8 +57,11 @@ export async function startApiPart(
 }
 
 /** The TCP address this process listens on; null: none. */
-export function listenOf({ listen }: StartServerOptions): TcpAddress | null {
-  return listen === 'default' ? defaultListen : (listen ?? null);
+export function listenOf(
+  { listen }: StartServerOptions,
+  { config }: Pick<Foundation, 'config'>,
+): TcpAddress | null {
+  return listen === 'default' ? parseListen(config.current().config.server.listen) : (listen ?? null);
 }
 
 async function listenOnSocket(
@@ -71,8 +76,4 @@ async function listenOnSocket(
     log.info('another server of this data directory has the socket', { home });
     return '';
   }
-}
-
-function linkOf(entrance: Entrance, url: string): Promise<string | null> {
-  return entrance.signInLink(url);
 }
