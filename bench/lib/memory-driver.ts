@@ -50,6 +50,7 @@ function memorySandbox(spec: SandboxSpec): Sandbox {
     exec,
     kill: done,
     writeStdin: done,
+    resize: done,
     calls: () => Promise.resolve([]),
     forget: done,
     read: nothing,

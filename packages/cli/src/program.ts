@@ -167,6 +167,9 @@ function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean):
     .option('--full', 'over the whole terminal')
     .option('--timeout <duration>', 'stop following after, say, 20m')
     .action(act(async () => (await import('./commands/watch.ts')).watch, 'run'));
+  oneRun(
+    leaf(parent, 'terminal', 'open a shell in its sandbox; ~. at the beginning of a line leaves'),
+  ).action(act(async () => (await import('./commands/terminal.ts')).terminal));
   oneRun(leaf(parent, 'cancel', 'end it; its work so far is kept'))
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/acts.ts')).cancel, 'run'));

@@ -1,6 +1,7 @@
 import createFetchClient from 'openapi-fetch';
 import { ApiFailure, failureFrom, unreachable } from './api-failure.ts';
 import type { components, operations, paths } from './generated/api.ts';
+import type { OpenTerminal, TerminalEvents } from './open-terminal.ts';
 import { baseUrlOf, fetchOver, type ServerAddress } from './http-fetch.ts';
 
 export type Run = components['schemas']['Run'];
@@ -123,6 +124,12 @@ export function createClient(address: ServerAddress) {
     /** The raw event stream; `followRun` reads it. */
     stream: async (id: string, after: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> =>
       open(fetch, `${baseUrl}/api/v1/runs/${encodeURIComponent(id)}/stream?after=${after}`, signal),
+    /** A shell in the sandbox of a run; ends with the shell or when it is left. */
+    terminal: async (
+      id: string,
+      size: { readonly columns: number; readonly rows: number },
+      events: TerminalEvents,
+    ): Promise<OpenTerminal> => (await import('./open-terminal.ts')).openTerminal(address, id, size, events),
     /** Whether the server can serve. */
     ready: async (signal?: AbortSignal): Promise<void> => {
       const body = await open(fetch, `${baseUrl}/readyz`, signal);

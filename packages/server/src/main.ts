@@ -2,6 +2,7 @@ import { asBerthError } from './domain/errors/index.ts';
 import { listenOf, startApiPart } from './start/api-part.ts';
 import { controlPlaneOn } from './start/control-plane.ts';
 import { layFoundation } from './start/foundation.ts';
+import { internalOf, openInternalDoor, terminalsOf, viewersHub } from './start/internal-part.ts';
 import { processHealth } from './start/health.ts';
 import { openHealthDoor } from './start/health-door.ts';
 import type { RunningServer, StartServerOptions } from './start/options.ts';
@@ -30,26 +31,31 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   };
   log.info('starting', { parts: options.parts.join(','), database: foundation.db.kind });
   try {
-    const controlPlane = controlPlaneOn(foundation);
+    const internal = await internalOf(foundation);
+    const controlPlane = controlPlaneOn(foundation, viewersHub(foundation, internal));
     // First, so that of two servers that start at once only one works.
     let socketPath = '';
     let url: string | null = null;
     let signInLink: RunningServer['signInLink'] = async () => null;
     if (options.parts.includes('api')) {
-      const api = await startApiPart(foundation, controlPlane, options, { health, log });
+      const terminals = terminalsOf(foundation, internal);
+      const api = await startApiPart(foundation, controlPlane, options, { health, log, terminals });
       ({ socketPath, url } = api);
       signInLink = () => api.signInLink();
       undo.push(() => api.stop());
     }
     if (options.parts.includes('worker')) {
-      const worker = startWorkerPart(foundation, options);
+      const door = internal === null ? null : await openInternalDoor(foundation, internal, health);
+      if (door !== null) undo.push(() => door.close());
+      const announce = (workerId: string): string | null => door?.announce(workerId) ?? null;
+      const worker = startWorkerPart(foundation, options, announce);
       health.worker(() => worker.status());
       undo.push(() => worker.stop());
       const listen = listenOf(options, foundation);
       if (listen !== null && !options.parts.includes('api')) {
-        const door = await openHealthDoor(listen, health);
-        ({ url } = door);
-        undo.unshift(() => door.close());
+        const healthDoor = await openHealthDoor(listen, health);
+        ({ url } = healthDoor);
+        undo.unshift(() => healthDoor.close());
       }
     }
     log.info('ready', { parts: options.parts.join(','), url, socket: socketPath });

@@ -94,6 +94,9 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
     case 'sandbox.lost':
     case 'sandbox.destroyed':
     case 'egress.decided':
+    case 'terminal.opened':
+    case 'terminal.typed':
+    case 'terminal.closed':
     case 'command.started':
     case 'command.ended':
     case 'check.judged':

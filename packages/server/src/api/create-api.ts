@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fastifySwagger from '@fastify/swagger';
+import fastifyWebsocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { systemClock } from '../domain/clock.ts';
@@ -29,6 +30,7 @@ import { runRoutes } from './routes/runs.ts';
 import { signInPageRoutes } from './routes/sign-in-page.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { streamRoutes } from './routes/stream.ts';
+import { terminalRoutes } from './routes/terminal.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import type { ApiContext, ApiOptions } from './options.ts';
@@ -49,6 +51,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     config: options.config ?? null,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
+    terminals: options.terminals ?? null,
+    log: options.log ?? null,
     heartbeatMs: options.heartbeatMs ?? 15_000,
     stalledReaderMs: options.stalledReaderMs ?? 60_000,
     maxStreams: options.maxStreams ?? 256,
@@ -117,6 +121,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     transform: jsonSchemaTransform,
     transformObject: withReferencedSchemas,
   });
+  void app.register(fastifyWebsocket, { options: { maxPayload: 65_536, perMessageDeflate: false } });
   void app.register(async (root) => {
     healthRoutes(root, context);
     signInPageRoutes(root, context);
@@ -131,6 +136,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       runActRoutes(v1, context);
       eventRoutes(v1, context);
       streamRoutes(v1, context);
+      terminalRoutes(v1, context);
       proposalRoutes(v1, context);
       doctorRoutes(v1, context);
       auditRoutes(v1, context);

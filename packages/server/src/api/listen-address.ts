@@ -8,9 +8,6 @@ export interface TcpAddress {
   readonly port: number;
 }
 
-/** Where Berth listens unless told otherwise. */
-export const defaultListen: TcpAddress = { host: '127.0.0.1', port: 7420 };
-
 /**
  * Reads `host:port`, with IPv6 addresses in brackets; port 0 takes a free one.
  * @throws BerthError `LISTEN_INVALID`
@@ -37,14 +34,10 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * There is no anonymous mode: beyond loopback somebody has to be able to sign in.
- * @param signIn whether the configuration has a way in besides this machine's own
+ * A bearer token of this machine alone is no way to sign in: with it nobody else may reach the server.
  * @throws BerthError `LISTEN_REFUSED`
  */
-export function assertListenAllowed({ host, port }: TcpAddress, signIn: boolean): void {
-  if (isLoopback(host) || signIn) return;
-  throw new BerthError(
-    'LISTEN_REFUSED',
-    `${host}:${port} can be reached from outside, and nobody could sign in there.`,
-  );
+export function assertLoopback({ host, port }: TcpAddress): void {
+  if (isLoopback(host)) return;
+  throw new BerthError('LISTEN_REFUSED', `Others reach ${host}:${port}, and nobody could sign in there.`);
 }

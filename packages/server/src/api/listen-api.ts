@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { BerthError } from '../domain/errors/index.ts';
-import { assertListenAllowed, type TcpAddress, urlOf } from './listen-address.ts';
+import { assertLoopback, type TcpAddress, urlOf } from './listen-address.ts';
 import { portHolder } from './port-holder.ts';
 
 export type ListenAddress = { readonly socketPath: string } | TcpAddress;
@@ -16,7 +16,7 @@ export type ListenAddress = { readonly socketPath: string } | TcpAddress;
  * of mode 0700, so that only its owner (and root) can connect. A socket left over by a dead server is replaced; a
  * living one is never taken away. On TCP, which every account of the machine can reach, the API must have been created
  * with a token (then on loopback alone) or with a way to sign in; whether that is enough beyond loopback was decided
- * before (`assertListenAllowed`).
+ * before (`access/sign-in/place.ts`).
  * @throws BerthError `SERVER_RUNNING`, `SOCKET_UNSAFE`, `PORT_TAKEN`, `LISTEN_REFUSED`
  */
 export async function listenApi(app: FastifyInstance, address: ListenAddress): Promise<string> {
@@ -24,7 +24,7 @@ export async function listenApi(app: FastifyInstance, address: ListenAddress): P
   if (app.berthDoor === 'socket') {
     throw new BerthError('INTERNAL', 'An API on a TCP port needs a token or a way to sign in.');
   }
-  if (app.berthDoor === 'token') assertListenAllowed(address, false);
+  if (app.berthDoor === 'token') assertLoopback(address);
   return listenOnPort(app, address);
 }
 

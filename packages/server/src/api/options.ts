@@ -3,6 +3,7 @@ import type { Tokens } from '../access/tokens.ts';
 import type { ConfigPlane } from '../config/plane.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { Health } from '../domain/ports/health.ts';
+import type { Terminals } from '../domain/ports/terminal.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AuditReader, AuditSink } from '../domain/ports/audit.ts';
 import type { People } from '../access/people.ts';
@@ -36,6 +37,8 @@ export interface ApiOptions {
   readonly config?: ConfigPlane;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
   readonly ready?: () => Promise<void>;
+  /** Shells in sandboxes; without it there are none. */
+  readonly terminals?: Terminals;
   /** What `/healthz` and `/readyz` say. */
   readonly health?: Health;
   /** Told of slow requests and of errors nobody foresaw. */
@@ -59,6 +62,8 @@ export interface ApiContext {
   readonly config: ConfigPlane | null;
   readonly ready: () => Promise<void>;
   readonly health: Health | null;
+  readonly terminals: Terminals | null;
+  readonly log: Log | null;
   readonly heartbeatMs: number;
   readonly stalledReaderMs: number;
   readonly maxStreams: number;

@@ -241,6 +241,9 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'limit.warned':
     case 'context.prefetched':
     case 'egress.decided':
+    case 'terminal.opened':
+    case 'terminal.typed':
+    case 'terminal.closed':
     case 'agent.told':
     case 'agent.condensed':
     case 'model.retried':

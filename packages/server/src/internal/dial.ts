@@ -25,7 +25,7 @@ export function dialAs(authority: Authority, self: InternalName): Dial {
     signal.throwIfAborted();
     const address = new URL(path, url.replace(/^https:/, 'wss:'));
     address.search = new URLSearchParams(query).toString();
-    const socket = new WebSocket(address, {
+    const options: ClientOptions & { readonly servername: string } = {
       ...authority.issue(self, dialLifeMs),
       ca: authority.ca,
       minVersion: 'TLSv1.3',
@@ -36,7 +36,8 @@ export function dialAs(authority: Authority, self: InternalName): Dial {
       handshakeTimeout: connectTimeoutMs,
       maxPayload: maxMessageBytes,
       perMessageDeflate: false,
-    });
+    };
+    const socket = new WebSocket(address, options);
     const { promise, resolve, reject } = Promise.withResolvers<WebSocket>();
     const leave = (): void => socket.terminate();
     signal.addEventListener('abort', leave, { once: true });

@@ -60,7 +60,7 @@ function letIn(shown: Credentials | null): Promise<boolean> {
       port: listener.port,
       host: '127.0.0.1',
       rejectUnauthorized: false,
-      ...(shown ?? {}),
+      ...shown,
     });
     let answered = '';
     socket.on('secureConnect', () =>
@@ -130,7 +130,7 @@ test('the key is made once, for its owner alone, and refused when others can rea
   try {
     const path = join(directory, 'keys', 'internal.key');
     const keys = await Promise.all([readInternalKey(path, true), readInternalKey(path, true)]);
-    expect(keys[0]!.equals(keys[1]!)).toBe(true);
+    expect(keys[0].equals(keys[1])).toBe(true);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     writeFileSync(join(directory, 'open'), key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o644 });
     await expect(readInternalKey(join(directory, 'open'), false)).rejects.toMatchObject({

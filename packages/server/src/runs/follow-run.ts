@@ -39,9 +39,13 @@ async function* untilEnd(
     return run.head.seq === seq && run.inboxCount === 0;
   };
   if (await alreadyOver(db, runId, afterSeq)) return;
+  let hasEnded = false;
   for await (const event of followEvents(db, runId, afterSeq, either)) {
     yield event;
-    if (event.type === 'run.ended' && (await over(event.seq))) {
+    // What was on its way (a terminal that closes with the run) may come after the end.
+    if (event.type === 'run.ended') hasEnded = true;
+    if (event.type === 'run.resumed') hasEnded = false;
+    if (hasEnded && (await over(event.seq))) {
       done.abort();
       return;
     }

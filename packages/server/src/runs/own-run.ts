@@ -5,6 +5,7 @@ import { steadyClock } from '../domain/clock.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { statusOf } from '../domain/run-status.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
+import type { Sandbox } from '../domain/ports/sandbox.ts';
 import type { Database } from '../store/database.ts';
 import { appendEvents } from '../store/events/append-events.ts';
 import { prepareAppend, type Redact } from '../store/events/prepare-append.ts';
@@ -27,6 +28,8 @@ import { settleOpenCalls } from './settle-open.ts';
 import { isStorageAway, whileAway } from './while-away.ts';
 
 const inboxPollMs = 3_000;
+/** How long it may take until an owner has its workbench: the repository is fetched again, maybe. */
+const inHandMs = 30_000;
 /** A cancelled run is stopped within two seconds; half of that is for saving what the agent has done. */
 const keepWorkMs = 1_000;
 
@@ -98,8 +101,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
     ...ownership,
     log,
     signal: AbortSignal.any([parts.signal, letGo.signal]),
-    sandbox: async () =>
-      log.state().sandboxes.work === null ? null : ((await atWork.workbench?.sandbox('work')) ?? null),
+    sandbox: () => workSandbox(log, atWork, clock, signal),
   });
   const inbox = inboxPump(ownership, log, { signal: control.signal, stop }, parts);
   try {
@@ -119,6 +121,25 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const { ended, paused } = log.state();
   const requeue = ended === null && paused === null;
   await whileAway(db.clock, parts.signal, () => releaseRun(db, ownership, { requeue }));
+}
+
+/**
+ * The run's work sandbox, where its log knows one; after a take-over it is a moment until the new owner has it in hand.
+ * Null: there is none, or the run does not get to it.
+ */
+async function workSandbox(
+  log: OwnedLog,
+  atWork: AtWork,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Sandbox | null> {
+  const startedMs = clock.monotonicMs();
+  while (clock.monotonicMs() - startedMs < inHandMs) {
+    if (log.state().sandboxes.work === null) return null;
+    if (atWork.workbench !== null) return atWork.workbench.sandbox('work');
+    await clock.sleep(50, signal);
+  }
+  return null;
 }
 
 /** The workbench of the run that is being walked now. */

@@ -10,6 +10,8 @@ import type { OwnedRuns } from './owned-runs.ts';
 export const framesPath = '/internal/v1/frames';
 /** Between two looks for the owner of a run that has none in reach. */
 const lookMs = 1_000;
+/** A log that grows quickly must not make as many lookups. */
+const shortestMs = 200;
 /** An API replica that is so far behind misses frames; settled events replace them. */
 const frameBacklogBytes = 256 * 1024;
 
@@ -114,10 +116,11 @@ function closed(socket: WebSocket): Promise<void> {
 }
 
 /** Until the run's log grows, or a while has passed. */
-async function pause(runId: string, signal: AbortSignal, { clock, listen }: RemoteHubParts): Promise<void> {
+async function pause(runId: string, signal: AbortSignal, parts: RemoteHubParts): Promise<void> {
   const woken = new AbortController();
-  const stop = listen(runId, () => woken.abort());
-  await clock.sleep(lookMs, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+  const stop = parts.listen(runId, () => woken.abort());
+  await parts.clock.sleep(shortestMs, signal).catch(() => undefined);
+  await parts.clock.sleep(lookMs, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
   stop();
 }
 

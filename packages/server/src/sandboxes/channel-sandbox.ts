@@ -69,6 +69,10 @@ export class ChannelSandbox implements Sandbox {
     await this.#channel.writeStdin(callId, data);
   }
 
+  async resize(callId: string, columns: number, rows: number): Promise<void> {
+    await this.#channel.resize(callId, columns, rows);
+  }
+
   async calls(): Promise<ReadonlyArray<{ readonly id: string; readonly running: boolean }>> {
     return await this.#channel.calls();
   }

@@ -21,7 +21,7 @@ export interface ApiPart {
 }
 
 /** What both doors have in common. */
-type Shared = Pick<ApiOptions, 'health' | 'log'>;
+type Shared = Pick<ApiOptions, 'health' | 'log' | 'terminals'>;
 
 /**
  * Answers requests over the control plane, by two doors: the unix socket, whose permissions tell that this account

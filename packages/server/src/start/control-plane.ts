@@ -4,11 +4,12 @@ import { createControlPlane } from '../runs/control-plane.ts';
 import { inspectInstallation } from '../runs/doctor.ts';
 import { diffOf } from '../runs/equip/proposals.ts';
 import { runRepository } from '../runs/equip/repository.ts';
+import type { LiveHub } from '../runs/live-hub.ts';
 import type { Foundation } from './foundation.ts';
 
-/** What the API asks, on this foundation. */
-export function controlPlaneOn(foundation: Foundation): ControlPlane {
-  const { db, hub, redact, home, signal, env, driver } = foundation;
+/** What the API asks, on this foundation. @param hub what viewers of live frames watch */
+export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPlane {
+  const { db, redact, home, signal, env, driver } = foundation;
   return createControlPlane({
     db,
     hub,

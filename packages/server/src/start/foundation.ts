@@ -9,6 +9,8 @@ import { LocalForge } from '../forges/local/local-forge.ts';
 import { knownSecrets } from '../models-for.ts';
 import type { OpenConfig } from '../config/open-config.ts';
 import { type LiveHub, liveHub } from '../runs/live-hub.ts';
+import { OwnedRuns } from '../runs/owned-runs.ts';
+import { TerminalHost } from '../runs/terminals/host.ts';
 import { chooseDriver } from '../sandboxes/choose-driver.ts';
 import type { Redactor } from '../secrets/redactor.ts';
 import { type Database, openDatabase } from '../store/database.ts';
@@ -24,7 +26,12 @@ export interface Foundation {
   readonly env: StartServerOptions['env'];
   readonly clock: Clock;
   readonly db: Database;
+  /** Live frames of the runs that this process owns. */
   readonly hub: LiveHub;
+  /** The runs that this process owns. */
+  readonly owned: OwnedRuns;
+  /** Shells in their sandboxes. */
+  readonly terminalHost: TerminalHost;
   readonly secrets: LiveSecrets;
   readonly config: OpenConfig;
   readonly audit: Audit;
@@ -69,12 +76,15 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     onProgress(`${error.code}: ${error.message}`);
   };
   const audit = await openAudit(db, { home, redact, onError });
+  const owned = new OwnedRuns();
   return {
     home,
     env,
     clock,
     db,
     hub: liveHub(),
+    owned,
+    terminalHost: new TerminalHost({ owned, clock }),
     secrets,
     config,
     audit,

@@ -14,7 +14,11 @@ export interface WorkerPart {
 }
 
 /** Claims runs and moves them. */
-export function startWorkerPart(foundation: Foundation, options: StartServerOptions): WorkerPart {
+export function startWorkerPart(
+  foundation: Foundation,
+  options: StartServerOptions,
+  announce: (workerId: string) => string | null,
+): WorkerPart {
   const { home, env, clock, db, hub, redact, redactor, secrets, config, audit, driver, forgeOf, log } =
     foundation;
   // Looks at the host, and asks its tools for their registries, before the first run needs to know.
@@ -50,6 +54,8 @@ export function startWorkerPart(foundation: Foundation, options: StartServerOpti
     config,
     onError,
     log,
+    announce,
+    owned: foundation.owned,
     ...(options.onAppended === undefined ? {} : { onAppended: options.onAppended }),
   });
   const endReconciling = reconcileSandboxes(db, driver, onError);

@@ -375,6 +375,23 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
       else expect(ran).toMatchObject({ result: exited(6), stdout: Buffer.from('17 91\r\n') });
     });
 
+    test('a terminal takes another size while its program runs', async () => {
+      const request = execRequest('read -r _; stty size; exit 0', {
+        pty: { columns: 80, rows: 24 },
+        stdin: 'open',
+      });
+      const call = startCall(sandbox, request);
+      const known = async (): Promise<boolean> =>
+        (await sandbox.calls()).some((one) => one.id === request.id && one.running);
+      await expect.poll(known, { timeout: 20_000 }).toBe(true);
+      const resized = await sandbox.resize(request.id, 132, 43).catch((error: unknown) => error);
+      if (resized instanceof Error) expect(resized).toMatchObject({ code: 'PTY_UNAVAILABLE' });
+      await sandbox.writeStdin(request.id, Buffer.from('go\n'));
+      const ended = await call.done.catch((error: unknown) => error);
+      if (ended instanceof Error) expect(ended).toMatchObject({ code: 'PTY_UNAVAILABLE' });
+      else if (!(resized instanceof Error)) expect(call.output()).toContain('43 132');
+    });
+
     test('the door for outgoing traffic answers on loopback inside', async () => {
       const script = `port=\${HTTP_PROXY##*:}; exec 3<>"/dev/tcp/127.0.0.1/$port"
         printf 'CONNECT nowhere.invalid:443 HTTP/1.1\\r\\nHost: nowhere.invalid:443\\r\\n\\r\\n' >&3

@@ -16,20 +16,6 @@ export const serveErrors = family({
     http: 400,
     exit: 2,
   },
-  LISTEN_REFUSED: {
-    sentence: 'Berth does not listen where others can reach it without a way to sign in.',
-    next: 'Listen on 127.0.0.1, or configure `signIn` in berth.yaml first.',
-    retryable: false,
-    http: 400,
-    exit: 2,
-  },
-  DATABASE_URL_MISSING: {
-    sentence: 'Parts that run apart need a common PostgreSQL.',
-    next: 'Set DATABASE_URL, or start everything in one process with `berth up`.',
-    retryable: false,
-    http: 400,
-    exit: 2,
-  },
   NOT_READY: {
     sentence: 'The server cannot serve now.',
     next: 'Look at the checks that failed; repeat in a moment.',

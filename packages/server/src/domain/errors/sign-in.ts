@@ -144,4 +144,11 @@ export const signInErrors = family({
     http: 401,
     exit: 4,
   },
+  LISTEN_REFUSED: {
+    sentence: 'On an address that others reach, Berth needs a way to sign in.',
+    next: 'Set up `signIn` and an https `server.publicUrl`, or listen on 127.0.0.1.',
+    retryable: false,
+    http: 400,
+    exit: 2,
+  },
 });

@@ -2,13 +2,14 @@ import type { z } from 'zod';
 import { agentEvents } from './agent-events.ts';
 import type { Importance } from './definition.ts';
 import { runEvents } from './run-events.ts';
+import { terminalEvents } from './terminal-events.ts';
 import { workEvents } from './work-events.ts';
 
 export type { Importance } from './definition.ts';
 export { commandResultSchema, type CommandResult } from './work-events.ts';
 
 /** Every type of event there is. */
-export const eventTypes = { ...runEvents, ...workEvents, ...agentEvents };
+export const eventTypes = { ...runEvents, ...workEvents, ...agentEvents, ...terminalEvents };
 
 export type EventType = keyof typeof eventTypes;
 export type EventData<Type extends EventType> = z.infer<(typeof eventTypes)[Type]['data']>;

@@ -122,6 +122,8 @@ export interface Sandbox {
   kill(callId: string, signal?: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Types into a running call's standard input; `null` closes it. */
   writeStdin(callId: string, data: Uint8Array | null): Promise<void>;
+  /** Gives the terminal of a running call another size. @throws BerthError `PTY_UNAVAILABLE`, `EXEC_UNKNOWN` */
+  resize(callId: string, columns: number, rows: number): Promise<void>;
   /** The calls the sandbox still remembers. */
   calls(): Promise<ReadonlyArray<{ readonly id: string; readonly running: boolean }>>;
   /** Drops a finished call and its output from the sandbox's journal. */
