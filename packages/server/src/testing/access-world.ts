@@ -49,8 +49,14 @@ export function memoryAudit(): AuditSink & { readonly acts: AuditAct[] } {
     acts,
     record: async (act) => void acts.push(act),
     begin: async (act) => ({
-      end: async ({ result, code, details }) =>
-        void acts.push({ ...act, result, code, details: { ...act.details, ...details } }),
+      end: async ({ result, code, details, object }) =>
+        void acts.push({
+          ...act,
+          result,
+          code,
+          object: object ?? act.object,
+          details: { ...act.details, ...details },
+        }),
     }),
   };
 }
@@ -109,6 +115,7 @@ export function accessWorld(
     };
   };
   const app = createApi(controlPlane, {
+    audit: { sink: audit },
     tokens,
     revocations: over,
     idempotency: idempotencyIn(db),
