@@ -29,16 +29,13 @@ async function make(
   who: string,
   wish: { permissions?: Permission[]; projects?: string[]; days?: number; serviceAccount?: string } = {},
 ) {
-  return world.tokens.create(
-    await world.person(who),
-    {
-      purpose: 'test',
-      projects: wish.projects ?? null,
-      permissions: wish.permissions ?? null,
-      days: wish.days ?? 1,
-      serviceAccount: wish.serviceAccount ?? null,
-    },
-  );
+  return world.tokens.create(await world.person(who), {
+    purpose: 'test',
+    projects: wish.projects ?? null,
+    permissions: wish.permissions ?? null,
+    days: wish.days ?? 1,
+    serviceAccount: wish.serviceAccount ?? null,
+  });
 }
 
 async function call(
