@@ -66,10 +66,9 @@ function berth(
 }
 
 test('a token made on the server’s machine signs in from elsewhere, to what it was given and no more', async () => {
-  const made = await berth('here', [
-    ...['tokens', 'create', '--purpose', 'pipeline', '--days', '1'],
-    ...['--permission', 'run.read', '--permission', 'task.create'],
-  ]).finished;
+  const narrow = ['--permission', 'run.read', '--permission', 'task.create'];
+  const made = await berth('here', ['tokens', 'create', '--purpose', 'pipeline', '--days', '1', ...narrow])
+    .finished;
   expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^berth_[0-9a-z]{16}_[0-9a-z]{58}\n$/)]);
   const secret = made.stdout.trim();
   const signedIn = await berth('elsewhere', ['login', '--server', url, '--token-stdin'], { stdin: secret })
