@@ -1,17 +1,11 @@
 import { Command, Option } from 'commander';
-import type { CommandContext, CommonFlags } from './command-context.ts';
+import type { CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
+import { collect, type Act, type Acting, type Leaf } from './command-tree.ts';
 import { serverCommands } from './server-commands.ts';
 import type { DocumentName } from './output/json-fields.ts';
 import { configCommands } from './program-config.ts';
 import { version } from './version.ts';
-
-type Act<Flags> = (
-  context: CommandContext,
-  flags: Flags,
-  id: string | undefined,
-  text?: string,
-) => Promise<number>;
 
 /**
  * The command tree. Only commander is loaded to build it; each command's code is read when it runs, so that
@@ -136,17 +130,6 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
   return program;
 }
 
-export type Leaf = (
-  parent: Command,
-  name: string,
-  what: string,
-  place?: { readonly hidden?: boolean; readonly isDefault?: boolean },
-) => Command;
-export type Acting = <Flags>(
-  load: () => Promise<Act<Flags & CommonFlags>>,
-  document?: DocumentName,
-) => (...given: unknown[]) => Promise<void>;
-
 /** What can be done with one run, as `berth runs view` and, shorter, as `berth show`. */
 function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean): void {
   watchable(paged(oneRun(leaf(parent, isLong ? 'view' : 'show', 'one run'))))
@@ -235,10 +218,6 @@ function common(command: Command): Command {
     .addOption(new Option('--color <when>', 'colour').choices(['auto', 'always', 'never']).default('auto'))
     .option('--no-input', 'never ask')
     .allowExcessArguments(false);
-}
-
-export function collect(value: string, before: string[]): string[] {
-  return [...before, value];
 }
 
 const mainHelp = `

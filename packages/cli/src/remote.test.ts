@@ -163,7 +163,7 @@ test('plain http to another machine is refused before anything is sent', async (
   const { code, stderr } = await world.run(['runs', '--server', 'http://192.0.2.1:1'], { env });
   expect([code, stderr]).toEqual([4, expect.stringContaining('SERVER_INSECURE')]);
   for (const server of ['ftp://host', 'https://a:b@host', 'host', 'https://host/path']) {
-    expect((await world.run(['runs', '--server', server], { env })).code, server).toBe(2);
+    expect([server, (await world.run(['runs', '--server', server], { env })).code]).toEqual([server, 2]);
   }
 });
 
@@ -221,7 +221,7 @@ test('api sends any request, signed in, with fields or a body', async () => {
     ['FETCH', '/runs'],
     ['/runs', '-f', 'x'],
   ]) {
-    expect((await world.run(['api', ...args])).code, args.join(' ')).toBe(2);
+    expect([args, (await world.run(['api', ...args])).code]).toEqual([args, 2]);
   }
 });
 

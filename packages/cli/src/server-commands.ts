@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { collect, type Acting, type Leaf } from './program.ts';
+import { collect, type Acting, type Leaf } from './command-tree.ts';
 
 /** Signing in to a server elsewhere, tokens, and plain requests. */
 export function serverCommands(program: Command, leaf: Leaf, act: Acting): void {

@@ -8,6 +8,8 @@ import { version } from '../version.ts';
 const variables = [
   ['BERTH_HOME', 'the data directory; default ~/.berth'],
   ['BERTH_CONFIG', 'the configuration file; default berth.yaml in the data directory'],
+  ['BERTH_SERVER', 'a server elsewhere: its address, the name of a context, or local'],
+  ['BERTH_TOKEN', 'the token for it'],
   ['BERTH_ASCII', 'words instead of marks, when 1'],
   ['BERTH_DEBUG', 'where an error came from, when 1'],
   ['PAGER', 'what shows long texts; BERTH_PAGER wins; empty or cat: nothing does'],

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Principal } from '../domain/access.ts';
 import { BerthError } from '../domain/errors/index.ts';
+import type { AuditSink } from '../domain/ports/audit.ts';
 import { findToken, noteTokenUse, type TokenRecord } from '../store/tokens/tokens.ts';
 import type { Authenticator, IncomingRequest } from './authenticator.ts';
 import { failedAttempts } from './failed-attempts.ts';
@@ -16,7 +17,9 @@ const nothing = Buffer.alloc(32);
  * by its id and compared in constant time; what its owner may do is read anew for each request.
  * @throws BerthError `TOKEN_REFUSED`, `TOKEN_EXPIRED`, `TOKEN_REVOKED`, `TOKEN_OWNER_DISABLED`, `TOO_MANY_ATTEMPTS`
  */
-export function tokenAuthenticator(parts: Omit<TokenParts, 'revocations'>): Authenticator {
+export function tokenAuthenticator(
+  parts: Omit<TokenParts, 'revocations'> & { readonly audit: Pick<AuditSink, 'record'> },
+): Authenticator {
   const { db, audit } = parts;
   const failures = failedAttempts(db.clock);
   const rights = rightsOfOwner(parts);

@@ -16,7 +16,6 @@ const people = {
   ],
   serviceAccounts: [{ name: 'ci', projects: { web: 'member' } }],
 };
-const from = { address: null, agent: null, requestId: null };
 let world: AccessWorld;
 let web: string;
 beforeAll(async () => {
@@ -30,17 +29,13 @@ async function make(
   who: string,
   wish: { permissions?: Permission[]; projects?: string[]; days?: number; serviceAccount?: string } = {},
 ) {
-  return world.tokens.create(
-    await world.person(who),
-    {
-      purpose: 'test',
-      projects: wish.projects ?? null,
-      permissions: wish.permissions ?? null,
-      days: wish.days ?? 1,
-      serviceAccount: wish.serviceAccount ?? null,
-    },
-    from,
-  );
+  return world.tokens.create(await world.person(who), {
+    purpose: 'test',
+    projects: wish.projects ?? null,
+    permissions: wish.permissions ?? null,
+    days: wish.days ?? 1,
+    serviceAccount: wish.serviceAccount ?? null,
+  });
 }
 
 async function call(
@@ -87,6 +82,15 @@ test('a token has its owner’s rights, is shown once, and only its hash is kept
   expect((await call('GET', '/api/v1/runs', bearer(secret))).status).toBe(200);
   // The permission was not given.
   expect((await call('GET', '/api/v1/doctor', bearer(secret))).code).toBe('FORBIDDEN');
+  expect(world.audit.acts).toContainEqual(
+    expect.objectContaining({
+      action: 'token.create',
+      by: 'ada@example.org',
+      object: { kind: 'token', id: token.id, projectId: null },
+      details: expect.objectContaining({ owner: 'ada@example.org', projects: [web] }) as unknown,
+    }),
+  );
+  expect(JSON.stringify(world.audit.acts)).not.toContain(secret.slice(23, 60));
   const dump = JSON.stringify(await database.db.sql.selectFrom('api_tokens').selectAll().execute());
   expect(dump).not.toContain(secret.slice(23, 60));
 });
@@ -158,6 +162,15 @@ test('one sees and revokes one’s own tokens, an admin all; others’ answer 40
     revokedBy: 'root@example.org',
   });
   expect((await call('GET', '/api/v1/runs', bearer(mine.secret))).code).toBe('TOKEN_REVOKED');
+  expect(world.audit.acts).toContainEqual(
+    expect.objectContaining({
+      action: 'token.revoke',
+      by: 'root@example.org',
+      result: 'allowed',
+      object: { kind: 'token', id: mine.token.id, projectId: null },
+      details: { owner: 'ada@example.org' },
+    }),
+  );
 });
 
 test('a wrong secret, an unknown id and a mistyped token are refused alike; other bearers are not passed on', async () => {
@@ -236,7 +249,7 @@ test('a revocation ends open streams here at once, and at other replicas when th
   const there = elsewhere.signalFor(principal, until.signal);
   const untouched = elsewhere.signalFor({ ...principal, tokenId: 'k-other' }, until.signal);
   const session = elsewhere.signalFor({ ...principal, tokenId: null, sessionId: 'n-1' }, until.signal);
-  await world.tokens.revoke(await world.person('root@example.org'), token.id, from);
+  await world.tokens.revoke(await world.person('root@example.org'), token.id);
   expect(here.aborted).toBe(true);
   await expect.poll(() => there.aborted).toBe(true);
   await world.revocations.announce(['n-1'], new Date(Date.now() + 60_000));

@@ -2,7 +2,6 @@ import { localPrincipal, type Permission, type Principal, type TokenScope } from
 import type { CurrentConfig } from '../domain/config/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import { newId } from '../domain/ids.ts';
-import type { AuditAct, AuditSink } from '../domain/ports/audit.ts';
 import { maxTokenDays, previewOf, type TokenView } from '../domain/token.ts';
 import type { Database } from '../store/database.ts';
 import { findProjects } from '../store/tokens/project-names.ts';
@@ -19,18 +18,10 @@ export interface TokenParts {
   readonly db: Database;
   readonly config: CurrentConfig;
   readonly revocations: Revocations;
-  readonly audit: AuditSink;
   /** Group claims of a person at their last sign-in. */
   readonly claimsOf: (personId: string) => Promise<readonly string[]>;
   /** Name of the account this server runs as. */
   readonly account: string;
-}
-
-/** Where a request came from, for the record of acts. */
-export interface ActFrom {
-  readonly address: string | null;
-  readonly agent: string | null;
-  readonly requestId: string | null;
 }
 
 export interface CreateToken {
@@ -57,16 +48,16 @@ export interface Tokens {
    * @throws BerthError `TOKEN_MAY_NOT_MINT` for a token, `NOT_FOUND` for an unknown service account, `USAGE`,
    *   `TOKEN_OWNER_DISABLED`
    */
-  create(principal: Principal, wish: CreateToken, from: ActFrom): Promise<CreatedToken>;
+  create(principal: Principal, wish: CreateToken): Promise<CreatedToken>;
   list(filter: { readonly owner?: string; readonly id?: string }): Promise<readonly TokenView[]>;
   /** Null: there is none. */
   get(id: string): Promise<TokenView | null>;
   /** At once, open streams included; revoking again changes nothing. Null: there is none. */
-  revoke(principal: Principal, id: string, from: ActFrom): Promise<TokenView | null>;
+  revoke(principal: Principal, id: string): Promise<TokenView | null>;
 }
 
 export function createTokens(parts: TokenParts): Tokens {
-  const { db, config, revocations, audit } = parts;
+  const { db, config, revocations } = parts;
   const rolesNow = rightsOfOwner(parts);
 
   const viewsOf = async (records: readonly TokenRecord[]): Promise<TokenView[]> => {
@@ -80,7 +71,7 @@ export function createTokens(parts: TokenParts): Tokens {
   };
 
   return {
-    async create(principal, wish, from) {
+    async create(principal, wish) {
       mayMint(principal);
       const owner = ownerOf(principal, wish.serviceAccount, config);
       if (!(wish.days > 0 && wish.days <= maxTokenDays)) {
@@ -89,51 +80,28 @@ export function createTokens(parts: TokenParts): Tokens {
       const roles = await rolesNow(owner);
       const id = newId('k', db.clock.nowMs());
       const { text, hash } = newTokenText(id);
-      const act = await audit.begin(
-        actOf('token.create', principal, id, from, {
-          owner: owner.id,
-          purpose: wish.purpose,
-          projects: wish.projects,
-          permissions: wish.permissions,
-          days: wish.days,
-        }),
-      );
-      try {
-        const record = await insertToken(db, {
-          id,
-          secretHash: hash,
-          owner: owner.id,
-          ownerKind: owner.kind,
-          ownerName: owner.name,
-          purpose: wish.purpose,
-          scope: { projects: wish.projects, permissions: wish.permissions },
-          createdBy: principal.id,
-          ttlMs: wish.days * dayMs,
-        });
-        const [token] = await viewsOf([record]);
-        if (token === undefined) throw new BerthError('INTERNAL', 'A token was made and is not there.');
-        await act.end({ result: 'allowed', code: null });
-        return { token, secret: text, preview: previewOf(roles, token.projects, wish.permissions) };
-      } catch (error) {
-        await act.end({ result: 'failed', code: codeOf(error) });
-        throw error;
-      }
+      const record = await insertToken(db, {
+        id,
+        secretHash: hash,
+        owner: owner.id,
+        ownerKind: owner.kind,
+        ownerName: owner.name,
+        purpose: wish.purpose,
+        scope: { projects: wish.projects, permissions: wish.permissions },
+        createdBy: principal.id,
+        ttlMs: wish.days * dayMs,
+      });
+      const [token] = await viewsOf([record]);
+      if (token === undefined) throw new BerthError('INTERNAL', 'A token was made and is not there.');
+      return { token, secret: text, preview: previewOf(roles, token.projects, wish.permissions) };
     },
     list: async (filter) => viewsOf(await listTokens(db, { ...filter, limit: mostListed })),
     get,
-    async revoke(principal, id, from) {
-      const before = await findToken(db, id);
-      if (before === null) return null;
-      const act = await audit.begin(actOf('token.revoke', principal, id, from, { owner: before.owner }));
-      try {
-        const record = await revokeToken(db, id, principal.id);
-        await revocations.announce([id], before.expiresAt);
-        await act.end({ result: 'allowed', code: null });
-        return record === null ? null : ((await viewsOf([record]))[0] ?? null);
-      } catch (error) {
-        await act.end({ result: 'failed', code: codeOf(error) });
-        throw error;
-      }
+    async revoke(principal, id) {
+      const record = await revokeToken(db, id, principal.id);
+      if (record === null) return null;
+      await revocations.announce([id], record.expiresAt);
+      return (await viewsOf([record]))[0] ?? null;
     },
   };
 }
@@ -213,28 +181,4 @@ function viewOf(record: TokenRecord, names: ReadonlyMap<string, string>): TokenV
 
 function scopeProjects(scope: TokenScope, names: ReadonlyMap<string, string>): TokenView['projects'] {
   return scope.projects?.map((id) => ({ id, name: names.get(id) ?? null })) ?? null;
-}
-
-function actOf(
-  action: string,
-  principal: Principal,
-  id: string,
-  from: ActFrom,
-  details: Record<string, unknown>,
-): Omit<AuditAct, 'result' | 'code'> {
-  return {
-    by: principal.id,
-    byKind: principal.kind,
-    tokenId: principal.tokenId ?? principal.sessionId,
-    via: principal.via,
-    action,
-    object: { kind: 'token', id, projectId: null },
-    from: { address: from.address, agent: from.agent },
-    requestId: from.requestId,
-    details,
-  };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof BerthError ? error.code : 'INTERNAL';
 }

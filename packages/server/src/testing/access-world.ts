@@ -15,7 +15,7 @@ import {
   type CurrentConfig,
 } from '../domain/config/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
-import type { AuditAct, AuditSink } from '../domain/ports/audit.ts';
+import type { AuditAct, AuditReader, AuditSink } from '../domain/ports/audit.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { createControlPlane } from '../runs/control-plane.ts';
 import { liveHub } from '../runs/live-hub.ts';
@@ -49,11 +49,27 @@ export function memoryAudit(): AuditSink & { readonly acts: AuditAct[] } {
     acts,
     record: async (act) => void acts.push(act),
     begin: async (act) => ({
-      end: async ({ result, code, details }) =>
-        void acts.push({ ...act, result, code, details: { ...act.details, ...details } }),
+      end: async ({ result, code, details, object }) =>
+        void acts.push({
+          ...act,
+          result,
+          code,
+          object: object ?? act.object,
+          details: { ...act.details, ...details },
+        }),
     }),
   };
 }
+
+/** What was recorded stands in `memoryAudit`; over the API none of it is read. */
+const nothingToRead: AuditReader = {
+  list: async () => ({ acts: [], next: null }),
+  export: async function* () {},
+  verify: async function* () {},
+  verifyRun: async () => {
+    throw new BerthError('NOT_FOUND');
+  },
+};
 
 export interface AccessWorld {
   readonly app: FastifyInstance;
@@ -109,6 +125,7 @@ export function accessWorld(
     };
   };
   const app = createApi(controlPlane, {
+    audit: { sink: audit, reader: nothingToRead },
     tokens,
     revocations: over,
     idempotency: idempotencyIn(db),

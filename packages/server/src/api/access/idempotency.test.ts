@@ -20,10 +20,14 @@ beforeAll(async () => {
   await ensureProject(database.db, { name: 'web', repository: '/srv/web.git' });
   world = accessWorld(database.db, people);
   // A route whose answers the test decides.
-  world.app.post('/probe/:id', { config: signedIn, schema: { body: z.unknown() } }, async () => {
-    handled += 1;
-    return answerWith();
-  });
+  world.app.post(
+    '/probe/:id',
+    { config: signedIn, schema: { operationId: 'useProbe', body: z.unknown() } },
+    async () => {
+      handled += 1;
+      return answerWith();
+    },
+  );
 });
 afterAll(async () => world.close());
 

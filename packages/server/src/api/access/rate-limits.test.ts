@@ -73,7 +73,7 @@ test('a bucket fills again with time, and memory is bounded', async () => {
   held.take('a', rate);
   held.take('a', rate);
   expect(() => held.take('a', rate)).toThrow(BerthError);
-  clock.advance(500);
+  await clock.advance(500);
   held.take('a', rate);
   expect(() => held.take('a', rate)).toThrow(BerthError);
   for (let count = 0; count < 1_000; count += 1) held.take(`b${count}`, rate);

@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { ActFrom, Tokens } from '../../access/tokens.ts';
+import type { Tokens } from '../../access/tokens.ts';
 import { decide, permissionSchema, visibleProjects, type Principal } from '../../domain/access.ts';
 import { nameSchema } from '../../domain/config/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
@@ -72,11 +72,14 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
           : await Promise.all(
               projects.map(async (text) => (await context.controlPlane.locate('project', text, visible)).id),
             );
-      const created = await tokensOf().create(
-        principal,
-        { ...wish, projects: ids === null ? null : [...new Set(ids)] },
-        actFrom(request),
-      );
+      const created = await tokensOf().create(principal, {
+        ...wish,
+        projects: ids === null ? null : [...new Set(ids)],
+      });
+      const { owner, purpose, permissions, expiresAt } = created.token;
+      if (request.audited !== null) {
+        request.audited.details = { owner, purpose, projects: ids, permissions, expiresAt };
+      }
       return reply
         .code(201)
         .header('cache-control', 'no-store')
@@ -122,7 +125,8 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       const token = await tokensOf().get(id);
       if (token === null || !mayRevoke(principal, token))
         throw new BerthError('NOT_FOUND', `There is no token ${id}.`);
-      const revoked = await tokensOf().revoke(principal, id, actFrom(request));
+      if (request.audited !== null) request.audited.details = { owner: token.owner };
+      const revoked = await tokensOf().revoke(principal, id);
       if (revoked === null) throw new BerthError('NOT_FOUND', `There is no token ${id}.`);
       return revoked;
     },
@@ -133,14 +137,4 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
 function mayRevoke(principal: Principal, token: TokenView): boolean {
   if (decide(principal, 'people.manage', installationObject) === 'granted') return true;
   return principal.tokenId === null ? token.owner === principal.id : token.id === principal.tokenId;
-}
-
-/** Where a request came from, for the record of acts. */
-export function actFrom(request: FastifyRequest): ActFrom {
-  return {
-    // Nothing over a unix socket.
-    address: request.ip === undefined || request.ip === '' ? null : request.ip,
-    agent: request.raw.headers['user-agent']?.slice(0, 200) ?? null,
-    requestId: request.id,
-  };
 }
