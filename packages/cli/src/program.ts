@@ -205,9 +205,7 @@ function auditCommands(program: Command, leaf: Leaf, act: Acting): void {
       .option('--by <who>', 'principal id')
       .option('--action <action>', 'run.cancel, or run for all of its kind')
       .option('--object <id>', 'id of the object')
-      .addOption(
-        new Option('--result <result>').choices(['allowed', 'denied', 'failed', 'open', 'unknown']),
-      )
+      .addOption(new Option('--result <result>').choices(['allowed', 'denied', 'failed', 'open', 'unknown']))
       .option('--project <id>', 'id or name of a project')
       .option('--since <when>', 'a time (RFC 3339) or an age such as 7d, 12h')
       .option('--until <when>', 'a time (RFC 3339) or an age');

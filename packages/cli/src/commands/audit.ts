@@ -138,10 +138,13 @@ function show(context: CommandContext, verdict: AuditVerdict): void {
   }
   if (context.format === 'quiet') return;
   for (const { sentence, problem } of verdict.findings) {
-    out.write(`${paint('bad', out.isAscii || !out.isTty ? 'FAIL' : '✖')}  ${problem}  ${harmlessLine(sentence)}\n`);
+    out.write(
+      `${paint('bad', out.isAscii || !out.isTty ? 'FAIL' : '✖')}  ${problem}  ${harmlessLine(sentence)}\n`,
+    );
   }
   if (verdict.more > 0) out.write(`… and ${verdict.more} more\n`);
-  const head = verdict.head === null ? 'nothing sealed yet' : `head ${verdict.head.number} ${verdict.head.hash}`;
+  const head =
+    verdict.head === null ? 'nothing sealed yet' : `head ${verdict.head.number} ${verdict.head.hash}`;
   const rest = [
     `${verdict.entries} acts in ${verdict.seals} seals`,
     `${verdict.runs} runs with ${verdict.events} events`,
@@ -186,5 +189,9 @@ export function timeOf(text: string | undefined, nowMs = Date.now()): string | u
   const age = /^(\d{1,6})([smhd])$/.exec(text);
   const ms = age === null ? Date.parse(text) : nowMs - Number(age[1]) * (unitsMs[age[2]!] ?? 0);
   if (Number.isFinite(ms)) return new Date(ms).toISOString();
-  throw failure('USAGE', `${JSON.stringify(text)} is no time.`, 'Give a time (2026-11-21T12:00Z) or an age (7d).');
+  throw failure(
+    'USAGE',
+    `${JSON.stringify(text)} is no time.`,
+    'Give a time (2026-11-21T12:00Z) or an age (7d).',
+  );
 }

@@ -1,5 +1,5 @@
 /** Documents of a stream that has one a line. */
-export async function* jsonLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<unknown> {
+export async function* jsonLines(stream: ReadableStream<Uint8Array>): AsyncGenerator {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const bytes of stream) {

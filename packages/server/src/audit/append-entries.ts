@@ -66,7 +66,7 @@ export function entryAppender(db: Database): EntryAppender {
       });
     },
     async settled() {
-      while (writing !== null) await writing;
+      for (let now = writing; now !== null; now = writing) await now;
     },
   };
 }
