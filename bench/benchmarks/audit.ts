@@ -11,7 +11,7 @@ import type { BenchmarkContext, Measured } from '../lib/benchmark.ts';
 import { withPostgres } from '../lib/database.ts';
 import { median, percentile } from '../lib/statistics.ts';
 
-const callers = 200;
+const callers = 500;
 const sealEveryMs = 1_000;
 
 export function run(context: BenchmarkContext): Promise<Measured> {
