@@ -51,6 +51,14 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import('./benchmarks/events.ts'),
   },
   {
+    name: 'audit',
+    what: 'acts recorded per second while they are sealed, on the embedded PostgreSQL with fsync, and verified.',
+    why: 'nothing is done that is not on record, and sealing must not hold the record up.',
+    goal: 'at least 5,000 acts a second, each durable, with the sealer at work.',
+    timeLimitMs: 90_000,
+    load: () => import('./benchmarks/audit.ts'),
+  },
+  {
     name: 'memory',
     what: 'resident memory of an idle server (API and worker, PostgreSQL apart), and of each run that waits for a model.',
     why: 'one worker is to carry hundreds to thousands of runs, most of them waiting.',

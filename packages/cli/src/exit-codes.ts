@@ -13,7 +13,7 @@ export const exitCodes = [
   [8, 'not found'],
   [9, 'conflict / not possible in this state'],
   [10, 'server unreachable or overloaded (retry is safe)'],
-  [11, 'doctor found a failure'],
+  [11, 'doctor found a failure, or the record of acts does not hold'],
   [124, '`--timeout` passed; the run goes on, or is paused where this process carried it'],
   [130, 'interrupted; the run goes on, or is paused where this process carried it'],
 ] as const;

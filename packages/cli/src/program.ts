@@ -112,6 +112,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .action(act(async () => (await import('./commands/serve.ts')).serve));
   serverCommands(program, leaf, act);
   configCommands(program, leaf, act);
+  auditCommands(program, leaf, act);
   leaf(program, 'doctor', 'look whether everything Berth needs is there and works')
     .option('--exit-zero', 'exit 0 also when something failed')
     .action(act(async () => (await import('./commands/doctor.ts')).doctor, 'doctor'));
@@ -153,6 +154,11 @@ function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean):
   oneRun(
     leaf(parent, 'terminal', 'open a shell in its sandbox; ~. at the beginning of a line leaves'),
   ).action(act(async () => (await import('./commands/terminal.ts')).terminal));
+  if (isLong) {
+    oneRun(leaf(parent, 'verify', 'check its log against its hashes and seals')).action(
+      act(async () => (await import('./commands/audit.ts')).verifyRun, 'verdict'),
+    );
+  }
   oneRun(leaf(parent, 'cancel', 'end it; its work so far is kept'))
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/acts.ts')).cancel, 'run'));
@@ -172,6 +178,35 @@ function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean):
     .option('--last', 'the newest run of all')
     .option('--after-step', 'deliver after the present step instead of now')
     .action(act(async () => (await import('./commands/acts.ts')).steer, 'message'));
+}
+
+/** The record of acts. */
+function auditCommands(program: Command, leaf: Leaf, act: Acting): void {
+  const audit = program
+    .command('audit')
+    .description('the record of acts: list, verify, export')
+    .helpCommand(false);
+  const filtered = (command: Command): Command =>
+    command
+      .option('--by <who>', 'principal id')
+      .option('--action <action>', 'run.cancel, or run for all of its kind')
+      .option('--object <id>', 'id of the object')
+      .addOption(new Option('--result <result>').choices(['allowed', 'denied', 'failed', 'open', 'unknown']))
+      .option('--project <id>', 'id or name of a project')
+      .option('--since <when>', 'a time (RFC 3339) or an age such as 7d, 12h')
+      .option('--until <when>', 'a time (RFC 3339) or an age');
+  filtered(leaf(audit, 'list', 'acts, newest first', { isDefault: true }))
+    .option('-n, --limit <count>', 'at most so many', '30')
+    .option('--cursor <cursor>', 'go on where the last list ended')
+    .option('--no-pager', 'never through a pager')
+    .action(act(async () => (await import('./commands/audit.ts')).list, 'act'));
+  leaf(audit, 'verify', 'check every act, seal and run’s log')
+    .option('--run <id>', 'only the log of this run')
+    .option('--exit-zero', 'exit 0 also when something does not hold')
+    .action(act(async () => (await import('./commands/audit.ts')).verify, 'verdict'));
+  filtered(leaf(audit, 'export', 'the record with its seals as JSON lines')).action(
+    act(async () => (await import('./commands/audit.ts')).exportRecord),
+  );
 }
 
 /** Exit codes that say how something ended rather than that the command did not work: `--exit-zero` drops them. */

@@ -16,6 +16,9 @@ export type ConfigRevision = components['schemas']['ConfigRevision'];
 export type Project = components['schemas']['Project'];
 export type ProjectRow = components['schemas']['ProjectRow'];
 export type Status = Run['status'];
+export type AuditAct = components['schemas']['AuditAct'];
+export type AuditVerdict = components['schemas']['AuditVerdict'];
+export type AuditQuery = NonNullable<operations['exportAudit']['parameters']['query']>;
 type Body<Name extends keyof operations> = operations[Name] extends {
   requestBody: { content: { 'application/json': infer Type } };
 }
@@ -118,6 +121,16 @@ export function createClient(address: ServerAddress) {
           body: value,
         }),
       ),
+    listAudit: async (query: AuditQuery & { cursor?: string; limit?: number }) =>
+      answer(api.GET('/api/v1/audit', { params: { query } })),
+    verifyRun: async (id: string): Promise<AuditVerdict> =>
+      answer(api.GET('/api/v1/runs/{id}/verify', { params: { path: { id } } })),
+    /** JSON lines: progress, the verdict last. */
+    verifyAudit: async (): Promise<ReadableStream<Uint8Array>> =>
+      open(fetch, `${baseUrl}/api/v1/audit/verify`),
+    /** JSON lines: keys, entries, seals. */
+    exportAudit: async (query: AuditQuery): Promise<ReadableStream<Uint8Array>> =>
+      open(fetch, `${baseUrl}/api/v1/audit/export?${new URLSearchParams(query).toString()}`),
     /** The whole output of a command or tool call, as it arrives. */
     output: async (id: string, callId: string): Promise<ReadableStream<Uint8Array>> =>
       open(fetch, `${baseUrl}/api/v1/runs/${encodeURIComponent(id)}/outputs/${encodeURIComponent(callId)}`),

@@ -1,6 +1,9 @@
 export { ApiFailure, failureFrom, isUnreachable } from './api-failure.ts';
 export {
   createClient,
+  type AuditAct,
+  type AuditQuery,
+  type AuditVerdict,
   type BerthClient,
   type CreatedToken,
   type Config,

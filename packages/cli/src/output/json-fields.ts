@@ -11,7 +11,9 @@ export type DocumentName =
   | 'status'
   | 'diff'
   | 'message'
-  | 'version';
+  | 'version'
+  | 'act'
+  | 'verdict';
 
 /** Names of a document's fields, as the API's own schemas have them. */
 export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
@@ -38,6 +40,10 @@ export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
       return ['schema', 'run', 'diff'];
     case 'message':
       return ['messageId'];
+    case 'act':
+      return Object.keys((await import('@berth/server/domain/audit-views.ts')).auditActSchema.shape);
+    case 'verdict':
+      return Object.keys((await import('@berth/server/domain/audit-views.ts')).auditVerdictSchema.shape);
     case 'version':
       return ['version', 'node'];
   }

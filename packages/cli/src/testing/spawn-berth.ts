@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApi } from '@berth/server/api/create-api.ts';
+import type { ApiOptions } from '@berth/server/api/options.ts';
 import { listenApi } from '@berth/server/api/listen-api.ts';
 import { socketPathOf } from '@berth/server/api/socket-path.ts';
 import { FakeControlPlane, type FakeOptions } from '@berth/server/testing/fake-control-plane.ts';
@@ -42,11 +43,15 @@ export class World {
   /** A server of the data directory in this process; its runs wait at `hold` to be let go. */
   async serve({
     hold = [],
+    audit,
     ...options
-  }: FakeOptions & { readonly hold?: readonly Place[] } = {}): Promise<FakeControlPlane> {
+  }: FakeOptions & {
+    readonly hold?: readonly Place[];
+    readonly audit?: NonNullable<ApiOptions['audit']>;
+  } = {}): Promise<FakeControlPlane> {
     mkdirSync(this.home, { recursive: true });
     const plane = new FakeControlPlane({ pace: 0, gate: holdAt(this.home, hold), ...options });
-    const app = createApi(plane, { principal: 'tester' });
+    const app = createApi(plane, { principal: 'tester', ...(audit === undefined ? {} : { audit }) });
     await listenApi(app, { socketPath: socketPathOf(this.home) });
     this.#closing.push(async () => {
       plane.stop();

@@ -62,8 +62,7 @@ export class Denials {
     const own = keyOf(act);
     const found = this.#buckets.get(own);
     if (found !== undefined) return found;
-    const hasRoom =
-      this.#buckets.size < bucketsOfAll && (this.#ofPrincipal.get(act.by) ?? 0) < bucketsOfOne;
+    const hasRoom = this.#buckets.size < bucketsOfAll && (this.#ofPrincipal.get(act.by) ?? 0) < bucketsOfOne;
     if (hasRoom) {
       this.#ofPrincipal.set(act.by, (this.#ofPrincipal.get(act.by) ?? 0) + 1);
       return this.#open(own, act, nowMs, atMs);

@@ -20,7 +20,7 @@ export interface OpenAuditOptions {
   /** Milliseconds of `audit.keepFor`, asked anew each round; null: kept for ever. */
   readonly keepForMs?: () => number | null;
   /** Each head once it is durable: for the process log. */
-  readonly onSeal?: (head: Pick<Seal, 'number' | 'to' | 'count' | 'hash' | 'signature'>) => void;
+  readonly onSeal?: (head: Pick<Seal, 'number' | 'to' | 'count' | 'hash' | 'keyId' | 'signature'>) => void;
   readonly onError?: (error: BerthError) => void;
   /** Between two seals; ten seconds unless a test wants it otherwise. */
   readonly sealEveryMs?: number;

@@ -15,7 +15,7 @@ test('what is older than it is kept is cut in whole batches, on record and signe
   const clock = new ManualClock();
   const sleepLong = clock.sleep.bind(clock);
   // Settling pauses for real; a test moves the clock only by days.
-  clock.sleep = async (ms, signal) => (ms < 1_000 ? void (await pause(ms)) : sleepLong(ms, signal));
+  clock.sleep = (ms, signal) => (ms < 1_000 ? pause(ms) : sleepLong(ms, signal));
   const db = await store.open(clock);
   const home = auditHome();
   let keepForMs: number | null = null;
@@ -39,7 +39,9 @@ test('what is older than it is kept is cut in whole batches, on record and signe
   expect(await audit.verdict()).toMatchObject({ ok: true, findings: [], cut: { position: 3 } });
 
   // More than was signed for is a deletion like any other.
-  await expect(sql`delete from audit_entries where object_id = '4'`.execute(db.sql)).rejects.toThrow(/append-only/);
+  await expect(sql`delete from audit_entries where object_id = '4'`.execute(db.sql)).rejects.toThrow(
+    /append-only/,
+  );
   await days(6, 9);
   expect(await objects()).toEqual(['9', '8', '7']);
   expect(await audit.verdict()).toMatchObject({ ok: true, findings: [] });

@@ -96,10 +96,7 @@ export async function sealCut(
   });
 }
 
-function nextOf(
-  last: Seal | null,
-  atMs: number,
-): Pick<SealContents, 'number' | 'at' | 'from' | 'prevHash'> {
+function nextOf(last: Seal | null, atMs: number): Pick<SealContents, 'number' | 'at' | 'from' | 'prevHash'> {
   return {
     number: (last?.number ?? 0) + 1,
     at: new Date(atMs).toISOString(),

@@ -83,10 +83,7 @@ test('a mark taken before a long transaction is settled while that transaction s
 
 test('of two replicas one seals; when it ends, the other does', async () => {
   const home = auditHome();
-  const [one, other] = [
-    await testAudit(store.db, { home }),
-    await testAudit(await store.open(), { home }),
-  ];
+  const [one, other] = [await testAudit(store.db, { home }), await testAudit(await store.open(), { home })];
   await one.sink.record(act());
   expect(await one.sealNow()).toBe(true);
   await other.sink.record(act());

@@ -1,4 +1,10 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +32,8 @@ export function signingKeyOf(pem: string, where: string): SigningKey {
   } catch (error) {
     throw unusable(`${where} holds no private key in PEM.`, error);
   }
-  if (privateKey.asymmetricKeyType !== 'ed25519') throw unusable(`The key of ${where} is not an Ed25519 key.`);
+  if (privateKey.asymmetricKeyType !== 'ed25519')
+    throw unusable(`The key of ${where} is not an Ed25519 key.`);
   const publicKey = createPublicKey(privateKey);
   return { id: keyIdOf(publicKey), privateKey, publicKey };
 }

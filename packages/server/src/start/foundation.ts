@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { systemClock } from '../domain/clock.ts';
-import { openAudit, type Audit } from '../audit/open-audit.ts';
-import type { BerthError } from '../domain/errors/index.ts';
+import type { Audit } from '../audit/open-audit.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Forge } from '../domain/ports/forge.ts';
 import type { SandboxDriver } from '../domain/ports/sandbox.ts';
@@ -18,6 +17,7 @@ import { createLog, type Log, silentLog } from '../telemetry/log.ts';
 import { openServerConfig } from './config.ts';
 import { type LiveSecrets, liveSecrets } from './live-secrets.ts';
 import type { StartServerOptions } from './options.ts';
+import { openRecord } from './record.ts';
 
 /** What every part of a server stands on. */
 export interface Foundation {
@@ -71,11 +71,13 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     },
   );
   await secrets.follow(config, env);
-  const onError = (error: BerthError): void => {
-    log.error('record of acts', { error });
-    onProgress(`${error.code}: ${error.message}`);
-  };
-  const audit = await openAudit(db, { home, redact, onError });
+  const audit = await openRecord({ db, home, env, redact, config, log, onProgress }).catch(
+    async (error: unknown) => {
+      await config.close();
+      await db.close();
+      throw error;
+    },
+  );
   const owned = new OwnedRuns();
   return {
     home,

@@ -80,9 +80,7 @@ export async function tamper(db: Database, statement: string): Promise<void> {
     }
     for (const table of ['audit_entries', 'audit_seals']) {
       for (const what of ['update', 'delete', 'truncate']) {
-        await sql
-          .raw(`alter table ${table} enable always trigger ${table}_${what}`)
-          .execute(transaction);
+        await sql.raw(`alter table ${table} enable always trigger ${table}_${what}`).execute(transaction);
       }
     }
   });

@@ -136,7 +136,9 @@ async function checkBefore(
   findings: Findings,
 ): Promise<void> {
   const { rows } = await sql<{ position: string }>`
-    select position from audit_entries where position <= ${end.to} order by position limit 100`.execute(db.sql);
+    select position from audit_entries where position <= ${end.to} order by position limit 100`.execute(
+    db.sql,
+  );
   for (const { position } of rows) {
     findings.add({
       problem: 'entry-added',

@@ -52,7 +52,10 @@ export async function verifyExport(
   const tail = batches.at(-1) ?? [];
   const entries = batches.reduce((sum, batch) => sum + batch.length, 0);
   if (end === null || end.entries !== entries || end.seals !== seals.length) {
-    findings.add({ problem: 'rolled-back', sentence: 'The export was cut off, or lines were taken out of it.' });
+    findings.add({
+      problem: 'rolled-back',
+      sentence: 'The export was cut off, or lines were taken out of it.',
+    });
   }
   return {
     ok: findings.ok,
@@ -66,10 +69,7 @@ export async function verifyExport(
       from: tail[0]?.position ?? null,
       oldestAt: tail[0]?.at ?? null,
     },
-    cut:
-      newestCut?.cut == null
-        ? null
-        : { position: newestCut.cut.position, before: newestCut.cut.before },
+    cut: newestCut?.cut == null ? null : { position: newestCut.cut.position, before: newestCut.cut.before },
     head: seals.length === 0 ? null : { number: chain.number, hash: chain.hash },
     findings: findings.list,
     more: findings.more,
