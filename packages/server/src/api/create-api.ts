@@ -6,6 +6,7 @@ import { systemClock } from '../domain/clock.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { auditActs } from './access/audit-acts.ts';
+import { noUsage } from '../domain/ports/usage.ts';
 import { guardRoutes } from './access/authorise.ts';
 import { honourIdempotencyKeys } from './access/idempotency.ts';
 import { localCaller } from './access/local-caller.ts';
@@ -31,6 +32,7 @@ import { signInRoutes } from './routes/sign-in.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { usageRoutes } from './routes/usage.ts';
 import type { ApiContext, ApiOptions } from './options.ts';
 
 /** Largest request body unless a route says otherwise. */
@@ -47,6 +49,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     controlPlane,
     audit: options.audit ?? null,
     config: options.config ?? null,
+    usage: options.usage ?? noUsage,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
     heartbeatMs: options.heartbeatMs ?? 15_000,
@@ -132,6 +135,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       eventRoutes(v1, context);
       streamRoutes(v1, context);
       proposalRoutes(v1, context);
+      usageRoutes(v1, context);
       doctorRoutes(v1, context);
       auditRoutes(v1, context);
       tokenRoutes(v1, context);

@@ -98,7 +98,7 @@ async function admitRound(
         bp.runs_left as project_runs, bq.runs_left as principal_runs
       from runs r
       join projects p on p.id = r.project_id
-      left join project_caps c on c.name = p.name
+      left join project_caps c on c.repository = p.repository
       left join active a on a.project_id = r.project_id and a.principal = r.principal
       left join active_projects ap on ap.project_id = r.project_id
       left join active_principals aq on aq.principal = r.principal

@@ -20,8 +20,8 @@ export const activeRuns = sql`
 /** The caps as a table of the statement: `project_caps`, for those that have one of their own. */
 export function projectCaps(config: Config): RawBuilder<unknown> {
   const own = config.projects.filter((project) => project.cap !== undefined);
-  return sql`project_caps (name, cap) as (
-    select * from unnest(${own.map((one) => one.name)}::text[], ${own.map((one) => one.cap ?? uncapped)}::int[]))`;
+  return sql`project_caps (repository, cap) as (
+    select * from unnest(${own.map((one) => one.repository)}::text[], ${own.map((one) => one.cap ?? uncapped)}::int[]))`;
 }
 
 /** The caps for all: of each project without one of its own, of each principal, of the installation. */

@@ -31,7 +31,7 @@ export async function tellWaiting(
       from runs r
       cross join active_total
       join projects p on p.id = r.project_id
-      left join project_caps c on c.name = p.name
+      left join project_caps c on c.repository = p.repository
       left join active_projects ap on ap.project_id = r.project_id
       left join active_principals aq on aq.principal = r.principal
       left join project_budgets bp on bp.id = r.project_id

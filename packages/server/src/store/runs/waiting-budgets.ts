@@ -34,14 +34,14 @@ export interface ScopeBudget {
 /** The budgets of everybody who has runs in line; empty without budgets. @throws BerthError `DATABASE_UNAVAILABLE` */
 export async function waitingBudgets(executor: Kysely<Tables>, config: Config): Promise<ScopeBudget[]> {
   if (!hasBudgets(config)) return [];
-  const { rows } = await sql<{ scope: BudgetScope; id: string; name: string }>`
+  const { rows } = await sql<{ scope: BudgetScope; id: string; name: string; repository: string }>`
     with line as (select project_id, principal from runs where waiting and owner_worker is null group by 1, 2)
-    select 'project' as scope, id, name from projects where id in (select project_id from line)
-    union all select distinct 'principal', principal, principal from line`.execute(executor);
+    select 'project' as scope, id, name, repository from projects where id in (select project_id from line)
+    union all select distinct 'principal', principal, principal, '' from line`.execute(executor);
   const caps = [
     ...capsOfInstallation(config),
-    ...rows.flatMap(({ scope, id, name }) =>
-      scope === 'project' ? capsOfProject(config, id, name) : capsOfPrincipal(config, id),
+    ...rows.flatMap(({ scope, id, repository }) =>
+      scope === 'project' ? capsOfProject(config, id, repository) : capsOfPrincipal(config, id),
     ),
   ];
   const states = await readBudgets(executor, caps);
