@@ -14,7 +14,10 @@ test('berth usage tells what was used, as a table, as a document and as budgets'
     code: 0,
     stdout: expect.stringMatching(/^\{"schema":"berth.usage\/v1".*"by":\["model","day"\]/) as unknown,
   });
-  expect(await world.run(['usage', '--by', ''])).toMatchObject({ code: 0, stdout: '0.0000\t0.0000\t0\t0\t0\t0\t0\n' });
+  expect(await world.run(['usage', '--by', ''])).toMatchObject({
+    code: 0,
+    stdout: '0.0000\t0.0000\t0\t0\t0\t0\t0\n',
+  });
   expect(await world.run(['usage', '--budgets'])).toMatchObject({ code: 0, stderr: 'No budget is set.\n' });
   expect(await world.run(['usage', '--since', 'ever'])).toMatchObject({ code: 2 });
   expect(await world.run(['usage', '--by', 'colour'])).toMatchObject({ code: 2 });

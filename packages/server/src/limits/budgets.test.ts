@@ -44,7 +44,14 @@ async function outcomeOf(promise: Promise<void>): Promise<string> {
 }
 
 async function counters(db: Database) {
-  const { rows } = await sql<{ scope: string; id: string; per: string; usd: number; tokens: number; held: number }>`
+  const { rows } = await sql<{
+    scope: string;
+    id: string;
+    per: string;
+    usd: number;
+    tokens: number;
+    held: number;
+  }>`
     select scope, id, per, (used_usd + reserved_usd)::float8 as usd, (used_tokens + reserved_tokens)::int as tokens,
       reserved_usd::float8 as held from budget_use`.execute(db.sql);
   return rows;
@@ -112,7 +119,9 @@ test('any mix of reserving, settling, forfeiting and crashing over replicas stay
       // The counters, the ledger and the runs tell the same sum.
       const { rows } = await sql<{ runs: number; ledger: number }>`
         select (select sum(used_usd)::float8 from run_budgets) as runs,
-          (select coalesce(sum(cost_usd + lost_usd), 0)::float8 from usage_ledger) as ledger`.execute(store.db.sql);
+          (select coalesce(sum(cost_usd + lost_usd), 0)::float8 from usage_ledger) as ledger`.execute(
+        store.db.sql,
+      );
       spent = after.find((row) => row.scope === 'installation' && row.per === 'day')!.usd;
       expect(rows[0]!.runs).toBeCloseTo(spent, 6);
       expect(rows[0]!.ledger).toBeCloseTo(spent, 6);
@@ -161,9 +170,12 @@ test('a period that turns begins at nothing, and what was reserved before it sta
 test('runs wait where the budget is used up, told until when, and start when it is raised', async () => {
   const worker = await makeWorker(store.db);
   const [first, second] = await insertWaiting(store.db, [{ project: 'web', principal: 'ada@x', count: 2 }]);
-  const budget = (costUsd: number): Config => configOf({ limits: { principalBudgets: [{ per: 'week', costUsd }] } });
+  const budget = (costUsd: number): Config =>
+    configOf({ limits: { principalBudgets: [{ per: 'week', costUsd }] } });
   const config = changeable(budget(1));
-  expect(await admitRuns(store.db, { worker, config: config.config, limit: 1 })).toMatchObject([{ runId: first }]);
+  expect(await admitRuns(store.db, { worker, config: config.config, limit: 1 })).toMatchObject([
+    { runId: first },
+  ]);
   const gate = await gateOf(store.db, first!, config);
   await gate.reserve({ callId: 'a', costUsd: 1, tokens: 1 });
   await gate.forfeit('a');
@@ -174,7 +186,9 @@ test('runs wait where the budget is used up, told until when, and start when it 
     /^Waits: the budget of ada@x for this week \(\$1\.00\) is used up until \d{4}-\d\d-\d\d 00:00 UTC; 1st in line$/,
   );
   expect(status.queue?.etaSec).toBeGreaterThanOrEqual(0);
-  expect(await admitRuns(store.db, { worker, config: budget(2), limit: 1 })).toMatchObject([{ runId: second }]);
+  expect(await admitRuns(store.db, { worker, config: budget(2), limit: 1 })).toMatchObject([
+    { runId: second },
+  ]);
 });
 
 test('a budget of runs counts each run once, when it is first admitted', async () => {
@@ -185,10 +199,14 @@ test('a budget of runs counts each run once, when it is first admitted', async (
   expect([one?.runId, two?.runId]).toEqual(ids.slice(0, 2));
   expect((await readRun(store.db, ids[2]!)).status.reason).toContain('(2 runs) is used up');
   // One that goes back to the line goes on.
-  await sql`update runs set owner_worker = null, waiting = true where id = ${one!.runId}`.execute(store.db.sql);
+  await sql`update runs set owner_worker = null, waiting = true where id = ${one!.runId}`.execute(
+    store.db.sql,
+  );
   const again = await admitRuns(store.db, { worker, config, limit: 9 });
   expect(again.map((run) => run.runId)).toEqual([one!.runId]);
-  const { rows } = await sql<{ runs: number }>`select sum(runs)::int as runs from usage_ledger`.execute(store.db.sql);
+  const { rows } = await sql<{ runs: number }>`select sum(runs)::int as runs from usage_ledger`.execute(
+    store.db.sql,
+  );
   expect(rows[0]?.runs).toBe(2);
 });
 

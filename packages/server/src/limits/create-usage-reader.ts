@@ -66,8 +66,6 @@ function budgetRows(state: BudgetState, name: string): BudgetsView['budgets'] {
     const standing = state[amount];
     if (standing === null) return [];
     const { scope, per, from, until } = state;
-    return [
-      { scope, name, per, amount, ...standing, from: from.toISOString(), until: until.toISOString() },
-    ];
+    return [{ scope, name, per, amount, ...standing, from: from.toISOString(), until: until.toISOString() }];
   });
 }

@@ -54,15 +54,13 @@ export async function readUsage(db: Database, query: UsageQuery): Promise<UsageV
     from,
     to,
     by: [...by],
-    rows: rows
-      .slice(0, mostRows)
-      .map(({ project: name, principal, model, day, ...row }) => ({
-        project: name,
-        principal,
-        model,
-        day,
-        ...used(row),
-      })),
+    rows: rows.slice(0, mostRows).map(({ project: name, principal, model, day, ...row }) => ({
+      project: name,
+      principal,
+      model,
+      day,
+      ...used(row),
+    })),
     total: used(total!),
     truncated: rows.length > mostRows,
   };

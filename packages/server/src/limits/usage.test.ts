@@ -52,7 +52,9 @@ test('use is told by what is asked for, answered and lost apart, and adds up', a
   const reader = createUsageReader(store.db, config);
   const all = { visible: 'all', self: null } as const;
   const by = await reader.usage({ ...all, by: ['project', 'model'] });
-  expect(by.rows.map((row) => [row.project, row.model, row.costUsd, row.lostUsd, row.calls, row.day])).toEqual([
+  expect(
+    by.rows.map((row) => [row.project, row.model, row.costUsd, row.lostUsd, row.calls, row.day]),
+  ).toEqual([
     ['web', 'p/answered', 1, 0, 1, null],
     ['api', 'p/answered', 0.25, 0, 1, null],
     ['api', 'p/asked', 0, 0.125, 0, null],
@@ -68,7 +70,9 @@ test('use is told by what is asked for, answered and lost apart, and adds up', a
   });
   const byDay = await reader.usage({ ...all, by: ['day'], project: 'web' });
   expect(byDay.rows).toMatchObject([{ day: byDay.to, costUsd: 1, project: null }]);
-  expect((await reader.usage({ ...all, by: [], from: '2020-01-01', to: '2020-01-02' })).total.costUsd).toBe(0);
+  expect((await reader.usage({ ...all, by: [], from: '2020-01-01', to: '2020-01-02' })).total.costUsd).toBe(
+    0,
+  );
   await expect(reader.usage({ ...all, by: [], from: '2020-02-01', to: '2020-01-02' })).rejects.toMatchObject({
     code: 'USAGE',
   });
@@ -87,7 +91,9 @@ test('only visible projects are told, and always one’s own', async () => {
 test('budgets stand with what is used, reserved and left, to those they concern', async () => {
   const reader = createUsageReader(store.db, config);
   const { budgets } = await reader.budgets({ visible: 'all', self: null });
-  expect(budgets.map(({ scope, name, amount, used, reserved, cap }) => [scope, name, amount, used, reserved, cap])).toEqual([
+  expect(
+    budgets.map(({ scope, name, amount, used, reserved, cap }) => [scope, name, amount, used, reserved, cap]),
+  ).toEqual([
     ['installation', '', 'costUsd', 1.5, 1, 100],
     ['project', 'api', 'costUsd', 0.375, 0.5, 10],
     ['project', 'api', 'runs', 0, 0, 5],

@@ -51,7 +51,8 @@ test('what a killed worker had reserved is settled from the log by the next owne
   await setRunCaps(store.db, runId, defaultRunLimits);
   const gate = createLimitsGate(store.db, runId, () => ({ minutes: 0, rounds: 0 }));
   const log = await writerOf(store.db, dead);
-  const reserve = (callId: string, costUsd: number) => gate.reserve({ callId, costUsd, tokens: 100, model: 'p/m' });
+  const reserve = (callId: string, costUsd: number) =>
+    gate.reserve({ callId, costUsd, tokens: 100, model: 'p/m' });
   // Settled; answered and not settled, with a repetition; asked twice of a judge; never answered.
   await reserve('c1', 0.25);
   await log.append([requested('c1', 0.25), answered('c1', 0.125)]);
@@ -59,7 +60,16 @@ test('what a killed worker had reserved is settled from the log by the next owne
     callId: 'c1',
     costUsd: 0.125,
     tokens: 50,
-    answer: { model: 'p/m', usage: { inputTokens: 40, cachedInputTokens: 5, cacheWriteTokens: 0, outputTokens: 10, reasoningTokens: 0 } },
+    answer: {
+      model: 'p/m',
+      usage: {
+        inputTokens: 40,
+        cachedInputTokens: 5,
+        cacheWriteTokens: 0,
+        outputTokens: 10,
+        reasoningTokens: 0,
+      },
+    },
   });
   await reserve('c2', 0.25);
   await reserve('c2/repeat-1', 0.25);
@@ -71,7 +81,9 @@ test('what a killed worker had reserved is settled from the log by the next owne
   await reserve('c3', 0.5);
   await log.append([requested('c3', 0.5)]);
 
-  await sql`update workers set lease_expires_at = clock_timestamp() where id = ${dead.worker}`.execute(store.db.sql);
+  await sql`update workers set lease_expires_at = clock_timestamp() where id = ${dead.worker}`.execute(
+    store.db.sql,
+  );
   const next = await claimRun(store.db, runId, await makeWorker(store.db));
   // Whoever lost the run ends nothing of it.
   await settleOpenCalls(store.db, dead);
@@ -81,7 +93,11 @@ test('what a killed worker had reserved is settled from the log by the next owne
 
   const { used, reservedUsd } = await gate.remaining();
   expect(reservedUsd).toBe(0);
-  const { total } = await createUsageReader(store.db, fixedConfig()).usage({ by: [], visible: 'all', self: null });
+  const { total } = await createUsageReader(store.db, fixedConfig()).usage({
+    by: [],
+    visible: 'all',
+    self: null,
+  });
   const state = log.state.use;
   expect(total).toMatchObject({
     costUsd: state.costUsd,

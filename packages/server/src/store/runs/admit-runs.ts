@@ -38,7 +38,9 @@ export async function admitRuns(
   const { rows } = await sql<{ waits: boolean; is_untold: boolean; is_asked: boolean }>`
     select exists (select from runs where waiting and owner_worker is null) as waits,
       exists (select from runs where waiting and owner_worker is null and queue_code is null) as is_untold,
-      exists (select from runs where waiting and owner_worker is null and inbox_count > 0) as is_asked`.execute(db.sql);
+      exists (select from runs where waiting and owner_worker is null and inbox_count > 0) as is_asked`.execute(
+    db.sql,
+  );
   const [line] = rows;
   if (line?.waits !== true) return [];
   if (limit <= 0 && !relabel && !line.is_untold && !line.is_asked) return [];
@@ -46,7 +48,9 @@ export async function admitRuns(
     // Before the statements, so that their snapshots see what the last holder did. A process that is stopped while it
     // holds the lock must not hold up all others. For the plan, see `planForLine`.
     await sql`select set_config('idle_in_transaction_session_timeout', '5000', true),
-      set_config('enable_nestloop', 'off', true), pg_advisory_xact_lock(${admissionLock})`.execute(transaction);
+      set_config('enable_nestloop', 'off', true), pg_advisory_xact_lock(${admissionLock})`.execute(
+      transaction,
+    );
     const admitted = line.is_asked ? await takeCancelled(transaction, worker) : [];
     let budgets = await waitingBudgets(transaction, config);
     for (let round = 0, left = limit; round < mostRounds && left > 0; round += 1) {

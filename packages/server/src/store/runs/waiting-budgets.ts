@@ -57,7 +57,9 @@ export async function waitingBudgets(executor: Kysely<Tables>, config: Config): 
 function verdict(budgets: readonly BudgetState[], name: string): Omit<ScopeBudget, 'scope' | 'id'> {
   const runs = budgets.map((budget) => budget.runs).filter((standing) => standing !== null);
   return {
-    spent: longest(budgets.flatMap((budget) => [waitOf(budget, 'costUsd', name), waitOf(budget, 'tokens', name)])),
+    spent: longest(
+      budgets.flatMap((budget) => [waitOf(budget, 'costUsd', name), waitOf(budget, 'tokens', name)]),
+    ),
     full: longest(budgets.map((budget) => waitOf(budget, 'runs', name))),
     runsLeft: runs.length === 0 ? null : Math.max(0, Math.min(...runs.map(({ used, cap }) => cap - used))),
   };
@@ -74,5 +76,8 @@ function waitOf(budget: BudgetState, amount: BudgetAmount, name: string): Budget
 function longest(waits: readonly (BudgetWait | null)[]): BudgetWait | null {
   return waits
     .filter((wait) => wait !== null)
-    .reduce<BudgetWait | null>((last, wait) => (last === null || wait.until > last.until ? wait : last), null);
+    .reduce<BudgetWait | null>(
+      (last, wait) => (last === null || wait.until > last.until ? wait : last),
+      null,
+    );
 }
