@@ -59,6 +59,22 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import('./benchmarks/audit.ts'),
   },
   {
+    name: 'reserve',
+    what: 'model calls reserved and settled per second, one run alone and 50 at once, in every budget that applies.',
+    why: 'no call is made before its reservation is durable, and all runs share the budget of the installation.',
+    goal: 'none of the design; a thousand runs make about a hundred calls a second.',
+    timeLimitMs: 60_000,
+    load: () => import('./benchmarks/reserve.ts'),
+  },
+  {
+    name: 'admission',
+    what: 'one admission with 100, 1,000 and 10,000 runs in line, and the place of one of them.',
+    why: 'every run that ends is followed by one, under a lock that all workers share.',
+    goal: 'median below 250 ms at 10,000 waiting runs, reasons included.',
+    timeLimitMs: 120_000,
+    load: () => import('./benchmarks/admission.ts'),
+  },
+  {
     name: 'memory',
     what: 'resident memory of an idle server (API and worker, PostgreSQL apart), and of each run that waits for a model.',
     why: 'one worker is to carry hundreds to thousands of runs, most of them waiting.',

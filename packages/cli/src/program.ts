@@ -113,6 +113,12 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
   serverCommands(program, leaf, act);
   configCommands(program, leaf, act);
   auditCommands(program, leaf, act);
+  watchable(paged(leaf(program, 'usage', 'what was used, by project, principal, model or day')))
+    .option('--by <names>', 'project, principal, model, day; comma-separated', 'project')
+    .option('--since <days>', 'the last days, like 7d, or a day like 2026-11-01', '7d')
+    .option('--project <name|repository>', 'only of this project')
+    .option('--budgets', 'what budgets there are and what is left of them')
+    .action(act(async () => (await import('./commands/usage.ts')).usage, 'usage'));
   leaf(program, 'doctor', 'look whether everything Berth needs is there and works')
     .option('--exit-zero', 'exit 0 also when something failed')
     .action(act(async () => (await import('./commands/doctor.ts')).doctor, 'doctor'));

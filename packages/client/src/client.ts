@@ -15,6 +15,8 @@ export type Config = components['schemas']['Config'];
 export type ConfigRevision = components['schemas']['ConfigRevision'];
 export type Project = components['schemas']['Project'];
 export type ProjectRow = components['schemas']['ProjectRow'];
+export type Usage = components['schemas']['Usage'];
+export type Budgets = components['schemas']['Budgets'];
 export type Status = Run['status'];
 export type AuditAct = components['schemas']['AuditAct'];
 export type AuditVerdict = components['schemas']['AuditVerdict'];
@@ -104,6 +106,9 @@ export function createClient(address: ServerAddress) {
           ...(options.body === undefined ? {} : { body: Buffer.from(options.body) }),
         }),
       ),
+    usage: async (query: { by?: string; from?: string; to?: string; project?: string }): Promise<Usage> =>
+      answer(api.GET('/api/v1/usage', { params: { query } })),
+    budgets: async (): Promise<Budgets> => answer(api.GET('/api/v1/budgets')),
     doctor: async (): Promise<Doctor> => answer(api.GET('/api/v1/doctor')),
     getConfig: async (): Promise<Config> => answer(api.GET('/api/v1/config')),
     exportConfig: async (): Promise<string> => answer(api.GET('/api/v1/config/export', { parseAs: 'text' })),

@@ -8,6 +8,7 @@ export {
   type CreatedToken,
   type Config,
   type ConfigRevision,
+  type Budgets,
   type Doctor,
   type Event,
   type Limits,
@@ -24,6 +25,7 @@ export {
   type Status,
   type Task,
   type Token,
+  type Usage,
 } from './client.ts';
 export { followRun, type Followed, type FollowOptions } from './follow-run.ts';
 export { harmless, harmlessLine } from './harmless.ts';

@@ -138,11 +138,17 @@ function runPage({ out, paint }: CommandContext, run: Run): string {
   facts.push([
     'used',
     run.limits
+      .filter((limit) => limit.owner === 'run')
       .map(
         (limit) => `${limit.name} ${limitText(limit.name, limit.used)}/${limitText(limit.name, limit.cap)}`,
       )
       .join('  '),
   ]);
+  for (const { name, used, reserved, cap, owner, per } of run.limits) {
+    if (per === null) continue;
+    const amounts = [used + reserved, cap].map((value) => limitText(name, value)).join('/');
+    facts.push(['budget', `${owner}, this ${per}: ${name} ${amounts}`]);
+  }
   if (run.changes !== null) {
     const { files, added, removed, tree } = run.changes;
     facts.push(['changes', `${files} files +${added} -${removed}, tree ${tree.slice(0, 10)}`]);

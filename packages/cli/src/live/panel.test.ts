@@ -51,7 +51,9 @@ test('a lost connection is said', () => {
 });
 
 test('a limit that is nearly used up stands out', () => {
-  const near = sampleRun({ limits: [{ name: 'cost', used: 1.7, reserved: 0, cap: 2, owner: 'run' }] });
+  const near = sampleRun({
+    limits: [{ name: 'cost', used: 1.7, reserved: 0, cap: 2, owner: 'run', per: null, until: null }],
+  });
   const marked = panelLines(near, quiet, size, (tone, text) => `<${tone}>${text}</>`).join('\n');
   expect(marked).toContain('<warn>cost $1.70/2.00');
 });

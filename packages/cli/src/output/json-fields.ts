@@ -8,6 +8,7 @@ export type DocumentName =
   | 'doctor'
   | 'project'
   | 'config'
+  | 'usage'
   | 'status'
   | 'diff'
   | 'message'
@@ -34,6 +35,8 @@ export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
     }
     case 'config':
       return ['schema', 'revision', 'config', 'sources', 'file', 'problems', 'warnings'];
+    case 'usage':
+      return Object.keys((await import('@berth/server/domain/usage.ts')).usageViewSchema.shape);
     case 'status':
       return Object.keys(views.runViewSchema.shape.status.shape);
     case 'diff':

@@ -35,6 +35,8 @@ export function sampleRun(more: Partial<Run> = {}): Run {
     reserved: 0,
     cap,
     owner: 'run' as const,
+    per: null,
+    until: null,
   });
   return {
     schema: 'berth.run/v1',

@@ -7,6 +7,7 @@ import { systemClock } from '../domain/clock.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { auditActs } from './access/audit-acts.ts';
+import { noUsage } from '../domain/ports/usage.ts';
 import { guardRoutes } from './access/authorise.ts';
 import { honourIdempotencyKeys } from './access/idempotency.ts';
 import { localCaller } from './access/local-caller.ts';
@@ -33,6 +34,7 @@ import { streamRoutes } from './routes/stream.ts';
 import { terminalRoutes } from './routes/terminal.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { usageRoutes } from './routes/usage.ts';
 import type { ApiContext, ApiOptions } from './options.ts';
 
 /** Largest request body unless a route says otherwise. */
@@ -49,6 +51,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     controlPlane,
     audit: options.audit ?? null,
     config: options.config ?? null,
+    usage: options.usage ?? noUsage,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
     terminals: options.terminals ?? null,
@@ -138,6 +141,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       streamRoutes(v1, context);
       terminalRoutes(v1, context);
       proposalRoutes(v1, context);
+      usageRoutes(v1, context);
       doctorRoutes(v1, context);
       auditRoutes(v1, context);
       tokenRoutes(v1, context);

@@ -9,11 +9,14 @@ import type { AuditReader, AuditSink } from '../domain/ports/audit.ts';
 import type { People } from '../access/people.ts';
 import type { SignIn } from '../access/sign-in/index.ts';
 import type { Door } from './access/authenticate.ts';
+import type { UsageReader } from '../domain/ports/usage.ts';
 import type { Authenticate } from './access/authorise.ts';
 import type { IdempotencyStore } from './access/idempotency.ts';
 import type { RateLimits } from './access/rate-limits.ts';
 
 export interface ApiOptions {
+  /** What was used and the budgets; without it nothing was. */
+  readonly usage?: UsageReader;
   /** Account name of whoever comes over the socket; that of this process unless given. */
   readonly principal?: string;
   /** Tells who sends a request; without it, whoever reaches the socket is this account (`localCaller`). */
@@ -60,6 +63,7 @@ export interface ApiContext {
   readonly controlPlane: ControlPlane;
   readonly audit: NonNullable<ApiOptions['audit']> | null;
   readonly config: ConfigPlane | null;
+  readonly usage: UsageReader;
   readonly ready: () => Promise<void>;
   readonly health: Health | null;
   readonly terminals: Terminals | null;

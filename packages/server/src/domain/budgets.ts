@@ -7,7 +7,9 @@ export type BudgetPeriod = (typeof budgetPeriods)[number];
 /** Whose money a run spends. */
 export interface Spender {
   readonly projectId: string;
-  /** Name by which the configuration knows the project. */
+  /** By which the configuration knows the project. */
+  readonly repository: string;
+  /** Name of the project, for sentences. */
   readonly project: string;
   /** Principal whose task it is. */
   readonly principal: string;
@@ -28,7 +30,7 @@ export interface BudgetCaps {
 export function capsOfSpender(config: Config, spender: Spender): BudgetCaps[] {
   return [
     ...capsOfInstallation(config),
-    ...capsOfProject(config, spender.projectId, spender.project),
+    ...capsOfProject(config, spender.projectId, spender.repository),
     ...capsOfPrincipal(config, spender.principal),
   ];
 }
@@ -38,8 +40,8 @@ export function capsOfInstallation(config: Config): BudgetCaps[] {
 }
 
 /** Its own budgets, or those of the installation for each project. */
-export function capsOfProject(config: Config, id: string, name: string): BudgetCaps[] {
-  const own = config.projects.find((one) => one.name === name)?.budgets;
+export function capsOfProject(config: Config, id: string, repository: string): BudgetCaps[] {
+  const own = config.projects.find((one) => one.repository === repository)?.budgets;
   return capsOfScope('project', id, own ?? config.limits.projectBudgets);
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budgetPeriods } from './config/limits.ts';
 import { doctorCheckSchema } from './doctor.ts';
 import { statusSchema } from './status.ts';
 import { originSchema } from './task.ts';
@@ -23,11 +24,16 @@ export const taskViewSchema = z
 export type TaskView = z.infer<typeof taskViewSchema>;
 
 export const limitViewSchema = z.object({
-  name: z.enum(['cost', 'tokens', 'steps', 'minutes', 'rounds']),
+  name: z.enum(['cost', 'tokens', 'steps', 'minutes', 'rounds', 'runs']),
   used: z.number(),
   reserved: z.number(),
   cap: z.number(),
-  owner: z.enum(['run', 'project', 'principal']),
+  /** Whose cap it is. */
+  owner: z.enum(['run', 'project', 'principal', 'installation']),
+  /** Period of a budget; null for the run's own limits. */
+  per: z.enum(budgetPeriods).nullable(),
+  /** When that period turns. */
+  until: z.string().nullable(),
 });
 
 export const stepViewSchema = z.object({

@@ -20,21 +20,22 @@ export interface CallReservation {
   readonly model?: string;
 }
 
+/** The counters are not there; the run's own limits, or the call is known; or a budget has no room. */
+type Refusal = { readonly missing?: true } | RefusingBudget;
+
 /** A budget that has no room for the call. */
 interface RefusingBudget {
   readonly scope: BudgetScope;
   readonly id: string;
   readonly per: BudgetPeriod;
   readonly amount: Exclude<BudgetAmount, 'runs'>;
-  readonly used: number;
-  readonly reserved: number;
   readonly cap: number;
   readonly until: string;
 }
 
 /**
- * Reserves the upper bound of one model call in one statement: the counters of installation, project and principal
- * and then the run's row are locked, always in this order, while used, reserved and new are held against every
+ * Reserves the upper bound of one model call in one statement (`reserve_call` of the database): the counters of installation, principal and project and then
+ * the run's row are locked, always in this order, while used, reserved and new are held against every
  * budget and cap, so reservations made at once cannot exceed them together, wherever they are made. Repeating it with
  * the same call id reserves once. Periods are those of the database's clock.
  * @param config what is budgeted now: a change counts at the next reservation
@@ -57,72 +58,22 @@ export async function reserveCall(
   const usd = moneyText(costUsd);
   const count = Math.ceil(tokens);
   const budgets = capsOfSpender(config, spender);
-  const { rows } = await sql<{ n: number; counters: number; refusing: RefusingBudget | null }>`
-    with wanted (scope, id, per, cap_usd, cap_tokens) as (
-      select * from unnest(${budgets.map((one) => one.scope)}::text[], ${budgets.map((one) => one.id)}::text[],
-        ${budgets.map((one) => one.per)}::text[], ${budgets.map((one) => one.costUsd)}::numeric[],
-        ${budgets.map((one) => one.tokens)}::bigint[])
-    ), locked as materialized (
-      select b.*, w.cap_usd, w.cap_tokens, date_trunc(b.per, now() at time zone 'UTC')::date as present
-      from budget_use b join wanted w on b.scope = w.scope and b.id = w.id and b.per = w.per
-      order by b.scope, b.id, b.per for update of b
-    ), standing as (
-      select scope, id, per, cap_usd, cap_tokens, greatest(starts, present) as starts, starts < present as turned,
-        case when starts < present then 0 else used_usd end as used_usd,
-        case when starts < present then 0 else reserved_usd end as reserved_usd,
-        case when starts < present then 0 else used_tokens end as used_tokens,
-        case when starts < present then 0 else reserved_tokens end as reserved_tokens
-      from locked
-    ), refusing as (
-      select *, used_usd + reserved_usd + ${usd}::numeric > cap_usd as by_usd from standing
-      where used_usd + reserved_usd + ${usd}::numeric > cap_usd
-        or used_tokens + reserved_tokens + ${count}::bigint > cap_tokens
-      order by scope, id, starts + ('1 ' || per)::interval desc limit 1
-    ), fits as (
-      update run_budgets set reserved_usd = reserved_usd + ${usd}::numeric,
-        reserved_tokens = reserved_tokens + ${count}::bigint, reserved_steps = reserved_steps + 1
-      where run_id = ${runId}
-        and (select count(*) from locked) = ${budgets.length}::int
-        and not exists (select from refusing)
-        and used_usd + reserved_usd + ${usd}::numeric <= cap_usd
-        and used_tokens + reserved_tokens + ${count}::bigint <= cap_tokens
-        and used_steps + reserved_steps + 1 <= cap_steps
-        and not exists (select from reservations where run_id = ${runId} and call_id = ${callId})
-      returning run_id
-    ), counted as (
-      update budget_use b set starts = s.starts,
-        used_usd = case when s.turned then 0 else b.used_usd end,
-        used_tokens = case when s.turned then 0 else b.used_tokens end,
-        runs = case when s.turned then 0 else b.runs end,
-        reserved_usd = case when s.turned then 0 else b.reserved_usd end + ${usd}::numeric,
-        reserved_tokens = case when s.turned then 0 else b.reserved_tokens end + ${count}::bigint
-      from standing s, fits where b.scope = s.scope and b.id = s.id and b.per = s.per
-    ), reserved as (
-      insert into reservations (run_id, call_id, usd, tokens, reserved_at, project_id, principal, model)
-      select run_id, ${callId}, ${usd}::numeric, ${count}::bigint, now(), ${spender.projectId}, ${spender.principal},
-        ${model}::text
-      from fits
-    )
-    select (select count(*)::int from fits) as n, (select count(*)::int from locked) as counters, (
-      select jsonb_build_object('scope', scope, 'id', id, 'per', per,
-        'amount', case when by_usd then 'costUsd' else 'tokens' end,
-        'used', case when by_usd then used_usd else used_tokens end,
-        'reserved', case when by_usd then reserved_usd else reserved_tokens end,
-        'cap', case when by_usd then cap_usd else cap_tokens end,
-        'until', to_char(starts + ('1 ' || per)::interval, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-      from refusing) as refusing`
+  const { rows } = await sql<{ refusal: Refusal | null }>`
+    select reserve_call(${runId}, ${callId}, ${usd}::numeric, ${count}::bigint, ${spender.projectId},
+      ${spender.principal}, ${model}::text, ${budgets.map((one) => one.scope)}::text[],
+      ${budgets.map((one) => one.id)}::text[], ${budgets.map((one) => one.per)}::text[],
+      ${budgets.map((one) => one.costUsd)}::numeric[], ${budgets.map((one) => one.tokens)}::bigint[]) as refusal`
     .execute(db.sql)
     .catch((error: unknown) => {
       // Two reservations of one call at the same instant: the other one made it.
-      if ((error as { code?: string }).code === '23505')
-        return { rows: [{ n: 0, counters: budgets.length, refusing: null }] };
+      if ((error as { code?: string }).code === '23505') return { rows: [{ refusal: {} }] };
       throw error;
     });
-  const answer = rows[0];
-  if (answer?.n === 1) return;
-  if (answer?.counters !== budgets.length)
+  const refusal = rows[0]?.refusal;
+  if (refusal === null) return;
+  if (refusal === undefined || 'missing' in refusal)
     throw new BerthError('INTERNAL', 'A counter of the budgets is missing: nothing may be spent.');
-  await explainRefusal(db, spender, request, answer.refusing);
+  await explainRefusal(db, spender, request, 'scope' in refusal ? refusal : null);
 }
 
 async function explainRefusal(

@@ -12,7 +12,12 @@ export async function spenderOf(db: Database, runId: string): Promise<Spender> {
   const row = await db.sql
     .selectFrom('runs')
     .innerJoin('projects', 'projects.id', 'runs.project_id')
-    .select(['runs.project_id as projectId', 'projects.name as project', 'runs.principal'])
+    .select([
+      'runs.project_id as projectId',
+      'projects.name as project',
+      'projects.repository',
+      'runs.principal',
+    ])
     .where('runs.id', '=', runId)
     .executeTakeFirst();
   if (row === undefined) throw new BerthError('NOT_FOUND', `There is no run ${runId}.`);

@@ -7,6 +7,7 @@ import { mayGoOn } from '../domain/resume.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { isOutcome } from '../domain/status.ts';
 import type { DoctorView, ProposalView, RunView, TaskView } from '../domain/views.ts';
+import { readStanding } from '../limits/read-standing.ts';
 import type { Database } from '../store/database.ts';
 import type { Redact } from '../store/events/prepare-append.ts';
 import { readEvents } from '../store/events/read-events.ts';
@@ -51,8 +52,12 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const config = parts.config ?? unconfigured;
 
   const viewOf = async (record: RunRecord): Promise<RunView> => {
-    const [state, task] = await Promise.all([readState(db, record.id), readTask(db, record.taskId)]);
-    return { ...runView(state, task.project.name), status: record.status };
+    const [state, task, standing] = await Promise.all([
+      readState(db, record.id),
+      readTask(db, record.taskId),
+      readStanding(db, config.current().config, record.id),
+    ]);
+    return { ...runView(state, task.project.name, standing), status: record.status };
   };
 
   /** Posts to the run's inbox and waits, within a bound, until its owner has taken it in. */
@@ -92,7 +97,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       const text = checkedTaskText(request.text);
       const repository = await parts.checkedRepository(request.repository);
       const revision = config.current();
-      assertWithinCeiling(settingsOfRepository(revision, repository), request.options.limits);
+      const settings = settingsOfRepository(revision, repository);
+      assertWithinCeiling(settings, request.options.limits);
       const project = await ensureProject(db, { name: projectName(repository), repository });
       const { taskId, runId } = await createTask(db, {
         project,
@@ -101,6 +107,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         ...(request.owner === undefined ? {} : { owner: request.owner }),
         options: request.options,
         configRevision: revision.number,
+        priority: settings.priority,
         ...(request.idempotencyKey === null ? {} : { idempotencyKey: request.idempotencyKey }),
         projection: projectRun,
         redact: parts.redact,

@@ -3,12 +3,14 @@ import { describe, type StoredEvent } from '../domain/events/index.ts';
 import type { PullRequest } from '../domain/ports/forge.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { statusOf } from '../domain/run-status.ts';
+import type { RunStanding } from '../limits/read-standing.ts';
+import { limitViews } from './limit-views.ts';
 import { isOutcome } from '../domain/status.ts';
 import type { RunRecord } from '../store/runs/run-record.ts';
 import type { EventView, ProposalView, RunView } from '../domain/views.ts';
 
-/** A run as the API shows it. Pure: everything comes from the fold. */
-export function runView(state: RunState, projectName: string): RunView {
+/** A run as the API shows it. Pure: everything comes from the fold, and from `standing` what is reserved now. */
+export function runView(state: RunState, projectName: string, standing?: RunStanding): RunView {
   const { created, plan, checkpoint, proposal, pullRequest, use } = state;
   return {
     schema: 'berth.run/v1',
@@ -25,7 +27,7 @@ export function runView(state: RunState, projectName: string): RunView {
     models: Object.fromEntries(Object.entries(plan?.models ?? {}).map(([slot, ids]) => [slot, [...ids]])),
     simulated: plan?.simulated ?? false,
     steps: stepViews(state),
-    limits: limitViews(state),
+    limits: limitViews(state, standing),
     costUsd: use.costUsd,
     tokens: { in: use.inputTokens, out: use.outputTokens, cached: use.cachedTokens },
     changes: changesOf(proposal, checkpoint),
@@ -92,31 +94,6 @@ function stepViews(state: RunState): RunView['steps'] {
     sentence: '',
   }));
   return [...walked, ...coming];
-}
-
-function limitViews(state: RunState): RunView['limits'] {
-  if (state.plan === null) return [];
-  const { limits } = state.plan;
-  const { use } = state;
-  const rounds = Math.max(0, ...state.steps.map((step) => step.round));
-  const row = (
-    name: RunView['limits'][number]['name'],
-    used: number,
-    cap: number,
-  ): RunView['limits'][number] => ({
-    name,
-    used,
-    reserved: 0,
-    cap,
-    owner: 'run',
-  });
-  return [
-    row('cost', use.costUsd, limits.costUsd),
-    row('tokens', use.inputTokens + use.outputTokens, limits.tokens),
-    row('steps', use.modelCalls, limits.steps),
-    row('minutes', use.activeMs / 60_000, limits.minutes),
-    row('rounds', rounds, limits.rounds),
-  ];
 }
 
 /** A run as lists show it: from its row alone, without reading its log. */

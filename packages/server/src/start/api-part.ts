@@ -8,6 +8,8 @@ import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { asBerthError } from '../domain/errors/index.ts';
 import { checkBlueprint } from './check-config.ts';
 import { entranceOf } from './entrance.ts';
+import { createUsageReader } from '../limits/create-usage-reader.ts';
+import { type Entrance, entranceOf } from './entrance.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -52,6 +54,15 @@ export async function startApiPart(
       return { socketPath, url: null, signInLink: async () => null, stop };
     }
     const app = createApi(controlPlane, { ...common, door });
+    const usage = createUsageReader(foundation.db, foundation.config);
+    const local = createApi(controlPlane, { ...shared, audit, usage });
+    closers.push(() => local.close());
+    const socketPath = await listenOnSocket(local, foundation, options);
+    const listen = listenOf(options);
+    if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
+    const entrance = await entranceOf(foundation);
+    assertListenAllowed(listen, entrance.canSignIn);
+    const app = createApi(controlPlane, { ...shared, audit, usage, ...entrance.door });
     closers.push(() => app.close());
     const url = await listenApi(app, listen);
     return { socketPath, url, signInLink: () => entrance.signInLink(url), stop };

@@ -37,6 +37,8 @@ export function viewOf(state: RunState, project: string): RunView {
     reserved: 0,
     cap,
     owner: 'run' as const,
+    per: null,
+    until: null,
   });
   return {
     schema: 'berth.run/v1',

@@ -73,7 +73,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
         ? {}
         : { onEgressRefused: egressOnRecord(installation.audit, base.runId, created.projectId) }),
     });
-    const gate = createLimitsGate(db, base.runId, () => usedOutsideDatabase(base.log));
+    const gate = createLimitsGate(db, base.runId, () => usedOutsideDatabase(base.log), installation.config);
     const limits: RunContext['limits'] = {
       ...gate,
       async reserve(request) {

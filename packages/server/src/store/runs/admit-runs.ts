@@ -38,15 +38,19 @@ export async function admitRuns(
   const { rows } = await sql<{ waits: boolean; is_untold: boolean; is_asked: boolean }>`
     select exists (select from runs where waiting and owner_worker is null) as waits,
       exists (select from runs where waiting and owner_worker is null and queue_code is null) as is_untold,
-      exists (select from runs where waiting and owner_worker is null and inbox_count > 0) as is_asked`.execute(db.sql);
+      exists (select from runs where waiting and owner_worker is null and inbox_count > 0) as is_asked`.execute(
+    db.sql,
+  );
   const [line] = rows;
   if (line?.waits !== true) return [];
   if (limit <= 0 && !relabel && !line.is_untold && !line.is_asked) return [];
   return db.sql.transaction().execute(async (transaction) => {
     // Before the statements, so that their snapshots see what the last holder did. A process that is stopped while it
-    // holds the lock must not hold up all others.
+    // holds the lock must not hold up all others. For the plan, see `planForLine`.
     await sql`select set_config('idle_in_transaction_session_timeout', '5000', true),
-      pg_advisory_xact_lock(${admissionLock})`.execute(transaction);
+      set_config('enable_nestloop', 'off', true), pg_advisory_xact_lock(${admissionLock})`.execute(
+      transaction,
+    );
     const admitted = line.is_asked ? await takeCancelled(transaction, worker) : [];
     let budgets = await waitingBudgets(transaction, config);
     for (let round = 0, left = limit; round < mostRounds && left > 0; round += 1) {
@@ -98,7 +102,7 @@ async function admitRound(
         bp.runs_left as project_runs, bq.runs_left as principal_runs
       from runs r
       join projects p on p.id = r.project_id
-      left join project_caps c on c.name = p.name
+      left join project_caps c on c.repository = p.repository
       left join active a on a.project_id = r.project_id and a.principal = r.principal
       left join active_projects ap on ap.project_id = r.project_id
       left join active_principals aq on aq.principal = r.principal
@@ -131,16 +135,15 @@ async function admitRound(
         and (not is_new or principal_runs is null or principal_new <= principal_runs)
       window everybody as (order by turn, ${standsSince}, id)
     ), chosen as (
-      select id from of_all
+      select id, is_new from of_all
       where place <= least(${limit}::int, ${total}::int - (select n from active_total))
         and (not is_new or all_new <= ${runsLeft}::int)
         and exists (select from workers where id = ${worker} and lease_expires_at > clock_timestamp())
     ), admitted as (
       update runs r set owner_worker = ${worker}, owner_epoch = owner_epoch + 1, waiting = false, queue_code = null,
         queue_reason = null, queue_line = null, queue_until = null, admitted_at = coalesce(admitted_at, now())
-      from chosen, eligible e
-      where r.id = chosen.id and e.id = chosen.id and r.owner_worker is null and r.waiting
-      returning r.id, r.owner_epoch, r.project_id, r.principal, e.is_new
+      where r.id = any(array(select id from chosen)) and r.owner_worker is null and r.waiting
+      returning r.id, r.owner_epoch, r.project_id, r.principal, r.id = any(array(select id from chosen where is_new)) as is_new
     ), counted as (
       insert into usage_ledger as l (day, project_id, principal, model, runs)
       select (now() at time zone 'UTC')::date, project_id, principal, '', count(*)::int from admitted where is_new

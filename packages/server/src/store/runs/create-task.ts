@@ -21,6 +21,8 @@ export interface NewTask {
   readonly idempotencyKey?: string;
   /** Revision of the configuration that the run pins; 0 unless given. */
   readonly configRevision?: number;
+  /** Of its runs, within the project. */
+  readonly priority?: number;
   readonly projection: ProjectState;
   readonly redact: Redact;
 }
@@ -94,6 +96,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
       attempt: 1,
       configRevision: input.configRevision ?? 0,
       createdAtMs: nowMs,
+      priority: input.priority ?? 0,
       prepared,
       projection,
     });

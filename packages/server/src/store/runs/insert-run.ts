@@ -14,6 +14,8 @@ export async function insertRun(
     readonly attempt: number;
     readonly configRevision?: number;
     readonly createdAtMs: number;
+    /** Higher goes first within its project. */
+    readonly priority?: number;
     readonly prepared: PreparedAppend;
     readonly projection: RunProjection;
   },
@@ -29,6 +31,7 @@ export async function insertRun(
       attempt: run.attempt,
       config_revision: run.configRevision ?? null,
       created_at: new Date(run.createdAtMs),
+      priority: run.priority ?? 0,
       seq: prepared.to.seq,
       head: prepared.to.hash,
       ...projectionColumns(run.projection),

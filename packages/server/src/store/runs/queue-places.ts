@@ -1,6 +1,7 @@
-import { sql } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { Database } from '../database.ts';
-import { activeRuns, standsSince } from './line.ts';
+import type { Tables } from '../tables.ts';
+import { activeRuns, planForLine, standsSince } from './line.ts';
 
 /** Where a waiting run stands, as of now. */
 export interface QueuePlace {
@@ -27,7 +28,31 @@ export async function queuePlaces(
   runIds: readonly string[],
 ): Promise<ReadonlyMap<string, QueuePlace>> {
   if (runIds.length === 0) return new Map();
-  const { rows } = await sql<{ id: string; position: number; eta: number | null; no_worker: boolean }>`
+  const rows = await db.sql.transaction().execute(async (transaction) => {
+    await planForLine(transaction);
+    return placesOf(transaction, runIds);
+  });
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
+        position: row.position,
+        etaSec: row.eta === null ? null : Math.round(row.eta),
+        noWorker: row.no_worker,
+      },
+    ]),
+  );
+}
+
+interface PlaceRow {
+  readonly id: string;
+  readonly position: number;
+  readonly eta: number | null;
+  readonly no_worker: boolean;
+}
+
+async function placesOf(executor: Kysely<Tables>, runIds: readonly string[]): Promise<PlaceRow[]> {
+  const { rows } = await sql<PlaceRow>`
     with ${activeRuns},
     in_turn as (
       select r.id, r.project_id, r.principal, r.priority, r.queued_at, r.queue_line, r.queue_until,
@@ -67,15 +92,6 @@ export async function queuePlaces(
         else position * median_sec / slots end::float8 as eta,
       queued_at < clock_timestamp() - make_interval(secs => ${noWorkerAfterSec}::int)
         and not exists (select from workers where lease_expires_at > clock_timestamp()) as no_worker
-    from asked join durations using (project_id)`.execute(db.sql);
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      {
-        position: row.position,
-        etaSec: row.eta === null ? null : Math.round(row.eta),
-        noWorker: row.no_worker,
-      },
-    ]),
-  );
+    from asked join durations using (project_id)`.execute(executor);
+  return rows;
 }

@@ -34,14 +34,14 @@ export interface ScopeBudget {
 /** The budgets of everybody who has runs in line; empty without budgets. @throws BerthError `DATABASE_UNAVAILABLE` */
 export async function waitingBudgets(executor: Kysely<Tables>, config: Config): Promise<ScopeBudget[]> {
   if (!hasBudgets(config)) return [];
-  const { rows } = await sql<{ scope: BudgetScope; id: string; name: string }>`
+  const { rows } = await sql<{ scope: BudgetScope; id: string; name: string; repository: string }>`
     with line as (select project_id, principal from runs where waiting and owner_worker is null group by 1, 2)
-    select 'project' as scope, id, name from projects where id in (select project_id from line)
-    union all select distinct 'principal', principal, principal from line`.execute(executor);
+    select 'project' as scope, id, name, repository from projects where id in (select project_id from line)
+    union all select distinct 'principal', principal, principal, '' from line`.execute(executor);
   const caps = [
     ...capsOfInstallation(config),
-    ...rows.flatMap(({ scope, id, name }) =>
-      scope === 'project' ? capsOfProject(config, id, name) : capsOfPrincipal(config, id),
+    ...rows.flatMap(({ scope, id, repository }) =>
+      scope === 'project' ? capsOfProject(config, id, repository) : capsOfPrincipal(config, id),
     ),
   ];
   const states = await readBudgets(executor, caps);
@@ -57,7 +57,9 @@ export async function waitingBudgets(executor: Kysely<Tables>, config: Config): 
 function verdict(budgets: readonly BudgetState[], name: string): Omit<ScopeBudget, 'scope' | 'id'> {
   const runs = budgets.map((budget) => budget.runs).filter((standing) => standing !== null);
   return {
-    spent: longest(budgets.flatMap((budget) => [waitOf(budget, 'costUsd', name), waitOf(budget, 'tokens', name)])),
+    spent: longest(
+      budgets.flatMap((budget) => [waitOf(budget, 'costUsd', name), waitOf(budget, 'tokens', name)]),
+    ),
     full: longest(budgets.map((budget) => waitOf(budget, 'runs', name))),
     runsLeft: runs.length === 0 ? null : Math.max(0, Math.min(...runs.map(({ used, cap }) => cap - used))),
   };
@@ -74,5 +76,8 @@ function waitOf(budget: BudgetState, amount: BudgetAmount, name: string): Budget
 function longest(waits: readonly (BudgetWait | null)[]): BudgetWait | null {
   return waits
     .filter((wait) => wait !== null)
-    .reduce<BudgetWait | null>((last, wait) => (last === null || wait.until > last.until ? wait : last), null);
+    .reduce<BudgetWait | null>(
+      (last, wait) => (last === null || wait.until > last.until ? wait : last),
+      null,
+    );
 }
