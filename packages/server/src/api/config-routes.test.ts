@@ -112,6 +112,20 @@ test.each([
   expect((await call(who, method, url, method === 'PUT' ? {} : undefined, fresh)).status).toBe(status);
 });
 
+test.each([
+  ['a NUL in a name', 'PUT', '/config/people/a%00@b', {}],
+  ['a NUL in a value', 'PUT', '/config/projects/nul', { repository: '/srv/nul', description: 'a\0b' }],
+  ['half a character', 'PUT', '/config/projects/half', { repository: '/srv/half', description: '\uD800' }],
+  ['a deep value', 'PUT', '/config/gates', JSON.parse(`${'{"a":'.repeat(500)}1${'}'.repeat(500)}`)],
+  ['a NUL in a project', 'GET', '/projects/a%00b', undefined],
+  ['a NUL in a cursor', 'GET', '/projects?cursor=%00', undefined],
+  ['a section of every object', 'GET', '/config/constructor', undefined],
+  ['a name of every object', 'GET', '/config/projects/__proto__', undefined],
+] as const)('%s is answered with what is wrong', async (_, method, url, body) => {
+  const { status } = await call('admin', method, url, body, fresh);
+  expect([400, 404, 422]).toContain(status);
+});
+
 test('what comes from the file is read-only and says from which', async () => {
   const { status, json } = await call(
     'admin',

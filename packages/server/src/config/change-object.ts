@@ -15,6 +15,7 @@ import { isNamedSection, mergeLayers, nameKey, type ConfigSection, type Merged }
 import { describeIssue } from './parse/describe-issue.ts';
 import { invalidConfig, type CheckBlueprint, type ConfigProblem } from './parse/index.ts';
 import { spell } from './parse/problem.ts';
+import { unstorableValues } from './parse/read-yaml.ts';
 import { concerns, rulesOf } from './parse/rules.ts';
 import { withVariables } from './parse/variables.ts';
 
@@ -108,6 +109,9 @@ function checked(
   objects: Parameters<typeof mergeLayers>[1],
   file: Value | null,
 ): Merged {
+  // Also the name: it came in an address.
+  const unstorable = unstorableValues({ name: change.name, ...change.value }, nowhere);
+  if (unstorable.length > 0) throw invalidConfig(id, unstorable);
   const at = isNamedSection(change.section) ? [change.section, 0] : [change.section];
   const refused = change.value === null ? [] : withVariables(change.value, null, at).problems;
   const problems = refused.map(({ path, sentence }) => problem(path.slice(at.length), sentence));

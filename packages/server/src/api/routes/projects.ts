@@ -8,7 +8,9 @@ import type { ApiContext } from '../options.ts';
 import { limitSchema, problems } from '../schemas.ts';
 import { expectedVersion, noteChange, planeOf, versionHeaders, withVersion } from './config.ts';
 
-const params = z.object({ id: z.string().min(1).max(512).describe('An id or a name.') });
+/** No control characters: the database knows none of them. */
+const nameSchema = z.string().regex(/^\P{Cc}{1,512}$/u, 'a name without control characters');
+const params = z.object({ id: nameSchema.describe('An id or a name.') });
 
 /** Projects with every setting that their runs go by. They are made in the configuration, or by a first task. */
 export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -20,7 +22,7 @@ export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
       schema: {
         operationId: 'listProjects',
         summary: 'The projects one may see, by name.',
-        querystring: z.object({ limit: limitSchema(200, 50), cursor: z.string().min(1).max(200).optional() }),
+        querystring: z.object({ limit: limitSchema(200, 50), cursor: nameSchema.optional() }),
         response: {
           200: z.object({ projects: z.array(projectRowSchema), next: z.string().nullable() }),
           ...problems,

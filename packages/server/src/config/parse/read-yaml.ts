@@ -133,8 +133,8 @@ function refusedNodes(document: Document, lines: LineCounter): ConfigProblem[] {
   return problems;
 }
 
-/** What JSON in the database cannot hold, and what is no number that can be compared. */
-function unstorableValues(root: unknown, locator: Locator): ConfigProblem[] {
+/** What JSON in the database cannot hold, and what is no number that can be compared. Hostile values end here. */
+export function unstorableValues(root: unknown, locator: Pick<Locator, 'value'>): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const refuse = (path: readonly PropertyKey[], sentence: string): void => {
     if (problems.length < maxProblems)
@@ -145,6 +145,8 @@ function unstorableValues(root: unknown, locator: Locator): ConfigProblem[] {
       refuse(path, 'the text holds characters that are none');
     } else if (typeof value === 'number' && !Number.isFinite(value)) {
       refuse(path, 'this is no finite number');
+    } else if (typeof value === 'object' && value !== null && path.length > maxDepth) {
+      refuse(path.slice(0, 4), 'this is nested too deeply');
     } else if (typeof value === 'object' && value !== null) {
       for (const [key, entry] of Object.entries(value)) {
         if (key.includes('\0') || !key.isWellFormed()) refuse(path, 'a key holds characters that are none');
