@@ -8,7 +8,8 @@ import type { Visitor } from './sessions.ts';
 export function visitorOf(request: Pick<IncomingRequest, 'address' | 'headers'>): Visitor {
   const agent = request.headers['user-agent'];
   return {
-    address: request.address,
+    // Over a unix socket there is none.
+    address: request.address === '' ? null : request.address,
     agent: agent === undefined ? null : agent.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 300),
   };
 }

@@ -143,6 +143,12 @@ test('only a plain address that the provider vouches for is an id', () => {
   );
 });
 
+test('texts of a hostile provider are made such that the database takes them', () => {
+  expect(groupsOf({ groups: ['a\ud800', 'b\0'] }, 'groups')).toEqual(['a\ufffd']);
+  const claims = { sub: 's', name: 'x\udfff\0\n' };
+  expect(oidcIdentity('https://idp.example.com', claims, 'groups').name).toBe('x\ufffd');
+});
+
 test('groups are found in every usual shape, bounded, and never in what objects inherit', () => {
   expect(groupsOf({ groups: ['a', 'b', 'a', 7, null, ''] }, 'groups')).toEqual(['a', 'b']);
   expect(groupsOf({ groups: [{ name: 'a' }, { value: 'b' }] }, 'groups')).toEqual(['a', 'b']);

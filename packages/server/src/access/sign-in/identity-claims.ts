@@ -56,7 +56,8 @@ export function listOfGroups(value: unknown): readonly string[] {
   })();
   const groups = texts
     .filter((text): text is string => typeof text === 'string')
-    .map((text) => text.trim())
+    // Half characters, which JSON can write, are none that the database takes.
+    .map((text) => text.toWellFormed().trim())
     .filter((text) => text !== '' && text.length <= longestGroup && !text.includes('\0'));
   return [...new Set(groups)].slice(0, mostGroups);
 }
@@ -87,6 +88,7 @@ function nameOf(claims: Claims): string | null {
 export function plainName(value: unknown): string | null {
   if (typeof value !== 'string') return null;
   const name = value
+    .toWellFormed()
     .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '')
     .trim()
     .slice(0, 200);

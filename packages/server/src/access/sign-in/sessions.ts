@@ -29,7 +29,7 @@ export interface ListedSession {
 
 /** Address and program of a request. */
 export interface Visitor {
-  readonly address: string;
+  readonly address: string | null;
   readonly agent: string | null;
 }
 

@@ -14,7 +14,7 @@ export function incomingOf(request: FastifyRequest, trustedProxies: readonly str
   const found = known.get(request.raw);
   if (found !== undefined) return found;
   const { method = 'GET', url = '/', headers, socket } = request.raw;
-  const peer = plainAddress(socket.remoteAddress ?? 'unknown');
+  const peer = plainAddress(socket.remoteAddress ?? '');
   const isTrusted = trustIn(trustedProxies);
   const made: IncomingRequest = {
     method,
