@@ -31,7 +31,7 @@ import { runRoutes } from './routes/runs.ts';
 import { signInPageRoutes } from './routes/sign-in-page.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { streamRoutes } from './routes/stream.ts';
-import { terminalRoutes } from './routes/terminal.ts';
+import { closeRefusedUpgrades, terminalRoutes } from './routes/terminal.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { usageRoutes } from './routes/usage.ts';
@@ -101,6 +101,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   });
+  closeRefusedUpgrades(app);
   if (options.log !== undefined) logSlowRequests(app, options.log);
   app.setNotFoundHandler((request) => {
     throw new BerthError('NOT_FOUND', `There is no route ${request.method} ${request.url.split('?')[0]}.`, {

@@ -28,9 +28,9 @@ export class TypedLines {
   }
 
   shown(data: Uint8Array): void {
-    const text = withoutEscapes(this.#echoDecoder.decode(data, { stream: true }));
-    if (this.#waiting !== null) this.#waiting.echo = (this.#waiting.echo + text).slice(-longestEcho);
-    this.#echo = (this.#echo + text).slice(-longestEcho);
+    const text = stripVTControlCharacters(this.#echoDecoder.decode(data, { stream: true }));
+    if (this.#waiting !== null) this.#waiting.echo = written(this.#waiting.echo, text);
+    this.#echo = written(this.#echo, text);
   }
 
   /** Whether there is a line to be taken. */
@@ -98,6 +98,12 @@ function squeezed(text: string): string {
   return text.replaceAll(/\s+/g, '');
 }
 
-function withoutEscapes(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/(?![\s])\p{Cc}/gu, '');
+/** What stands on the screen after more was written to it: a backspace takes the character before it back. */
+function written(before: string, text: string): string {
+  let after = before;
+  for (const character of text) {
+    if (character === '\b') after = after.slice(0, -1);
+    else if (/\s|\P{Cc}/u.test(character)) after += character;
+  }
+  return after.slice(-longestEcho);
 }
