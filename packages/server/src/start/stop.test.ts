@@ -22,7 +22,7 @@ test('what does not stop in time is left behind', async () => {
   const never = (): Promise<void> => new Promise(() => undefined);
   const stopped = stopInTime([never], stopping, { clock, log: silentLog, timeoutMs: 25_000 });
   expect(stopping.signal.aborted).toBe(false);
-  clock.advance(25_000);
+  await clock.advance(25_000);
   await stopped;
   expect(stopping.signal.aborted).toBe(true);
 });
