@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Acting, Leaf } from './program.ts';
+import type { Acting, Leaf } from './command-tree.ts';
 
 /** `berth config …` and `berth projects …`. */
 export function configCommands(program: Command, leaf: Leaf, act: Acting): void {
