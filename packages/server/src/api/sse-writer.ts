@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 
 /** Bytes a reader may be behind before live frames are dropped, and before events wait for it. */
 const frameBacklogBytes = 65_536;
-const eventBacklogBytes = 1_048_576;
+const eventBacklogBytes = 262_144;
 
 /**
  * Writes Server-Sent Events to one reader, bounded however slow it is: fleeting frames are dropped when the reader
@@ -53,7 +53,12 @@ export class SseWriter {
 
   /** Resolves when there is room for the next one, or the reader is gone. */
   async event(seq: number, data: unknown): Promise<void> {
-    this.#write(`id: ${seq}\nevent: event\ndata: ${JSON.stringify(data)}\n\n`);
+    await this.message(String(seq), 'event', data);
+  }
+
+  /** A message that a reader resumes after by its id. Resolves as `event` does. */
+  async message(id: string, name: string, data: unknown): Promise<void> {
+    this.#write(`id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
     await this.#room();
   }
 

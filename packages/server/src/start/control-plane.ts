@@ -3,7 +3,7 @@ import { checkedRepository } from '../runs/checked-repository.ts';
 import { createControlPlane } from '../runs/control-plane.ts';
 import { inspectInstallation } from '../runs/doctor.ts';
 import { diffOf } from '../runs/equip/proposals.ts';
-import { runRepository } from '../runs/equip/repository.ts';
+import { knownMirror, runRepository } from '../runs/equip/repository.ts';
 import type { LiveHub } from '../runs/live-hub.ts';
 import type { Foundation } from './foundation.ts';
 
@@ -17,6 +17,7 @@ export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPla
     config: foundation.config,
     checkedRepository: (repository) => checkedRepository(repository, signal),
     forgeOf: (projectId) => foundation.forgeOf(projectId, null),
+    mirrorOf: (repository, stop) => knownMirror(home, repository, AbortSignal.any([signal, stop])),
     diffOf: (state) =>
       diffOf(
         state,

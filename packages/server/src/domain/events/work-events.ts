@@ -21,6 +21,21 @@ export const commandResultSchema = z.object({
 });
 export type CommandResult = z.infer<typeof commandResultSchema>;
 
+/** The saved working tree of a run. */
+export const checkpointSchema = z.object({
+  id: z.string(),
+  /** The git tree of the working copy. */
+  tree: z.string(),
+  /** The git tree a proposal would carry: without ignored files. */
+  proposalTree: z.string(),
+  /** Pack with the tree, against the base commit. */
+  blob: z.string(),
+  bytes: z.number(),
+  files: z.number(),
+  added: z.number(),
+  removed: z.number(),
+});
+
 /** Steps, sandboxes, commands and checkpoints. */
 export const workEvents = {
   'step.started': event(
@@ -147,23 +162,7 @@ export const workEvents = {
     }),
     (data) => `${data.name} ${data.verdict}`,
   ),
-  'checkpoint.saved': event(
-    'low',
-    z.object({
-      id: z.string(),
-      /** The git tree of the working copy. */
-      tree: z.string(),
-      /** The git tree a proposal would carry: without ignored files. */
-      proposalTree: z.string(),
-      /** Pack with the tree, against the base commit. */
-      blob: z.string(),
-      bytes: z.number(),
-      files: z.number(),
-      added: z.number(),
-      removed: z.number(),
-    }),
-    (data) => `checkpoint ${data.tree.slice(0, 10)}`,
-  ),
+  'checkpoint.saved': event('low', checkpointSchema, (data) => `checkpoint ${data.tree.slice(0, 10)}`),
   'proposal.made': event(
     'high',
     z.object({
