@@ -52,6 +52,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The budgets that apply, as they stand. */
+        get: operations["listBudgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/config": {
         parameters: {
             query?: never;
@@ -635,6 +652,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was used: of visible projects, and one’s own. */
+        get: operations["getUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/link": {
         parameters: {
             query?: never;
@@ -765,6 +799,24 @@ export interface components {
                 from: number | null;
                 oldestAt: string | null;
             };
+        };
+        Budgets: {
+            budgets: {
+                /** @enum {string} */
+                amount: "costUsd" | "tokens" | "runs";
+                cap: number;
+                from: string;
+                name: string;
+                /** @enum {string} */
+                per: "day" | "week" | "month";
+                reserved: number;
+                /** @enum {string} */
+                scope: "installation" | "project" | "principal";
+                until: string;
+                used: number;
+            }[];
+            /** @constant */
+            schema: "berth.budgets/v1";
         };
         Config: {
             config: {
@@ -1092,10 +1144,12 @@ export interface components {
             limits: {
                 cap: number;
                 /** @enum {string} */
-                name: "cost" | "tokens" | "steps" | "minutes" | "rounds";
+                name: "cost" | "tokens" | "steps" | "minutes" | "rounds" | "runs";
                 /** @enum {string} */
-                owner: "run" | "project" | "principal";
+                owner: "run" | "project" | "principal" | "installation";
+                per: ("day" | "week" | "month") | null;
                 reserved: number;
+                until: string | null;
                 used: number;
             }[];
             models: {
@@ -1237,6 +1291,42 @@ export interface components {
             schema: "berth.token/v1";
             /** @enum {string} */
             state: "active" | "expired" | "revoked";
+        };
+        Usage: {
+            by: ("project" | "principal" | "model" | "day")[];
+            from: string;
+            rows: {
+                calls: number;
+                costUsd: number;
+                day: string | null;
+                lostTokens: number;
+                lostUsd: number;
+                model: string | null;
+                principal: string | null;
+                project: string | null;
+                runs: number;
+                tokens: {
+                    cached: number;
+                    in: number;
+                    out: number;
+                };
+            }[];
+            /** @constant */
+            schema: "berth.usage/v1";
+            to: string;
+            total: {
+                calls: number;
+                costUsd: number;
+                lostTokens: number;
+                lostUsd: number;
+                runs: number;
+                tokens: {
+                    cached: number;
+                    in: number;
+                    out: number;
+                };
+            };
+            truncated: boolean;
         };
     };
     responses: never;
@@ -1386,6 +1476,44 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": unknown;
+                };
+            };
+        };
+    };
+    listBudgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budgets"];
                 };
             };
         };
@@ -3177,6 +3305,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Token"];
+                };
+            };
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: {
+                /** @description Comma-separated: project, principal, model, day. */
+                by?: string;
+                /** @description A day of UTC, `YYYY-MM-DD`. */
+                from?: string;
+                /** @description Id, name or repository of a project. */
+                project?: string;
+                /** @description A day of UTC, `YYYY-MM-DD`. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
                 };
             };
         };

@@ -9,7 +9,6 @@ import { asBerthError } from '../domain/errors/index.ts';
 import { checkBlueprint } from './check-config.ts';
 import { entranceOf } from './entrance.ts';
 import { createUsageReader } from '../limits/create-usage-reader.ts';
-import { type Entrance, entranceOf } from './entrance.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -46,7 +45,8 @@ export async function startApiPart(
     const { door, services } = entrance;
     closers.push(() => entrance.close());
     const config = configPlane({ db: foundation.db, config: foundation.config, checkBlueprint });
-    const common = { ...shared, ...services, audit, config };
+    const usage = createUsageReader(foundation.db, foundation.config);
+    const common = { ...shared, ...services, audit, config, usage };
     const local = createApi(controlPlane, common);
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);
@@ -54,15 +54,6 @@ export async function startApiPart(
       return { socketPath, url: null, signInLink: async () => null, stop };
     }
     const app = createApi(controlPlane, { ...common, door });
-    const usage = createUsageReader(foundation.db, foundation.config);
-    const local = createApi(controlPlane, { ...shared, audit, usage });
-    closers.push(() => local.close());
-    const socketPath = await listenOnSocket(local, foundation, options);
-    const listen = listenOf(options);
-    if (listen === null) return { socketPath, url: null, signInLink: async () => null, stop };
-    const entrance = await entranceOf(foundation);
-    assertListenAllowed(listen, entrance.canSignIn);
-    const app = createApi(controlPlane, { ...shared, audit, usage, ...entrance.door });
     closers.push(() => app.close());
     const url = await listenApi(app, listen);
     return { socketPath, url, signInLink: () => entrance.signInLink(url), stop };
