@@ -719,6 +719,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{id}/terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A shell in the sandbox of the run, over a WebSocket. */
+        get: operations["openTerminal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{id}/verify": {
         parameters: {
             query?: never;
@@ -3910,6 +3927,41 @@ export interface operations {
                     "application/json": {
                         events: components["schemas"]["EventSummary"][];
                     };
+                };
+            };
+        };
+    };
+    openTerminal: {
+        parameters: {
+            query?: {
+                columns?: number;
+                rows?: number;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

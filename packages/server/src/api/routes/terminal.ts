@@ -27,25 +27,27 @@ const controlSchema = z.object({
  */
 export function terminalRoutes(app: FastifyInstance, context: ApiContext): void {
   let open = 0;
-  app.withTypeProvider<ZodTypeProvider>().get(
-    '/runs/:id/terminal',
-    {
-      websocket: true,
-      config: on('run', 'run.terminal'),
-      preValidation: async (request) => {
-        refuseForeignPages(request);
-        if (context.terminals === null) throw new BerthError('TERMINAL_UNAVAILABLE');
-        if (open >= maxTerminals || context.stopping.aborted) throw new BerthError('OVERLOADED');
-      },
-      schema: {
-        operationId: 'openTerminal',
-        summary: 'A shell in the sandbox of the run, over a WebSocket.',
-        params: idParams,
-        querystring: z.object({ columns: sizeSchema.default(80), rows: sizeSchema.default(24) }),
-        response: { ...problems },
-      },
+  app.withTypeProvider<ZodTypeProvider>().route({
+    method: 'GET',
+    url: '/runs/:id/terminal',
+    config: on('run', 'run.terminal'),
+    // After the permission was decided.
+    preHandler: async (request) => {
+      refuseForeignPages(request);
+      if (context.terminals === null) throw new BerthError('TERMINAL_UNAVAILABLE');
+      if (open >= maxTerminals || context.stopping.aborted) throw new BerthError('OVERLOADED');
     },
-    (socket, request) => {
+    schema: {
+      operationId: 'openTerminal',
+      summary: 'A shell in the sandbox of the run, over a WebSocket.',
+      params: idParams,
+      querystring: z.object({ columns: sizeSchema.default(80), rows: sizeSchema.default(24) }),
+      response: { ...problems },
+    },
+    handler: async () => {
+      throw new BerthError('USAGE', 'A terminal is opened over a WebSocket.');
+    },
+    wsHandler: (socket, request) => {
       open += 1;
       serve(socket, request, context)
         .catch((error: unknown) => {
@@ -56,7 +58,7 @@ export function terminalRoutes(app: FastifyInstance, context: ApiContext): void 
           open -= 1;
         });
     },
-  );
+  });
 }
 
 /**
