@@ -23,6 +23,7 @@ import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
 import type { OwnedRuns } from './owned-runs.ts';
+import { listed } from './rows.ts';
 import { limitMinutes, limitWrapUp } from './time-limit.ts';
 import { settleOpenCalls } from './settle-open.ts';
 import { isStorageAway, whileAway } from './while-away.ts';
@@ -68,7 +69,8 @@ export type EquipBase = Omit<RunContext, 'workbench' | 'limits'> &
 
 /** What lists show of a run; stored with every append. */
 export function projectRun(state: RunState): RunProjection {
-  return { status: statusOf(state), use: state.use, pullRequest: state.pullRequest };
+  const { status, use, pullRequest } = { ...state, status: statusOf(state) };
+  return { status, use, pullRequest, ...listed(state) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readinessOf } from '../blueprints/index.ts';
-import { describe, type StoredEvent } from '../domain/events/index.ts';
+import { stepOf } from '../domain/event-facts.ts';
+import { describe, type RunParent, type StoredEvent } from '../domain/events/index.ts';
 import type { PullRequest } from '../domain/ports/forge.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { statusOf } from '../domain/run-status.ts';
@@ -20,7 +21,7 @@ export function runView(state: RunState, projectName: string, standing?: RunStan
     project: projectName,
     branch: created?.branch ?? '',
     attempt: created?.attempt ?? 1,
-    parent: null,
+    parent: parentOf(created?.parent),
     status: statusOf(state),
     blueprint: plan === null ? null : { name: plan.blueprint.name, source: sourceText(plan.source) },
     base: plan?.base ?? null,
@@ -42,7 +43,10 @@ export function runView(state: RunState, projectName: string, standing?: RunStan
   };
 }
 
-function changesOf(proposal: RunState['proposal'], checkpoint: RunState['checkpoint']): RunView['changes'] {
+const parentOf = (parent: RunParent | undefined): RunView['parent'] =>
+  parent === undefined ? null : { run: parent.run, seq: parent.seq };
+
+export function changesOf(proposal: RunState['proposal'], checkpoint: RunState['checkpoint']): RunView['changes'] {
   if (proposal !== null)
     return { files: proposal.files, added: proposal.added, removed: proposal.removed, tree: proposal.tree };
   if (checkpoint === null) return null;
@@ -70,7 +74,7 @@ function sourceText(source: NonNullable<RunState['plan']>['source']): string {
 }
 
 /** Past and present steps, then those of the blueprint still to come. */
-function stepViews(state: RunState): RunView['steps'] {
+export function stepViews(state: RunState): RunView['steps'] {
   const walked = state.steps.map((step) => ({
     name: step.key,
     kind: step.kind,
@@ -107,7 +111,7 @@ export function rowView(record: RunRecord, projectName: string): RunView {
     project: projectName,
     branch: record.branch,
     attempt: record.attempt,
-    parent: null,
+    parent: record.parent,
     status: record.status,
     blueprint: null,
     base: null,
@@ -129,15 +133,13 @@ export function rowView(record: RunRecord, projectName: string): RunView {
 /** An entry of the log as the API shows it. */
 export function eventView(stored: StoredEvent): EventView {
   const { title, importance } = describe(stored);
-  const step = 'step' in stored.data && typeof stored.data.step === 'string' ? stored.data.step : null;
-  const key = 'key' in stored.data && typeof stored.data.key === 'string' ? stored.data.key : null;
   return {
     schema: 'berth.event/v1',
     run: stored.runId,
     seq: stored.seq,
     at: stored.at,
     type: stored.type,
-    step: step ?? key,
+    step: stepOf(stored),
     importance,
     title,
     data: stored.data,

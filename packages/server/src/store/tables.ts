@@ -68,6 +68,13 @@ export interface Tables extends ConfigTables, AuditTables, SignInTables, TokenTa
     hash: string;
     state: JSONColumnType<object>;
   };
+  view_snapshots: {
+    run_id: string;
+    seq: number;
+    version: number;
+    hash: string;
+    state: JSONColumnType<object>;
+  };
   inbox: {
     id: string;
     position: Generated<string>;
@@ -170,4 +177,9 @@ export interface RunsTable {
   pull_request: JSONColumnType<object> | null;
   config_revision: number | null;
   priority: Generated<number>;
+  parent_seq: number | null;
+  changes: JSONColumnType<object> | null;
+  strip: JSONColumnType<object> | null;
+  /** The transaction that changed it last; set by a trigger. */
+  changed: Generated<string>;
 }

@@ -12,6 +12,7 @@ import { serveErrors } from './serve.ts';
 import { signInErrors } from './sign-in.ts';
 import { storeErrors } from './store.ts';
 import { tokenErrors } from './tokens.ts';
+import { viewErrors } from './view.ts';
 
 /**
  * The one registry of error codes. Every failure, refusal and wait that a person can see has an entry here;
@@ -32,6 +33,7 @@ export const errorRegistry = {
   ...signInErrors,
   ...storeErrors,
   ...tokenErrors,
+  ...viewErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorRegistry;

@@ -6,6 +6,7 @@ import { terminalEvents } from './terminal-events.ts';
 import { workEvents } from './work-events.ts';
 
 export type { Importance } from './definition.ts';
+export type { RunParent } from './run-events.ts';
 export { commandResultSchema, type CommandResult } from './work-events.ts';
 
 /** Every type of event there is. */

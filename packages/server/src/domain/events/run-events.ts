@@ -4,6 +4,24 @@ import { runLimitsSchema } from '../limits.ts';
 import { outcomes } from '../status.ts';
 import { runOptionsSchema } from '../task.ts';
 import { event } from './definition.ts';
+import { checkpointSchema } from './work-events.ts';
+
+/** What a run that was made from another takes over from it. */
+export const runParentSchema = z.object({
+  kind: z.enum(['retry', 'branch-off']),
+  run: z.string(),
+  /** The entry of the parent's log that it begins after. */
+  seq: z.number(),
+  /** The pinned base; null: the newest one is taken. */
+  base: z.object({ ref: z.string(), commit: z.string() }).nullable(),
+  /** Where earlier runs of the same task left its branch. */
+  pushed: z.string().nullable(),
+  /** The working tree it begins with; null: the base's. */
+  checkpoint: checkpointSchema.nullable(),
+  /** What its agent is told of what came before; hostile text. */
+  handover: z.string().nullable(),
+});
+export type RunParent = z.infer<typeof runParentSchema>;
 
 /** The life of the run itself. */
 export const runEvents = {
@@ -20,6 +38,7 @@ export const runEvents = {
       options: runOptionsSchema,
       /** Revision of the configuration that the run goes by; 0 or absent: nothing was configured. */
       configRevision: z.int().min(0).optional(),
+      parent: runParentSchema.optional(),
     }),
     (data) => `created: ${data.title}`,
   ),

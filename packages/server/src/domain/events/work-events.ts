@@ -21,6 +21,21 @@ export const commandResultSchema = z.object({
 });
 export type CommandResult = z.infer<typeof commandResultSchema>;
 
+/** The saved working tree of a run. */
+export const checkpointSchema = z.object({
+  id: z.string(),
+  /** The git tree of the working copy. */
+  tree: z.string(),
+  /** The git tree a proposal would carry: without ignored files. */
+  proposalTree: z.string(),
+  /** Pack with the tree, against the base commit. */
+  blob: z.string(),
+  bytes: z.number(),
+  files: z.number(),
+  added: z.number(),
+  removed: z.number(),
+});
+
 /** Steps, sandboxes, commands and checkpoints. */
 export const workEvents = {
   'step.started': event(
@@ -149,19 +164,7 @@ export const workEvents = {
   ),
   'checkpoint.saved': event(
     'low',
-    z.object({
-      id: z.string(),
-      /** The git tree of the working copy. */
-      tree: z.string(),
-      /** The git tree a proposal would carry: without ignored files. */
-      proposalTree: z.string(),
-      /** Pack with the tree, against the base commit. */
-      blob: z.string(),
-      bytes: z.number(),
-      files: z.number(),
-      added: z.number(),
-      removed: z.number(),
-    }),
+    checkpointSchema,
     (data) => `checkpoint ${data.tree.slice(0, 10)}`,
   ),
   'proposal.made': event(

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { BerthError } from '../../domain/errors/index.ts';
 import { eventTypes, type EventType, type StoredEvent } from '../../domain/events/index.ts';
 import type { Database } from '../database.ts';
@@ -6,9 +7,18 @@ export interface EventFilter {
   readonly afterSeq?: number;
   readonly beforeSeq?: number;
   readonly types?: readonly EventType[];
-  /** At most so many, the first ones; without it all. */
+  /** Of this step alone, by its key. */
+  readonly step?: string;
+  /** At most so many, the first ones (with `last` the last ones); without it all. */
   readonly limit?: number;
+  /** The last `limit` ones instead of the first; in order all the same. */
+  readonly last?: boolean;
+  /** Entries whose contents were erased are left out instead of being refused. */
+  readonly withoutErased?: boolean;
 }
+
+/** Payloads read from the blob store at once. */
+const readAtOnce = 16;
 
 interface EventRow {
   readonly run_id: string;
@@ -39,15 +49,29 @@ export async function readEvents(
     )
     .select(['events.run_id', 'events.seq', 'type', 'version', 'at', 'data', 'blob', 'erased_at'])
     .where('events.run_id', '=', runId)
-    .orderBy('events.seq');
+    .orderBy('events.seq', filter.last === true ? 'desc' : 'asc');
   if (filter.afterSeq !== undefined) query = query.where('events.seq', '>', filter.afterSeq);
   if (filter.beforeSeq !== undefined) query = query.where('events.seq', '<', filter.beforeSeq);
   if (filter.types !== undefined) query = query.where('type', 'in', [...filter.types]);
+  if (filter.withoutErased === true) query = query.where('erased_at', 'is', null);
+  if (filter.step !== undefined) {
+    const { step } = filter;
+    // The step of a payload that is in the blob store is only known once it is read.
+    query = query.where((either) =>
+      either.or([
+        either('blob', 'is not', null),
+        either(sql<string>`data ->> 'step'`, '=', step),
+        either(sql<string>`data ->> 'key'`, '=', step),
+      ]),
+    );
+  }
   if (filter.limit !== undefined) query = query.limit(filter.limit);
   const rows: readonly EventRow[] = await query.execute();
   const events: StoredEvent[] = [];
-  for (const row of rows) events.push(await decode(db, row));
-  return events;
+  for (let at = 0; at < rows.length; at += readAtOnce) {
+    events.push(...(await Promise.all(rows.slice(at, at + readAtOnce).map((row) => decode(db, row)))));
+  }
+  return filter.last === true ? events.reverse() : events;
 }
 
 async function decode(db: Database, row: EventRow): Promise<StoredEvent> {

@@ -10,7 +10,7 @@ export async function insertRun(
     readonly id: string;
     readonly taskId: string;
     readonly projectId: string;
-    readonly parent: string | null;
+    readonly parent: { readonly run: string; readonly seq: number } | null;
     readonly attempt: number;
     readonly configRevision?: number;
     readonly createdAtMs: number;
@@ -27,7 +27,8 @@ export async function insertRun(
       id,
       task_id: run.taskId,
       project_id: run.projectId,
-      parent: run.parent,
+      parent: run.parent?.run ?? null,
+      parent_seq: run.parent?.seq ?? null,
       attempt: run.attempt,
       config_revision: run.configRevision ?? null,
       created_at: new Date(run.createdAtMs),

@@ -1,6 +1,7 @@
 import { ordinal } from '../../domain/budgets.ts';
 import { errorRegistry, isErrorCode } from '../../domain/errors/index.ts';
 import type { RunState } from '../../domain/run-state.ts';
+import type { StripCell } from '../../domain/run-views.ts';
 import type { Status } from '../../domain/status.ts';
 import type { QueuePlace } from './queue-places.ts';
 
@@ -9,6 +10,8 @@ export interface RunProjection {
   readonly status: Omit<Status, 'queue'>;
   readonly use: RunState['use'];
   readonly pullRequest: RunState['pullRequest'];
+  readonly changes?: { readonly files: number; readonly added: number; readonly removed: number } | null;
+  readonly strip?: readonly StripCell[];
 }
 
 /** The fold of the log up to and including the new entries, as columns. */
@@ -16,7 +19,7 @@ export type Project = (state: RunState) => RunProjection;
 
 /** Column values of a projection. */
 export function projectionColumns(projection: RunProjection) {
-  const { status, use, pullRequest } = projection;
+  const { status, use, pullRequest, changes = null, strip = [] } = projection;
   return {
     state: status.state,
     code: status.code,
@@ -34,6 +37,8 @@ export function projectionColumns(projection: RunProjection) {
     model_calls: use.modelCalls,
     active_ms: Math.round(use.activeMs),
     pull_request: pullRequest === null ? null : JSON.stringify(pullRequest),
+    changes: changes === null ? null : JSON.stringify(changes),
+    strip: strip.length === 0 ? null : JSON.stringify(strip),
   };
 }
 

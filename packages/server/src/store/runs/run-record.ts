@@ -1,4 +1,6 @@
 import type { RunState } from '../../domain/run-state.ts';
+import type { StripCell } from '../../domain/run-views.ts';
+import type { Origin } from '../../domain/task.ts';
 import type { RunStateName, Status } from '../../domain/status.ts';
 import type { LogHead } from '../events/chain.ts';
 import type { Database } from '../database.ts';
@@ -14,7 +16,9 @@ export interface RunRecord {
   readonly branch: string;
   /** Principal id whose the task is. */
   readonly ownerId: string;
-  readonly parent: string | null;
+  /** The run it was made from, and after which entry of that. */
+  readonly parent: { readonly run: string; readonly seq: number } | null;
+  readonly origin: Origin;
   readonly attempt: number;
   readonly createdAt: string;
   readonly head: LogHead;
@@ -26,6 +30,8 @@ export interface RunRecord {
   readonly status: Status;
   readonly use: RunState['use'];
   readonly pullRequest: RunState['pullRequest'];
+  readonly changes: { readonly files: number; readonly added: number; readonly removed: number } | null;
+  readonly strip: readonly StripCell[];
 }
 
 /** The columns `toRunRecord` needs. */
@@ -63,9 +69,13 @@ export const runColumns = [
   'runs.model_calls',
   'runs.active_ms',
   'runs.pull_request',
+  'runs.parent_seq',
+  'runs.changes',
+  'runs.strip',
+  'tasks.origin',
 ] as const;
 
-interface RunRow {
+export interface RunRow {
   readonly id: string;
   readonly task_id: string;
   readonly project_id: string;
@@ -99,6 +109,10 @@ interface RunRow {
   readonly model_calls: number;
   readonly active_ms: string;
   readonly pull_request: unknown;
+  readonly parent_seq: number | null;
+  readonly changes: unknown;
+  readonly strip: unknown;
+  readonly origin: unknown;
 }
 
 /** Records of rows, with the places of those that wait. @throws BerthError `DATABASE_UNAVAILABLE` */
@@ -130,7 +144,8 @@ function toRunRecord(row: RunRow, place: QueuePlace | null): RunRecord {
     title: row.title,
     branch: row.branch,
     ownerId: row.owner,
-    parent: row.parent,
+    parent: row.parent === null ? null : { run: row.parent, seq: row.parent_seq ?? 0 },
+    origin: row.origin as Origin,
     attempt: row.attempt,
     createdAt: row.created_at.toISOString(),
     head: { seq: row.seq, hash: row.head },
@@ -150,5 +165,7 @@ function toRunRecord(row: RunRow, place: QueuePlace | null): RunRecord {
       activeMs: Number(row.active_ms),
     },
     pullRequest: row.pull_request as RunState['pullRequest'],
+    changes: row.changes as RunRecord['changes'],
+    strip: (row.strip ?? []) as RunRecord['strip'],
   };
 }
