@@ -6,6 +6,11 @@ import { baseUrlOf, fetchOver, type ServerAddress } from './http-fetch.ts';
 
 export type Run = components['schemas']['Run'];
 export type Task = components['schemas']['Task'];
+export type RunRow = components['schemas']['RunRow'];
+export type TaskRow = components['schemas']['TaskRow'];
+export type RunStateView = components['schemas']['RunState'];
+export type Outline = components['schemas']['Outline'];
+export type EventSummary = components['schemas']['EventSummary'];
 export type Event = components['schemas']['Event'];
 export type LiveFrame = components['schemas']['LiveFrame'];
 export type Proposal = components['schemas']['Proposal'];
@@ -38,6 +43,21 @@ export interface CreatedToken {
 export type Limits = NonNullable<RunOptions['limits']>;
 export type RunState = Status['state'];
 
+/** What a run that is made from another gets of its own. */
+export interface AttemptBody {
+  readonly text?: string;
+  readonly limits?: Limits;
+}
+
+/** What lists are asked with; `q` is a filter (`status:failed by:me`). */
+export interface RowQuery {
+  readonly q?: string;
+  readonly state?: RunState;
+  readonly project?: string;
+  readonly cursor?: string;
+  readonly limit?: number;
+}
+
 /** Every route as a function. All throw `ApiFailure`; ids take unique prefixes and `latest`. */
 export type BerthClient = ReturnType<typeof createClient>;
 
@@ -58,8 +78,21 @@ export function createClient(address: ServerAddress) {
       answer(api.GET('/api/v1/tasks/{id}', { params: { path: { id } } })),
     getRun: async (id: string): Promise<Run> =>
       answer(api.GET('/api/v1/runs/{id}', { params: { path: { id } } })),
-    listRuns: async (query: { state?: RunState; project?: string; cursor?: string; limit?: number }) =>
-      answer(api.GET('/api/v1/runs', { params: { query } })),
+    listRuns: async (query: RowQuery) => answer(api.GET('/api/v1/runs', { params: { query } })),
+    listTasks: async (query: RowQuery) => answer(api.GET('/api/v1/tasks', { params: { query } })),
+    /** How a run stood after an entry of its log; null: now. */
+    runState: async (id: string, seq: number | null): Promise<RunStateView> =>
+      answer(
+        api.GET('/api/v1/runs/{id}/state', {
+          params: { path: { id }, query: seq === null ? {} : { seq } },
+        }),
+      ),
+    outline: async (id: string): Promise<Outline> =>
+      answer(api.GET('/api/v1/runs/{id}/outline', { params: { path: { id } } })),
+    retry: async (id: string, body: AttemptBody & { readonly base?: 'same' | 'newest' }): Promise<Run> =>
+      answer(api.POST('/api/v1/runs/{id}/retry', { params: { path: { id } }, body })),
+    branchOff: async (id: string, body: AttemptBody & { readonly seq?: number }) =>
+      answer(api.POST('/api/v1/runs/{id}/branch-off', { params: { path: { id } }, body })),
     listEvents: async (id: string, query: { after?: number; limit?: number; types?: string }) =>
       answer(api.GET('/api/v1/runs/{id}/events', { params: { path: { id }, query } })),
     runDiff: async (id: string): Promise<string> =>

@@ -1,4 +1,4 @@
-import type { Run, RunState } from '@berth/client';
+import type { Run, RunRow, RunState } from '@berth/client';
 import { harmless, harmlessLine } from '@berth/client';
 import type { CommandContext } from '../command-context.ts';
 import { runIdOf } from '../run-id.ts';
@@ -43,7 +43,7 @@ export async function list(context: CommandContext, flags: ListFlags): Promise<n
   });
 }
 
-function runTable({ out, paint }: CommandContext, runs: readonly Run[], isWide: boolean): string {
+function runTable({ out, paint }: CommandContext, runs: readonly RunRow[], isWide: boolean): string {
   const nowMs = Date.now();
   const columns = [
     { title: 'ID' },
@@ -78,7 +78,7 @@ function runTable({ out, paint }: CommandContext, runs: readonly Run[], isWide: 
 /** What `-o wide` adds. */
 const wideColumns = ['CODE', 'STEP', 'TOKENS', 'ATTEMPT', 'BRANCH', 'PULL REQUEST'];
 
-function wideCells(run: Run): { text: string; plain?: string }[] {
+function wideCells(run: RunRow): { text: string; plain?: string }[] {
   const tokens = run.tokens.in + run.tokens.out;
   const cell = (text: string | null): { text: string; plain: string } => ({
     text: text ?? '-',

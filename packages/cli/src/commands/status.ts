@@ -38,7 +38,7 @@ export async function status(
   });
 }
 
-function sentence({ out, paint }: CommandContext, run: Run): string {
+function sentence({ out, paint }: CommandContext, run: Pick<Run, 'id' | 'status'>): string {
   const { text, tone } = stateWord(run.status.state, out.isAscii);
   const reason = harmlessLine(run.status.reason);
   const next = run.status.next === null ? null : harmlessLine(run.status.next);

@@ -15,6 +15,7 @@ import { limitRates } from './access/rate-limits.ts';
 import { signedIn } from './access/route-access.ts';
 import { withReferencedSchemas } from './openapi-schemas.ts';
 import { logFailure, logSlowRequests } from './log-requests.ts';
+import { answerUnchanged } from './unchanged.ts';
 import { problemOf, problemType, toBerthError } from './problem.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { doctorRoutes } from './routes/doctor.ts';
@@ -25,8 +26,11 @@ import { oidcRoutes } from './routes/oidc.ts';
 import { peopleRoutes } from './routes/people.ts';
 import { configRoutes } from './routes/config.ts';
 import { projectRoutes } from './routes/projects.ts';
+import { liveStreamRoutes } from './routes/live-stream.ts';
+import { outlineRoutes } from './routes/outline.ts';
 import { proposalRoutes } from './routes/proposals.ts';
 import { runActRoutes } from './routes/run-acts.ts';
+import { runMakingRoutes } from './routes/run-making.ts';
 import { runRoutes } from './routes/runs.ts';
 import { signInPageRoutes } from './routes/sign-in-page.ts';
 import { signInRoutes } from './routes/sign-in.ts';
@@ -35,6 +39,7 @@ import { closeRefusedUpgrades, terminalRoutes } from './routes/terminal.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { usageRoutes } from './routes/usage.ts';
+import { workingTreeRoutes } from './routes/working-tree.ts';
 import type { ApiContext, ApiOptions } from './options.ts';
 
 /** Largest request body unless a route says otherwise. */
@@ -47,6 +52,13 @@ const maxBodyBytes = 1_048_576;
  */
 export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}): FastifyInstance {
   const stopping = new AbortController();
+  const authenticate =
+    options.authenticate ??
+    options.door?.authenticate ??
+    localCaller({
+      ...(options.principal === undefined ? {} : { account: options.principal }),
+      ...(options.token === undefined ? {} : { token: options.token }),
+    });
   const context: ApiContext = {
     controlPlane,
     audit: options.audit ?? null,
@@ -63,6 +75,9 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     revocations: options.revocations,
     signIn: options.signIn ?? null,
     people: options.people ?? null,
+    recheckMs: options.recheckMs ?? 10_000,
+    onAccessChanged: options.onAccessChanged ?? (() => () => undefined),
+    authenticate,
     stopping: stopping.signal,
   };
   const app = fastify({
@@ -81,13 +96,6 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('preClose', async () => stopping.abort());
   options.door?.install(app);
-  const authenticate =
-    options.authenticate ??
-    options.door?.authenticate ??
-    localCaller({
-      ...(options.principal === undefined ? {} : { account: options.principal }),
-      ...(options.token === undefined ? {} : { token: options.token }),
-    });
   guardRoutes(app, controlPlane, limitRates(app, authenticate, systemClock, options.rates));
   // An answer that is given again is no second act: keys come first.
   honourIdempotencyKeys(app, options.idempotency);
@@ -98,6 +106,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       onError: (error) => options.onError?.(error, toBerthError(error).code, 'audit'),
     });
   }
+  answerUnchanged(app);
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   });
@@ -141,6 +150,10 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       eventRoutes(v1, context);
       streamRoutes(v1, context);
       terminalRoutes(v1, context);
+      liveStreamRoutes(v1, context);
+      outlineRoutes(v1, context);
+      workingTreeRoutes(v1, context);
+      runMakingRoutes(v1, context);
       proposalRoutes(v1, context);
       usageRoutes(v1, context);
       doctorRoutes(v1, context);

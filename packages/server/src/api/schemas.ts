@@ -12,7 +12,10 @@ export const idParams = z.object({ id: idSchema });
 
 export const callParams = z.object({ id: idSchema, callId: z.string().min(1).max(400) });
 
-export const seqSchema = z.coerce.number<string>().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0);
+export const seqSchema = z.coerce.number<string>().int().min(0).max(2_147_483_647).default(0);
+
+/** An entry of a log; the largest is that of the database's integers. */
+export const placeSchema = z.coerce.number<string>().int().min(1).max(2_147_483_647);
 
 /** How many entries to answer at most. */
 export const limitSchema = (most: number, standard: number) =>

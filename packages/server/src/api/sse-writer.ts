@@ -53,7 +53,12 @@ export class SseWriter {
 
   /** Resolves when there is room for the next one, or the reader is gone. */
   async event(seq: number, data: unknown): Promise<void> {
-    this.#write(`id: ${seq}\nevent: event\ndata: ${JSON.stringify(data)}\n\n`);
+    await this.message(String(seq), 'event', data);
+  }
+
+  /** A message that a reader resumes after by its id. Resolves as `event` does. */
+  async message(id: string, name: string, data: unknown): Promise<void> {
+    this.#write(`id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
     await this.#room();
   }
 

@@ -148,12 +148,16 @@ export async function diffOfCheckpoint(
 }
 
 /** Takes a pack apart in a directory of its own that sees the mirror's objects; removed afterwards. */
-async function inQuarantine<T>(
+export async function inQuarantine<T>(
   mirror: Mirror,
-  request: Pick<ImportProposal, 'base' | 'tree' | 'pack' | 'signal'> & { readonly limits: ProposalLimits },
+  request: Pick<ImportProposal, 'base' | 'tree' | 'pack' | 'signal'> & {
+    readonly limits: ProposalLimits;
+    /** Another pack that is taken apart beside it. */
+    readonly second?: Uint8Array;
+  },
   work: (place: ObjectPlace) => Promise<T>,
 ): Promise<T> {
-  const { base, tree, pack, limits, signal } = request;
+  const { base, tree, pack, second, limits, signal } = request;
   for (const id of [base, tree]) {
     if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id)) throw invalid('it names no object');
   }
@@ -163,6 +167,10 @@ async function inQuarantine<T>(
     await openQuarantine(mirror, quarantine, base.length, signal);
     const place: ObjectPlace = { directory: quarantine, limits: hostileLimits, signal };
     await index(place, pack, limits);
+    if (second !== undefined) {
+      checkHeader(second, limits);
+      await index(place, second, limits);
+    }
     return await work(place);
   } finally {
     await rm(quarantine, { recursive: true, force: true });

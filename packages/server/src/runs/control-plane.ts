@@ -4,10 +4,12 @@ import { newId } from '../domain/ids.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { Forge } from '../domain/ports/forge.ts';
 import { mayGoOn } from '../domain/resume.ts';
+import { everyRun } from '../domain/run-filter.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { isOutcome } from '../domain/status.ts';
 import type { DoctorView, ProposalView, RunView, TaskView } from '../domain/views.ts';
 import { readStanding } from '../limits/read-standing.ts';
+import type { Mirror } from '../git/mirror.ts';
 import type { Database } from '../store/database.ts';
 import type { Redact } from '../store/events/prepare-append.ts';
 import { readEvents } from '../store/events/read-events.ts';
@@ -25,9 +27,14 @@ import { findRun } from './find-run.ts';
 import { locate, locators } from './locate.ts';
 import { followRun } from './follow-run.ts';
 import type { LiveHub } from './live-hub.ts';
+import { liveReading } from './live-reading.ts';
 import { checkedTaskText, projectName } from './new-task.ts';
 import { projectRun, readState } from './own-run.ts';
-import { eventView, proposalView, rowView, runView } from './views.ts';
+import { runMaking } from './making.ts';
+import { runReading } from './reading.ts';
+import { runViews } from './run-view-cache.ts';
+import { eventView, proposalView, runView } from './views.ts';
+import { workingTrees } from './working-tree.ts';
 
 /** How long an act waits for the run's owner to take it in before it answers with what is known by then. */
 const takeInMs = 3_000;
@@ -41,6 +48,8 @@ export interface ControlPlaneParts {
   /** The repository's address in its one form, after a first look at it; throws `REPO_*`. */
   checkedRepository(repository: string): Promise<string>;
   forgeOf(projectId: string): Promise<Forge>;
+  /** Berth's own copy of a repository. */
+  mirrorOf(repository: string, signal: AbortSignal): Promise<Mirror>;
   /** Unified diff of a run's proposal, or of its last checkpoint, against the base. */
   diffOf(state: RunState): Promise<string>;
   doctor(): Promise<DoctorView>;
@@ -87,7 +96,19 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   };
 
   const found = locators(db);
+  const reading = runReading(db, runViews(db));
+  const making = runMaking({
+    db,
+    redact: parts.redact,
+    forgeOf: parts.forgeOf,
+    runViewOf: async (id) => viewOf(await readRun(db, id)),
+    taskViewOf: (id) => taskView(db, id),
+  });
   return {
+    ...reading,
+    ...workingTrees(parts),
+    ...making,
+    ...liveReading(db, parts.hub),
     locate: (kind, text, visible) => locate(found, kind, text, visible),
     async projectOfRepository(repository) {
       const project = await findProject(db, await parts.checkedRepository(repository));
@@ -117,19 +138,17 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     getTask: (id) => taskView(db, id),
     getRun: async (id) => viewOf(await findRun(db, id)),
     async listRuns({ visible, state, project, cursor, limit }) {
-      const page = await listRuns(db, {
-        filter: {
-          visible,
-          ...(state === undefined ? {} : { states: [state] }),
-          ...(project === undefined ? {} : { project }),
-        },
-        ...(cursor === undefined ? {} : { cursor }),
+      const filter = {
+        ...everyRun,
+        states: state === undefined ? [] : [state],
+        projects: project === undefined ? [] : [project],
+      };
+      return reading.listRunRows({
+        visible,
+        filter,
         limit,
+        ...(cursor === undefined ? {} : { cursor }),
       });
-      const rows = await Promise.all(
-        page.runs.map(async (record) => rowView(record, (await readTask(db, record.taskId)).project.name)),
-      );
-      return { runs: rows, next: page.cursor };
     },
     async listEvents(id, { afterSeq, limit, types }) {
       const { id: runId } = await findRun(db, id);

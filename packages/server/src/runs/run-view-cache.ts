@@ -42,9 +42,11 @@ export function runViews(db: Database): RunViews {
       const to = Math.min(seq, from - (from % snapshotEvery) + snapshotEvery);
       const page = await readEvents(db, runId, { afterSeq: from, beforeSeq: to + 1, withoutErased: true });
       view = foldView(view, page);
+      // Entries whose contents were erased are not folded, and yet lie behind.
+      if (view.run.seq < to) view = { ...view, run: { ...view.run, seq: to } };
       from = to;
       // A snapshot that could not be kept is made again by the next who looks.
-      if (to % snapshotEvery === 0 && view.run.seq === to) {
+      if (to % snapshotEvery === 0) {
         await saveViewSnapshot(db, runId, view).catch(() => undefined);
       }
     }

@@ -2,39 +2,23 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../domain/errors/index.ts';
-import type { NewEvent, StoredEvent } from '../domain/events/index.ts';
+import type { NewEvent, RunParent, StoredEvent } from '../domain/events/index.ts';
 import { newId } from '../domain/ids.ts';
 import type { RunLimits } from '../domain/limits.ts';
 import type { LiveFrame } from '../domain/live.ts';
 import type { ControlPlane, CreateTask, ListFilter, ObjectKind } from '../domain/ports/control-plane.ts';
-import { foldAll, type RunState } from '../domain/run-state.ts';
-import { isEnded, statusOf } from '../domain/run-status.ts';
+import type { BranchOffRequest, RetryRequest } from '../domain/ports/run-reading.ts';
+import { everyRun } from '../domain/run-filter.ts';
+import { isEnded } from '../domain/run-status.ts';
 import { branchOf, titleOf } from '../domain/task.ts';
-import type { EventView, TaskView } from '../domain/views.ts';
+import type { EventView } from '../domain/views.ts';
 import { fakeDiff, fakeDoctor } from './fake-answers.ts';
+import { belongsTo, foldOf, type Held, type Saved, taskViewOf } from './fake-held-run.ts';
+import { FakeReading } from './fake-reading.ts';
 import { eventView, proposalViewOf, viewOf } from './fake-run-view.ts';
 import { scriptFor, type ScriptLine } from './fake-run-script.ts';
 
 type Item = { readonly event: EventView } | { readonly frame: LiveFrame };
-
-interface Saved {
-  readonly runId: string;
-  readonly taskId: string;
-  readonly repository: string;
-  readonly text: string;
-  readonly idempotencyKey: string | null;
-  readonly events: StoredEvent[];
-  /** Script lines already played. */
-  played: number;
-  decided: 'merged' | 'closed' | null;
-}
-
-interface Held extends Saved {
-  readonly listeners: Set<(frame: LiveFrame | null) => void>;
-  player: AbortController | null;
-  /** Messages that the agent has not been told yet. */
-  untold: { readonly messageId: string; readonly text: string }[];
-}
 
 export interface FakeOptions {
   /** Factor on the script's pauses; 0 plays without any. */
@@ -52,19 +36,19 @@ export interface FakeOptions {
  * A control plane without anything below it: each run plays a script (`fake-run-script`), so that the API, the
  * client and the CLI can be built and tested alone. Ids, folds and statuses are the real ones.
  */
-export class FakeControlPlane implements ControlPlane {
-  readonly #runs = new Map<string, Held>();
+export class FakeControlPlane extends FakeReading implements ControlPlane {
   readonly #options: FakeOptions;
   /** What was asked of it, for tests. */
   readonly acts: string[] = [];
 
   constructor(options: FakeOptions = {}) {
+    super();
     this.#options = options;
     const path = options.statePath;
     if (path !== undefined && existsSync(path)) {
       for (const saved of JSON.parse(readFileSync(path, 'utf8')) as Saved[]) {
         const held: Held = { ...saved, listeners: new Set(), player: null, untold: [] };
-        this.#runs.set(saved.runId, held);
+        this.runs.set(saved.runId, held);
         this.#play(held);
       }
     }
@@ -72,7 +56,7 @@ export class FakeControlPlane implements ControlPlane {
 
   /** Stops every script where it is. */
   stop(): void {
-    for (const run of this.#runs.values()) {
+    for (const run of this.runs.values()) {
       run.player?.abort();
       run.player = null;
     }
@@ -81,7 +65,7 @@ export class FakeControlPlane implements ControlPlane {
 
   async locate(kind: ObjectKind, text: string) {
     if (kind === 'task') return { id: (await this.getTask(text)).id, projectId: 'p-fake', ownerId: 'tester' };
-    return { id: this.#find(text).runId, projectId: 'p-fake', ownerId: 'tester' };
+    return { id: this.find(text).runId, projectId: 'p-fake', ownerId: 'tester' };
   }
 
   async projectOfRepository() {
@@ -89,16 +73,50 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   async createTask(request: CreateTask) {
-    const known = [...this.#runs.values()].find(
+    const known = [...this.runs.values()].find(
       (run) => run.idempotencyKey !== null && run.idempotencyKey === request.idempotencyKey,
     );
-    if (known !== undefined) return { task: taskView(known), run: this.#view(known) };
+    if (known !== undefined) return { task: taskViewOf(known), run: this.#view(known) };
     if (request.text.trim() === '') throw new BerthError('TASK_EMPTY');
     if (request.options.base === 'nowhere') {
       throw new BerthError('USAGE', 'There is no branch, tag or commit "nowhere" in the repository.', {
         next: 'Name one that `git rev-parse` knows with --base.',
       });
     }
+    const held = this.#begin(request);
+    return { task: taskViewOf(held), run: this.#view(held) };
+  }
+
+  async retry(id: string, { by, instruction }: RetryRequest) {
+    const before = this.find(id);
+    const { state } = this.#view(before).status;
+    if (!isEnded(state)) throw new BerthError('RUN_ACTIVE', `The run ${before.runId} of this task is ${state}.`);
+    this.acts.push(`retry ${by}`);
+    return this.#view(this.#again(before, instruction, 'retry', before.events.length));
+  }
+
+  async branchOff(id: string, { by, seq, instruction }: BranchOffRequest) {
+    const before = this.find(id);
+    const { place } = await this.diffAt(id, { seq, from: 'base' });
+    this.acts.push(`branch off ${by}`);
+    const held = this.#again(before, instruction, 'branch-off', place.checkpointSeq);
+    return { place, task: taskViewOf(held), run: this.#view(held) };
+  }
+
+  /** Another run with the same text; of a task of its own, whatever the real one does. */
+  #again(before: Held, instruction: string | null, kind: RunParent['kind'], seq: number): Held {
+    const { options } = foldOf(before).created ?? {};
+    if (options === undefined) throw new Error('a run without its first entry');
+    const text = instruction === null ? before.text : `${before.text}\n\n${instruction}`;
+    const { runId: run, repository } = before;
+    const parent = { kind, run, seq, base: null, pushed: null, checkpoint: null, handover: null };
+    return this.#begin({ repository, text, options, idempotencyKey: null }, parent);
+  }
+
+  #begin(
+    request: Pick<CreateTask, 'repository' | 'text' | 'options' | 'idempotencyKey'>,
+    parent?: RunParent,
+  ): Held {
     const runId = newId('r', Date.now());
     const held: Held = {
       runId,
@@ -114,7 +132,7 @@ export class FakeControlPlane implements ControlPlane {
       untold: [],
     };
     const title = titleOf(request.text);
-    this.#runs.set(runId, held);
+    this.runs.set(runId, held);
     this.#append(held, {
       type: 'run.created',
       data: {
@@ -126,39 +144,35 @@ export class FakeControlPlane implements ControlPlane {
         branch: branchOf(title, held.taskId),
         attempt: 1,
         options: request.options,
+        ...(parent === undefined ? {} : { parent }),
       },
     });
     this.#play(held);
-    return { task: taskView(held), run: this.#view(held) };
+    return held;
   }
 
   async getTask(id: string) {
-    const held = [...this.#runs.values()].find((run) => run.taskId === id);
+    const held = [...this.runs.values()].find((run) => run.taskId === id);
     if (held === undefined) throw new BerthError('NOT_FOUND', `There is no task ${id}.`);
-    return taskView(held);
+    return taskViewOf(held);
   }
 
   async getRun(id: string) {
-    return this.#view(this.#find(id));
+    return this.#view(this.find(id));
   }
 
-  async listRuns(filter: ListFilter) {
-    const after = filter.cursor;
-    const all = [...this.#runs.values()]
-      .toReversed()
-      .filter((run) => filter.project === undefined || belongsTo(run, filter.project))
-      .map((run) => this.#view(run))
-      .filter((run) => filter.state === undefined || run.status.state === filter.state);
-    const start = after === undefined ? 0 : all.findIndex((run) => run.id === after) + 1;
-    const runs = all.slice(start, start + filter.limit);
-    return { runs, next: start + filter.limit < all.length ? (runs.at(-1)?.id ?? null) : null };
+  async listRuns({ visible, state, project, cursor, limit }: ListFilter) {
+    const states = state === undefined ? [] : [state];
+    const projects = project === undefined ? [] : [project];
+    const filter = { ...everyRun, states, projects };
+    return this.listRunRows({ visible, filter, limit, ...(cursor === undefined ? {} : { cursor }) });
   }
 
   async listEvents(
     runId: string,
     filter: { afterSeq: number; limit: number; types?: readonly string[] },
   ): Promise<readonly EventView[]> {
-    return this.#find(runId)
+    return this.find(runId)
       .events.filter((entry) => entry.seq > filter.afterSeq)
       .filter((entry) => filter.types === undefined || filter.types.includes(entry.type))
       .slice(0, filter.limit)
@@ -166,7 +180,7 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   async *follow(runId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<Item> {
-    const held = this.#find(runId);
+    const held = this.find(runId);
     const frames: LiveFrame[] = [];
     let wake = (): void => undefined;
     const listener = (frame: LiveFrame | null): void => {
@@ -197,7 +211,7 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   async output(runId: string, callId: string): Promise<AsyncIterable<Uint8Array>> {
-    const ended = this.#find(runId).events.find(
+    const ended = this.find(runId).events.find(
       (entry) => entry.type === 'command.ended' && entry.data.id === callId,
     );
     if (ended?.type !== 'command.ended') throw new BerthError('NOT_FOUND', `No call ${callId} in this run.`);
@@ -209,7 +223,7 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   async diff(runId: string) {
-    this.#find(runId);
+    this.find(runId);
     return fakeDiff;
   }
 
@@ -235,7 +249,7 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   async resume(id: string, by: string, limits: Partial<RunLimits>) {
-    const held = this.#find(id);
+    const held = this.find(id);
     this.acts.push(`resume ${by} ${JSON.stringify(limits)}`);
     const state = this.#view(held).status.state;
     if (state === 'succeeded' || state === 'cancelled') {
@@ -257,18 +271,18 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   async listProposals(filter: { project?: string; limit: number }) {
-    return [...this.#runs.values()]
+    return [...this.runs.values()]
       .toReversed()
       .filter((run) => filter.project === undefined || belongsTo(run, filter.project))
-      .filter((run) => fold(run).proposal !== null)
+      .filter((run) => foldOf(run).proposal !== null)
       .slice(0, filter.limit)
-      .map((run) => proposalViewOf(fold(run), basename(run.repository), run.decided));
+      .map((run) => proposalViewOf(foldOf(run), basename(run.repository), run.decided));
   }
 
   async getProposal(id: string) {
-    const held = this.#find(id);
-    if (fold(held).proposal === null) throw new BerthError('NOT_FOUND', `Run ${held.runId} has no proposal.`);
-    const view = proposalViewOf(fold(held), basename(held.repository), held.decided);
+    const held = this.find(id);
+    if (foldOf(held).proposal === null) throw new BerthError('NOT_FOUND', `Run ${held.runId} has no proposal.`);
+    const view = proposalViewOf(foldOf(held), basename(held.repository), held.decided);
     return { ...view, body: 'Moves the offset behind the clock change.\n\nVerified by Berth.' };
   }
 
@@ -290,7 +304,7 @@ export class FakeControlPlane implements ControlPlane {
   }
 
   async #decide(id: string, decided: 'merged' | 'closed', by: string) {
-    const held = this.#find(id);
+    const held = this.find(id);
     await this.getProposal(id);
     if (held.decided !== null) {
       throw new BerthError('CONFLICT', `The proposal of ${held.runId} is already ${held.decided}.`);
@@ -298,31 +312,18 @@ export class FakeControlPlane implements ControlPlane {
     held.decided = decided;
     this.acts.push(`${decided} ${by}`);
     this.#save();
-    return proposalViewOf(fold(held), basename(held.repository), held.decided);
-  }
-
-  #find(id: string): Held {
-    if (id === 'latest') {
-      const last = [...this.#runs.values()].at(-1);
-      if (last === undefined) throw new BerthError('NOT_FOUND', 'There is no run yet.');
-      return last;
-    }
-    const found = [...this.#runs.values()].filter((run) => run.runId.startsWith(id));
-    const first = found[0];
-    if (first === undefined) throw new BerthError('NOT_FOUND', `There is no run ${id}.`);
-    if (found.length > 1) throw new BerthError('NOT_FOUND', `${found.length} runs begin with ${id}.`);
-    return first;
+    return proposalViewOf(foldOf(held), basename(held.repository), held.decided);
   }
 
   #active(id: string): Held {
-    const held = this.#find(id);
+    const held = this.find(id);
     const { state } = this.#view(held).status;
     if (isEnded(state)) throw new BerthError('CONFLICT', `Run ${held.runId} has already ended (${state}).`);
     return held;
   }
 
   #view(held: Held) {
-    return viewOf(fold(held), basename(held.repository));
+    return viewOf(foldOf(held), basename(held.repository));
   }
 
   #append(held: Held, entry: NewEvent): void {
@@ -340,7 +341,7 @@ export class FakeControlPlane implements ControlPlane {
   #save(): void {
     const { statePath } = this.#options;
     const skipped = new Set(['listeners', 'player', 'untold']);
-    const text = JSON.stringify([...this.#runs.values()], (key, value: unknown) =>
+    const text = JSON.stringify([...this.runs.values()], (key, value: unknown) =>
       skipped.has(key) ? undefined : value,
     );
     if (statePath === undefined) return;
@@ -373,29 +374,4 @@ export class FakeControlPlane implements ControlPlane {
       }
     })().catch(() => undefined);
   }
-}
-
-function fold(held: Held): RunState {
-  return foldAll(held.runId, held.events);
-}
-
-function belongsTo(run: Held, project: string): boolean {
-  return run.repository === project || basename(run.repository) === project;
-}
-
-function taskView(held: Held): TaskView {
-  const state = fold(held);
-  return {
-    schema: 'berth.task/v1',
-    id: held.taskId,
-    title: state.created?.title ?? '',
-    text: held.text,
-    project: basename(held.repository),
-    origin: { kind: 'cli', by: 'tester', url: null },
-    status: statusOf(state),
-    branch: state.created?.branch ?? '',
-    runs: [held.runId],
-    proposal: state.proposal === null ? null : held.runId,
-    createdAt: state.createdAt ?? '',
-  };
 }

@@ -47,8 +47,9 @@ export function viewOf(state: RunState, project: string): RunView {
     title: created?.title ?? '',
     project,
     branch: created?.branch ?? '',
-    attempt: 1,
-    parent: null,
+    attempt: created?.attempt ?? 1,
+    parent:
+      created?.parent === undefined ? null : { run: created.parent.run, seq: created.parent.seq },
     status: statusOf(state),
     blueprint: plan === null ? null : { name: plan.blueprint.name, source: 'detected: node/npm' },
     base: plan?.base ?? null,

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { runStates } from '../../domain/status.ts';
+import { runRowSchema } from '../../domain/run-views.ts';
 import { runViewSchema } from '../../domain/views.ts';
-import { visibleProjects } from '../../domain/access.ts';
 import { listOf, on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
-import { idParams, limitSchema, problems } from '../schemas.ts';
+import { rowQuery, rowQuerySchema, sendProjected } from '../row-query.ts';
+import { idParams, problems } from '../schemas.ts';
 
 /** Reading runs. */
 export function runRoutes(app: FastifyInstance, { controlPlane }: ApiContext): void {
@@ -14,38 +14,28 @@ export function runRoutes(app: FastifyInstance, { controlPlane }: ApiContext): v
   routes.get(
     '/runs',
     {
-      config: listOf('run.read'),
+      config: { ...listOf('run.read'), etag: true },
       schema: {
         operationId: 'listRuns',
-        summary: 'Runs, newest first.',
-        querystring: z.object({
-          state: z.enum(runStates).optional(),
-          project: z.string().min(1).max(4_096).optional().describe('Id, name or repository of a project.'),
-          cursor: z.string().max(200).optional(),
-          limit: limitSchema(200, 50),
-        }),
+        summary: 'Runs, newest first; with `fields`, rows have only these members.',
+        querystring: rowQuerySchema,
         response: {
-          200: z.object({ runs: z.array(runViewSchema), next: z.string().nullable() }),
+          200: z.object({ runs: z.array(runRowSchema), next: z.string().nullable() }),
           ...problems,
         },
       },
     },
-    async (request) => {
-      const { state, project, cursor, limit } = request.query;
-      const page = await controlPlane.listRuns({
-        limit,
-        visible: visibleProjects(request.principal),
-        ...(state === undefined ? {} : { state }),
-        ...(project === undefined ? {} : { project }),
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      return { runs: [...page.runs], next: page.next };
+    async (request, reply) => {
+      const { runs, next } = await controlPlane.listRunRows(rowQuery(request, request.query));
+      const { fields } = request.query;
+      if (fields === undefined) return { runs: [...runs], next };
+      return sendProjected(reply, 'runs', { rows: runs, next }, fields, runRowSchema);
     },
   );
   routes.get(
     '/runs/:id',
     {
-      config: on('run', 'run.read'),
+      config: { ...on('run', 'run.read'), etag: true },
       schema: {
         operationId: 'getRun',
         summary: 'One run.',
@@ -54,22 +44,5 @@ export function runRoutes(app: FastifyInstance, { controlPlane }: ApiContext): v
       },
     },
     async (request) => controlPlane.getRun(request.target.id),
-  );
-  routes.get(
-    '/runs/:id/diff',
-    {
-      config: on('run', 'run.read'),
-      schema: {
-        operationId: 'getRunDiff',
-        summary: 'Unified diff of the newest proposal or checkpoint against the base.',
-        params: idParams,
-        produces: ['text/x-diff'],
-        response: { 200: z.string(), ...problems },
-      },
-    },
-    async (request, reply) => {
-      const diff = await controlPlane.diff(request.target.id);
-      return reply.type('text/x-diff; charset=utf-8').serializer(String).send(diff);
-    },
   );
 }

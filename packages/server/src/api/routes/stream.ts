@@ -20,6 +20,8 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
     '/runs/:id/stream',
     {
       config: on('run', 'run.read'),
+      // The head of a stream that never ends would never end.
+      exposeHeadRoute: false,
       schema: {
         operationId: 'streamRun',
         summary: 'Settled events and live frames as Server-Sent Events.',

@@ -4,10 +4,12 @@ import { z } from 'zod';
 import { decide, sees, type Principal } from '../../domain/access.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import { maxTaskCharacters, runOptionsSchema } from '../../domain/task.ts';
+import { taskRowSchema } from '../../domain/run-views.ts';
 import { runViewSchema, taskViewSchema } from '../../domain/views.ts';
 import { requirePermission } from '../access/authorise.ts';
-import { newIn, on } from '../access/route-access.ts';
+import { listOf, newIn, on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
+import { rowQuery, rowQuerySchema, sendProjected } from '../row-query.ts';
 import { idParams, problems } from '../schemas.ts';
 
 /** A text of the longest size, escaped character by character, and a whole blueprint file still fit. */
@@ -89,9 +91,30 @@ export function taskRoutes(app: FastifyInstance, { controlPlane }: ApiContext): 
     },
   );
   routes.get(
+    '/tasks',
+    {
+      config: { ...listOf('run.read'), etag: true },
+      schema: {
+        operationId: 'listTasks',
+        summary: 'Tasks with the state of their newest run, newest first; with `fields`, rows have only these members.',
+        querystring: rowQuerySchema,
+        response: {
+          200: z.object({ tasks: z.array(taskRowSchema), next: z.string().nullable() }),
+          ...problems,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { tasks, next } = await controlPlane.listTaskRows(rowQuery(request, request.query));
+      const { fields } = request.query;
+      if (fields === undefined) return { tasks: [...tasks], next };
+      return sendProjected(reply, 'tasks', { rows: tasks, next }, fields, taskRowSchema);
+    },
+  );
+  routes.get(
     '/tasks/:id',
     {
-      config: on('task', 'run.read'),
+      config: { ...on('task', 'run.read'), etag: true },
       schema: {
         operationId: 'getTask',
         summary: 'One task.',

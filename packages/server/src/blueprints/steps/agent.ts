@@ -1,4 +1,5 @@
 import { BerthError, isErrorCode } from '../../domain/errors/index.ts';
+import type { RunParent } from '../../domain/events/index.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { RunState } from '../../domain/run-state.ts';
 import { clip } from '../failures/clean-output.ts';
@@ -62,10 +63,17 @@ async function briefOf(ctx: RunContext, visit: Visit): Promise<TaskBrief> {
   const instructions = visit.step.step === 'agent' ? visit.step.instructions : undefined;
   return {
     task: created.text,
-    items: items.filter((item) => item.kind !== 'map'),
+    items: [...handedOver(created.parent), ...items.filter((item) => item.kind !== 'map')],
     ...(instructions === undefined ? {} : { instructions }),
     ...(map === undefined ? {} : { map: map.text }),
   };
+}
+
+/** What was said and done in the run that this one was made from. It stands apart from the task: it is data. */
+function handedOver(parent: RunParent | undefined): TaskBrief['items'] {
+  if (parent === undefined || parent.handover === null) return [];
+  const provenance = `record of run ${parent.run} up to entry ${parent.seq}; the working tree is as it was then`;
+  return [{ kind: 'task', path: `run ${parent.run}`, text: parent.handover, provenance }];
 }
 
 /** Most of a repair's text: two failures in full. */

@@ -93,10 +93,11 @@ async function offer(
   return { draft, number: pull.number };
 }
 
-/** Where this run left the branch; null when it never pushed. */
+/** Where this run, or an earlier one of its task, left the branch; null when none ever pushed. */
 async function lastPushed(ctx: RunContext): Promise<string | null> {
   const last = (await ctx.log.events({ types: ['proposal.pushed'] })).at(-1);
-  return last?.type === 'proposal.pushed' ? last.data.commit : null;
+  if (last?.type === 'proposal.pushed') return last.data.commit;
+  return planned(ctx).created.parent?.pushed ?? null;
 }
 
 /** A refusal of policy is the step's failure, whatever became of the draft. */

@@ -4,6 +4,9 @@ import type { LiveFrame } from '../live.ts';
 import type { Origin, RunOptions } from '../task.ts';
 import type { DoctorView, EventView, ProposalView, RunView, TaskView } from '../views.ts';
 import type { EventType } from '../events/index.ts';
+import type { RunRow } from '../run-views.ts';
+import type { LiveReading } from './live-reading.ts';
+import type { RunMaking, RunReading } from './run-reading.ts';
 
 export interface CreateTask {
   readonly repository: string;
@@ -40,7 +43,7 @@ export interface Located extends ActObject {
  * (`NOT_FOUND`, `AMBIGUOUS_ID`); `latest` is the newest run. Rights were decided before it is asked: it answers
  * whatever it is asked, within `visible` where that is given.
  */
-export interface ControlPlane {
+export interface ControlPlane extends RunReading, RunMaking, LiveReading {
   /**
    * The object that a text from an address means (an id, a unique prefix, `latest`; a project also by name), looked for
    * among the visible projects alone: what lies elsewhere does not exist.
@@ -55,7 +58,7 @@ export interface ControlPlane {
   createTask(request: CreateTask): Promise<{ readonly task: TaskView; readonly run: RunView }>;
   getTask(id: string): Promise<TaskView>;
   getRun(id: string): Promise<RunView>;
-  listRuns(filter: ListFilter): Promise<{ readonly runs: readonly RunView[]; readonly next: string | null }>;
+  listRuns(filter: ListFilter): Promise<{ readonly runs: readonly RunRow[]; readonly next: string | null }>;
   listEvents(
     runId: string,
     filter: { afterSeq: number; limit: number; types?: readonly EventType[] },

@@ -1,6 +1,7 @@
 import { needsModel } from '../../domain/blueprint.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import { narrow, type RunLimits } from '../../domain/limits.ts';
+import type { NewEvent } from '../../domain/events/index.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { RunOptions } from '../../domain/task.ts';
 import { resolveBlueprint } from '../../blueprints/index.ts';
@@ -27,7 +28,11 @@ export async function planRun(
   if (created === null) throw new BerthError('INTERNAL', 'A run without its first entry.');
   const { options } = created;
   assertSandbox(settings, driver);
-  const base = await resolveBase(await repository.mirror(), options.base, ctx.signal);
+  const { base: pinned = null, checkpoint = null } = created.parent ?? {};
+  const base =
+    pinned === null
+      ? await resolveBase(await repository.mirror(), options.base, ctx.signal)
+      : { ...pinned, branch: pinned.ref };
   const files = await repository.files(base.commit);
   // What was asked for counts instead of the default, and never beyond the ceiling.
   const asked = { ...settings.limits, ...definedLimits(options.limits) };
@@ -42,7 +47,7 @@ export async function planRun(
   });
   assertWithinCeilings(blueprint, settings);
   const models = needsModel(blueprint) ? modelsFor(options) : null;
-  await ctx.events.append({
+  const planned: NewEvent = {
     type: 'run.planned',
     data: {
       base: { ref: base.branch ?? detachedBranch(base.commit), commit: base.commit },
@@ -53,7 +58,10 @@ export async function planRun(
         models === null ? {} : { primary: [...models.ids('primary')], condense: [...models.ids('condense')] },
       simulated: models?.simulated ?? false,
     },
-  });
+  };
+  // A run that was branched off finds the working tree it begins with where every other finds its own.
+  const begins: NewEvent[] = checkpoint === null ? [] : [{ type: 'checkpoint.saved', data: checkpoint }];
+  await ctx.events.append(planned, ...begins);
 }
 
 function givenBlueprint(options: RunOptions, settings: ProjectSettings): RunOptions['blueprint'] {

@@ -5,6 +5,12 @@ import { type Mirror, openProject, reopenMirror } from '../../git/mirror.ts';
 /** Text files that Berth itself reads from a repository (blueprint, manifests, rules) are small. */
 const maxTextBytes = 512 * 1024;
 
+/** The copy of a repository as it is here, without asking its source; fetched where there is none yet. */
+export async function knownMirror(home: string, repository: string, signal: AbortSignal): Promise<Mirror> {
+  const options = { home, repository, signal };
+  return (await reopenMirror(options)) ?? openProject({ ...options, trustUserConfig: true });
+}
+
 /** A run's repository on this machine: opened once, at the first use. */
 export interface RunRepository {
   mirror(): Promise<Mirror>;

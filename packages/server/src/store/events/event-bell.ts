@@ -19,6 +19,7 @@ export class EventBell {
   readonly #clock: Clock;
   readonly #closed = new AbortController();
   readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #waitingForAny = new Set<() => void>();
   readonly #toTell = new Set<string>();
   #telling: Promise<void> | null = null;
   #listening: Promise<void> | null = null;
@@ -50,6 +51,13 @@ export class EventBell {
     };
   }
 
+  /** Calls `wake` whenever the bell rings, for whatever, until the returned function is called. */
+  listenToAll(wake: () => void): () => void {
+    this.#listening ??= this.#keepListening();
+    this.#waitingForAny.add(wake);
+    return () => this.#waitingForAny.delete(wake);
+  }
+
   async close(): Promise<void> {
     this.#closed.abort(new Error('the bell is closed'));
     for (const runId of this.#waiting.keys()) this.#wake(runId);
@@ -59,6 +67,7 @@ export class EventBell {
 
   #wake(runId: string): void {
     for (const wake of this.#waiting.get(runId) ?? []) wake();
+    for (const wake of this.#waitingForAny) wake();
   }
 
   async #tell(): Promise<void> {

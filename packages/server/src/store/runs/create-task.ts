@@ -3,6 +3,7 @@ import { BerthError } from '../../domain/errors/index.ts';
 import { newId } from '../../domain/ids.ts';
 import { foldAll } from '../../domain/run-state.ts';
 import { branchOf, titleOf, type Origin, type Project, type RunOptions } from '../../domain/task.ts';
+import type { RunParent } from '../../domain/events/index.ts';
 import type { Database } from '../database.ts';
 import { emptyHead } from '../events/chain.ts';
 import { prepareAppend, type Redact } from '../events/prepare-append.ts';
@@ -23,6 +24,10 @@ export interface NewTask {
   readonly configRevision?: number;
   /** Of its runs, within the project. */
   readonly priority?: number;
+  /** The run it was branched off from, and what it takes over. */
+  readonly parent?: RunParent;
+  /** Instead of the first line of the text. */
+  readonly title?: string;
   readonly projection: ProjectState;
   readonly redact: Redact;
 }
@@ -44,7 +49,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
   const taskId = newId('t', nowMs);
   const runId = newId('r', nowMs);
   const text = storableText(String(redact(input.text)));
-  const title = titleOf(text);
+  const title = input.title ?? titleOf(text);
   const branch = branchOf(title, taskId);
   const prepared = await prepareAppend({
     runId,
@@ -62,6 +67,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
           attempt: 1,
           options,
           configRevision: input.configRevision ?? 0,
+          ...(input.parent === undefined ? {} : { parent: input.parent }),
         },
       },
     ],
@@ -92,7 +98,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
       id: runId,
       taskId,
       projectId: project.id,
-      parent: null,
+      parent: input.parent ?? null,
       attempt: 1,
       configRevision: input.configRevision ?? 0,
       createdAtMs: nowMs,
