@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 
 /** Bytes a reader may be behind before live frames are dropped, and before events wait for it. */
 const frameBacklogBytes = 65_536;
-const eventBacklogBytes = 1_048_576;
+const eventBacklogBytes = 262_144;
 
 /**
  * Writes Server-Sent Events to one reader, bounded however slow it is: fleeting frames are dropped when the reader
