@@ -403,7 +403,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Runs, newest first. */
+        /** Runs, newest first; with `fields`, rows have only these members. */
         get: operations["listRuns"];
         put?: never;
         post?: never;
@@ -424,6 +424,23 @@ export interface paths {
         get: operations["getRun"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/branch-off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new task that begins with the working tree of a checkpoint, on a branch of its own. */
+        post: operations["branchOffRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -454,7 +471,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Unified diff of the newest proposal or checkpoint against the base. */
+        /** Unified diff against the base, or between two checkpoints. Which checkpoint it shows stands in the headers `berth-seq`, `berth-checkpoint-seq` and `berth-between`. */
         get: operations["getRunDiff"];
         put?: never;
         post?: never;
@@ -471,8 +488,59 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Settled events in order. */
+        /** Settled events in order, with their payloads. `before` answers the last ones before it. */
         get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/events/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One event with its payload. */
+        get: operations["getEvent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bytes of a file of the working tree as it was at a checkpoint; at most 5 MiB. */
+        get: operations["getFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A folder of the working tree as it was at a checkpoint. */
+        get: operations["listFiles"];
         put?: never;
         post?: never;
         delete?: never;
@@ -492,6 +560,23 @@ export interface paths {
         put?: never;
         /** Says something to the agent, now or after its step. */
         post: operations["steerRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/outline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Steps past and to come, turns, counts, marks and strip; at most 20 kB. */
+        get: operations["getOutline"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -549,6 +634,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another attempt at the same task, on its branch and for its pull request. */
+        post: operations["retryRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Entries that hold a text, or say that something failed. */
+        get: operations["searchRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a run stood after an entry: status, outline, limits, changes, network, context. */
+        get: operations["getRunState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{id}/stream": {
         parameters: {
             query?: never;
@@ -558,6 +694,23 @@ export interface paths {
         };
         /** Settled events and live frames as Server-Sent Events. */
         get: operations["streamRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/summaries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Settled events in order, without their payloads; the newest page unless `after` or `before` is given. */
+        get: operations["listSummaries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -583,6 +736,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One stream of several runs’ events and of changes in the list, as Server-Sent Events. */
+        get: operations["streamAll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks": {
         parameters: {
             query?: never;
@@ -590,7 +760,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Tasks with the state of their newest run, newest first; with `fields`, rows have only these members. */
+        get: operations["listTasks"];
         put?: never;
         /** Creates a task and queues its first run. */
         post: operations["createTask"];
@@ -891,6 +1062,16 @@ export interface components {
             title: string;
             type: string;
         };
+        EventSummary: {
+            at: string;
+            failed: boolean;
+            /** @enum {string} */
+            importance: "low" | "normal" | "high";
+            seq: number;
+            step: string | null;
+            title: string;
+            type: string;
+        };
         Failure: {
             error: {
                 code: string;
@@ -904,6 +1085,24 @@ export interface components {
             };
             /** @constant */
             schema: "berth.error/v1";
+        };
+        FileList: {
+            at: string;
+            between: number;
+            checkpointSeq: number;
+            entries: {
+                bytes: number | null;
+                /** @enum {string} */
+                kind: "folder" | "file" | "executable" | "symlink" | "submodule";
+                name: string;
+            }[];
+            path: string;
+            run: string;
+            /** @constant */
+            schema: "berth.files/v1";
+            seq: number;
+            tree: string;
+            truncated: boolean;
         };
         LiveFrame: {
             callId: string;
@@ -949,6 +1148,76 @@ export interface components {
             }[];
             sessions: components["schemas"]["Session"][];
             via: string;
+        };
+        Outline: {
+            costUsd: number;
+            counts: {
+                calls: number;
+                checkpoints: number;
+                commands: number;
+                denied: number;
+                events: number;
+                failures: number;
+                high: number;
+                messages: number;
+                turns: number;
+            };
+            marks: {
+                /** @enum {string} */
+                kind: "failure" | "check" | "egress" | "message" | "limit" | "recovery" | "checkpoint";
+                seq: number;
+            }[];
+            olderTurns: number;
+            run: string;
+            /** @constant */
+            schema: "berth.outline/v1";
+            seq: number;
+            status: {
+                code: string | null;
+                lastEventAt: string | null;
+                next: string | null;
+                queue: {
+                    etaSec: number | null;
+                    position: number;
+                } | null;
+                reason: string;
+                round: {
+                    n: number;
+                    of: number;
+                } | null;
+                since: string;
+                /** @enum {string} */
+                state: "queued" | "running" | "paused" | "needs_human" | "succeeded" | "failed" | "cancelled";
+                step: string | null;
+            };
+            steps: {
+                attempts: number;
+                calls: number;
+                costUsd: number;
+                durationMs: number | null;
+                failures: number;
+                fromSeq: number | null;
+                kind: string;
+                name: string;
+                sentence: string;
+                startedAt: string | null;
+                /** @enum {string} */
+                state: "pending" | "running" | "passed" | "failed" | "skipped" | "interrupted";
+                turns: number;
+            }[];
+            strip: {
+                cellMs: number;
+                cells: string;
+                seqs: number[];
+            };
+            turns: {
+                calls: number;
+                ms: number;
+                seq: number;
+                step: string;
+                title: string;
+                usd: number;
+            }[];
         };
         Person: {
             disabled: boolean;
@@ -1207,6 +1476,143 @@ export interface components {
                 out: number;
             };
         };
+        RunRow: {
+            attempt: number;
+            branch: string;
+            changes: {
+                added: number;
+                files: number;
+                removed: number;
+            } | null;
+            costUsd: number;
+            createdAt: string;
+            endedAt: string | null;
+            id: string;
+            origin: {
+                by: string;
+                /** @enum {string} */
+                kind: "web" | "api" | "cli" | "slack" | "forge" | "jira" | "linear" | "schedule" | "webhook";
+                url: string | null;
+            };
+            parent: {
+                run: string;
+                seq: number;
+            } | null;
+            project: string;
+            pullRequest: {
+                draft: boolean;
+                number: number;
+                url: string;
+            } | null;
+            /** @constant */
+            schema: "berth.run-row/v1";
+            seq: number;
+            status: {
+                code: string | null;
+                lastEventAt: string | null;
+                next: string | null;
+                queue: {
+                    etaSec: number | null;
+                    position: number;
+                } | null;
+                reason: string;
+                round: {
+                    n: number;
+                    of: number;
+                } | null;
+                since: string;
+                /** @enum {string} */
+                state: "queued" | "running" | "paused" | "needs_human" | "succeeded" | "failed" | "cancelled";
+                step: string | null;
+            };
+            strip: {
+                kind: string;
+                ms: number | null;
+                state: string;
+            }[];
+            task: string;
+            title: string;
+            tokens: {
+                cached: number;
+                in: number;
+                out: number;
+            };
+        };
+        RunState: {
+            at: string | null;
+            changes: {
+                added: number;
+                files: number;
+                removed: number;
+                tree: string;
+            } | null;
+            checkpointSeq: number | null;
+            context: {
+                condensations: number;
+                items: {
+                    characters: number;
+                    kind: string;
+                    path: string;
+                    provenance: string;
+                    seq: number;
+                }[];
+                messages: {
+                    by: string;
+                    deliveredSeq: number;
+                    messageId: string;
+                    /** @enum {string} */
+                    mode: "now" | "after_step";
+                    toldSeq: number | null;
+                }[];
+            };
+            head: number;
+            limits: {
+                cap: number;
+                /** @enum {string} */
+                name: "cost" | "tokens" | "steps" | "minutes" | "rounds";
+                /** @enum {string} */
+                owner: "run" | "project" | "principal";
+                reserved: number;
+                used: number;
+            }[];
+            network: {
+                allowed: boolean;
+                bytesDown: number;
+                bytesUp: number;
+                host: string;
+                port: number;
+                reason: string;
+                seq: number;
+            }[];
+            outline: components["schemas"]["Outline"];
+            run: string;
+            /** @constant */
+            schema: "berth.state/v1";
+            seq: number;
+            status: {
+                code: string | null;
+                lastEventAt: string | null;
+                next: string | null;
+                queue: {
+                    etaSec: number | null;
+                    position: number;
+                } | null;
+                reason: string;
+                round: {
+                    n: number;
+                    of: number;
+                } | null;
+                since: string;
+                /** @enum {string} */
+                state: "queued" | "running" | "paused" | "needs_human" | "succeeded" | "failed" | "cancelled";
+                step: string | null;
+            };
+        };
+        SearchAnswer: {
+            matches: components["schemas"]["EventSummary"][];
+            next: number | null;
+            run: string;
+        };
         Session: {
             address: string | null;
             agent: string | null;
@@ -1261,6 +1667,57 @@ export interface components {
                 step: string | null;
             };
             text: string;
+            title: string;
+        };
+        TaskRow: {
+            attempts: number;
+            branch: string;
+            changes: {
+                added: number;
+                files: number;
+                removed: number;
+            } | null;
+            costUsd: number;
+            createdAt: string;
+            id: string;
+            origin: {
+                by: string;
+                /** @enum {string} */
+                kind: "web" | "api" | "cli" | "slack" | "forge" | "jira" | "linear" | "schedule" | "webhook";
+                url: string | null;
+            };
+            project: string;
+            pullRequest: {
+                draft: boolean;
+                number: number;
+                url: string;
+            } | null;
+            run: string;
+            /** @constant */
+            schema: "berth.task-row/v1";
+            status: {
+                code: string | null;
+                lastEventAt: string | null;
+                next: string | null;
+                queue: {
+                    etaSec: number | null;
+                    position: number;
+                } | null;
+                reason: string;
+                round: {
+                    n: number;
+                    of: number;
+                } | null;
+                since: string;
+                /** @enum {string} */
+                state: "queued" | "running" | "paused" | "needs_human" | "succeeded" | "failed" | "cancelled";
+                step: string | null;
+            };
+            strip: {
+                kind: string;
+                ms: number | null;
+                state: string;
+            }[];
             title: string;
         };
         Token: {
@@ -2526,9 +2983,14 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only these members of each row: `id,status.state,costUsd`. Without it: all. */
+                fields?: string;
                 limit?: number;
                 /** @description Id, name or repository of a project. */
                 project?: string;
+                /** @description A filter: `status:failed code:LIMIT_COST project:web by:me age:<7d cost:>2 "words"`. */
+                q?: string;
+                /** @description Short for `status:` in `q`. */
                 state?: "queued" | "running" | "paused" | "needs_human" | "succeeded" | "failed" | "cancelled";
             };
             header?: never;
@@ -2563,7 +3025,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         next: string | null;
-                        runs: components["schemas"]["Run"][];
+                        runs: components["schemas"]["RunRow"][];
                     };
                 };
             };
@@ -2606,6 +3068,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    branchOffRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    limits?: {
+                        costUsd?: number;
+                        minutes?: number;
+                        rounds?: number;
+                        steps?: number;
+                        tokens?: number;
+                    };
+                    /** @description An entry: the nearest checkpoint at or before it. Without it: the newest. */
+                    seq?: number;
+                    /** @description Added to the task. */
+                    text?: string;
+                } | null;
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        place: {
+                            at: string;
+                            between: number;
+                            checkpointSeq: number;
+                            seq: number;
+                        };
+                        run: components["schemas"]["Run"];
+                        task: components["schemas"]["Task"];
+                    };
                 };
             };
         };
@@ -2660,7 +3191,12 @@ export interface operations {
     };
     getRunDiff: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `base`, or an earlier entry. */
+                from?: "base" | number;
+                /** @description An entry: the nearest checkpoint at or before it is shown. Without it: the newest. */
+                seq?: number;
+            };
             header?: never;
             path: {
                 /** @description An id, a unique prefix of one, or `latest`. */
@@ -2703,8 +3239,16 @@ export interface operations {
         parameters: {
             query?: {
                 after?: number;
+                /** @description The last ones before this entry, in order all the same. */
+                before?: number;
+                /** @description At least as important. */
+                importance?: "low" | "normal" | "high";
                 limit?: number;
+                /** @description Key of a step. */
+                step?: string;
                 types?: string;
+                /** @description `summary`: as `/summaries` answers. */
+                view?: "full" | "summary";
             };
             header?: never;
             path: {
@@ -2742,6 +3286,138 @@ export interface operations {
                     "application/json": {
                         events: components["schemas"]["Event"][];
                     };
+                };
+            };
+        };
+    };
+    getEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+        };
+    };
+    getFile: {
+        parameters: {
+            query: {
+                path: string;
+                /** @description An entry: the nearest checkpoint at or before it is shown. Without it: the newest. */
+                seq?: number;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+        };
+    };
+    listFiles: {
+        parameters: {
+            query?: {
+                path?: string;
+                /** @description An entry: the nearest checkpoint at or before it is shown. Without it: the newest. */
+                seq?: number;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
                 };
             };
         };
@@ -2799,6 +3475,47 @@ export interface operations {
                     "application/json": {
                         messageId: string;
                     };
+                };
+            };
+        };
+    };
+    getOutline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outline"];
                 };
             };
         };
@@ -2951,6 +3668,161 @@ export interface operations {
             };
         };
     };
+    retryRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The commit the run worked on, or what its branch is now.
+                     * @default same
+                     * @enum {string}
+                     */
+                    base?: "same" | "newest";
+                    limits?: {
+                        costUsd?: number;
+                        minutes?: number;
+                        rounds?: number;
+                        steps?: number;
+                        tokens?: number;
+                    };
+                    /** @description Added to the task for this attempt. */
+                    text?: string;
+                } | null;
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
+    searchRun: {
+        parameters: {
+            query?: {
+                after?: number;
+                kind?: "any" | "failure";
+                limit?: number;
+                /** @description In the title or the payload, in whatever case. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchAnswer"];
+                };
+            };
+        };
+    };
+    getRunState: {
+        parameters: {
+            query?: {
+                /** @description Without it: now. */
+                seq?: number;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunState"];
+                };
+            };
+        };
+    };
     streamRun: {
         parameters: {
             query?: {
@@ -2983,6 +3855,59 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSummaries: {
+        parameters: {
+            query?: {
+                after?: number;
+                /** @description The last ones before this entry, in order all the same. */
+                before?: number;
+                /** @description At least as important. */
+                importance?: "low" | "normal" | "high";
+                limit?: number;
+                /** @description Key of a step. */
+                step?: string;
+                types?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        events: components["schemas"]["EventSummary"][];
+                    };
                 };
             };
         };
@@ -3024,6 +3949,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditVerdict"];
+                };
+            };
+        };
+    };
+    streamAll: {
+        parameters: {
+            query?: {
+                /** @description The `id` of the last message seen. */
+                after?: string;
+                /** @description 1: also live frames of the named runs. */
+                frames?: "0" | "1";
+                /** @description 1: also changes among the rows of runs. */
+                lists?: "0" | "1";
+                /** @description Ids, comma-separated, each with or without `:<seq>`. */
+                runs?: string;
+                view?: "summary" | "full";
+            };
+            header?: {
+                "last-event-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTasks: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                /** @description Only these members of each row: `id,status.state,costUsd`. Without it: all. */
+                fields?: string;
+                limit?: number;
+                /** @description Id, name or repository of a project. */
+                project?: string;
+                /** @description A filter: `status:failed code:LIMIT_COST project:web by:me age:<7d cost:>2 "words"`. */
+                q?: string;
+                /** @description Short for `status:` in `q`. */
+                state?: "queued" | "running" | "paused" | "needs_human" | "succeeded" | "failed" | "cancelled";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        next: string | null;
+                        tasks: components["schemas"]["TaskRow"][];
+                    };
                 };
             };
         };

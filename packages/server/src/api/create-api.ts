@@ -75,8 +75,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     revocations: options.revocations,
     signIn: options.signIn ?? null,
     people: options.people ?? null,
-    recheckMs: options.recheckMs ?? 10_000,
-    onAccessChanged: options.onAccessChanged ?? (() => () => undefined),
+    recheckMs: options.recheckMs ?? 30_000,
     authenticate,
     stopping: stopping.signal,
   };

@@ -56,8 +56,6 @@ export interface ApiOptions {
   readonly audit?: { readonly sink: AuditSink; readonly reader: AuditReader };
   /** How often an open stream asks again whether its reader may still read. */
   readonly recheckMs?: number;
-  /** Calls back when roles, tokens or configuration changed, so that open streams ask at once; answers how to stop. */
-  readonly onAccessChanged?: (recheck: () => void) => () => void;
   /** Told of every error that is answered. */
   readonly onError?: (error: unknown, code: string, requestId: string) => void;
 }
@@ -80,7 +78,6 @@ export interface ApiContext {
   readonly signIn: SignIn | null;
   readonly people: People | null;
   readonly recheckMs: number;
-  readonly onAccessChanged: (recheck: () => void) => () => void;
   readonly authenticate: Authenticate;
   /** Aborted when the server closes: streams end then. */
   readonly stopping: AbortSignal;

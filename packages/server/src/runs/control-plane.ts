@@ -100,6 +100,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const making = runMaking({
     db,
     redact: parts.redact,
+    config,
     forgeOf: parts.forgeOf,
     runViewOf: async (id) => viewOf(await readRun(db, id)),
     taskViewOf: (id) => taskView(db, id),

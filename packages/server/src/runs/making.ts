@@ -13,6 +13,8 @@ import { createAttempt } from '../store/runs/create-attempt.ts';
 import { createTask } from '../store/runs/create-task.ts';
 import { listRuns } from '../store/runs/list-runs.ts';
 import { readTask } from '../store/runs/read-task.ts';
+import { assertWithinCeiling } from './ceiling.ts';
+import { type PinnedConfig, settingsOfRepository } from './equip/settings.ts';
 import { findRun } from './find-run.ts';
 import { handoverOf, handoverTypes } from './handover.ts';
 import { checkedTaskText } from './new-task.ts';
@@ -22,6 +24,8 @@ import { checkpointAt, planOf } from './working-tree.ts';
 export interface MakingParts {
   readonly db: Database;
   readonly redact: Redact;
+  /** What new runs pin, as new tasks do. */
+  readonly config: PinnedConfig;
   forgeOf(projectId: string): Promise<Forge>;
   runViewOf(runId: string): Promise<RunView>;
   taskViewOf(taskId: string): Promise<TaskView>;
@@ -29,7 +33,13 @@ export interface MakingParts {
 
 /** Retry and branching off, as the port says. */
 export function runMaking(parts: MakingParts): RunMaking {
-  const { db, redact } = parts;
+  const { db, redact, config } = parts;
+  /** The revision a new run pins; limits that are asked for now may not pass its ceiling. */
+  const pin = (repository: string, limits: Partial<RunLimits>): number => {
+    const revision = config.current();
+    assertWithinCeiling(settingsOfRepository(revision, repository), limits);
+    return revision.number;
+  };
   return {
     async retry(text, { base, instruction, limits }) {
       const record = await findRun(db, text);
@@ -46,8 +56,10 @@ export function runMaking(parts: MakingParts): RunMaking {
         handover: null,
       };
       const task = await readTask(db, record.taskId);
+      const configRevision = pin(task.project.repository, limits);
       const runId = await createAttempt(db, {
         taskId: task.id,
+        configRevision,
         text: withInstruction(task.text, instruction),
         options: optionsOf(state, limits),
         parent,
@@ -79,6 +91,7 @@ export function runMaking(parts: MakingParts): RunMaking {
         handover: handoverOf(entries),
       };
       const created = await createTask(db, {
+        configRevision: pin(task.project.repository, limits),
         project: task.project,
         // Its own text, so that checks, judge and pull request speak of what was asked here.
         text: withInstruction(task.text, instruction),

@@ -98,7 +98,7 @@ test('lists are narrowed by every part of a filter, page by page, and never show
   }
   const ids = async (q: string, more = ''): Promise<string[]> =>
     (await json<{ tasks: TaskRow[] }>(`/tasks?q=${encodeURIComponent(q)}${more}`)).tasks.map((row) => row.id);
-  expect(await ids('project:sample paint "wall 2%"')).toEqual([made[1]]);
+  expect(await ids('project:/srv/filters.git paint "wall 2%"')).toEqual([made[1]]);
   expect(await ids('paint wall by:test origin:cli status:running,queued age:<1h cost:<1')).toEqual(made);
   expect(await ids('paint status:failed')).toEqual([]);
   expect(await ids('paint code:LIMIT_COST')).toEqual([]);

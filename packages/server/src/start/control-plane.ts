@@ -5,6 +5,7 @@ import { inspectInstallation } from '../runs/doctor.ts';
 import { diffOf } from '../runs/equip/proposals.ts';
 import { runRepository } from '../runs/equip/repository.ts';
 import type { LiveHub } from '../runs/live-hub.ts';
+import { knownMirror, runRepository } from '../runs/equip/repository.ts';
 import type { Foundation } from './foundation.ts';
 
 /** What the API asks, on this foundation. @param hub what viewers of live frames watch */
@@ -17,6 +18,7 @@ export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPla
     config: foundation.config,
     checkedRepository: (repository) => checkedRepository(repository, signal),
     forgeOf: (projectId) => foundation.forgeOf(projectId, null),
+    mirrorOf: (repository, stop) => knownMirror(home, repository, AbortSignal.any([signal, stop])),
     diffOf: (state) =>
       diffOf(
         state,

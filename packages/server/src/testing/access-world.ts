@@ -107,6 +107,9 @@ export function accessWorld(
     forgeOf: async () => {
       throw new BerthError('INTERNAL', 'No forge is needed here.');
     },
+    mirrorOf: async () => {
+      throw new BerthError('INTERNAL', 'No repository is needed here.');
+    },
     diffOf: async () => '',
     doctor: async () => {
       throw new BerthError('INTERNAL', 'No doctor is needed here.');

@@ -60,18 +60,22 @@ export function liveStreamRoutes(app: FastifyInstance, context: ApiContext): voi
         view,
         frames: frames === '1',
       };
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const revoked = context.revocations?.signalFor(request.principal, gone.signal);
       open += 1;
       reply.hijack();
       const { heartbeatMs, stalledReaderMs } = context;
       const writer = new SseWriter(reply.raw, { heartbeatMs, stalledReaderMs, requestId: request.id });
       try {
-        await carry(stream, writer, request, context);
+        await carry(stream, writer, request, context, revoked);
       } catch (error) {
         if (!writer.closed.aborted && !context.stopping.aborted) {
           await writer.named('problem', problemOf(toBerthError(error), request.id));
         }
       } finally {
         open -= 1;
+        if (context.stopping.aborted) writer.comeBack();
         writer.end();
       }
     },
@@ -116,9 +120,11 @@ async function carry(
   writer: SseWriter,
   request: FastifyRequest,
   context: ApiContext,
+  revoked: AbortSignal | undefined,
 ): Promise<void> {
   const { controlPlane } = context;
-  const over = AbortSignal.any([writer.closed, context.stopping]);
+  const ends = [writer.closed, context.stopping, ...(revoked === undefined ? [] : [revoked])];
+  const over = AbortSignal.any(ends);
   const bell = alarm(over);
   const ids = stream.runs.map((run) => run.target.id);
   const stops = [
@@ -191,7 +197,7 @@ async function sendRows(
   return rows.length > 0;
 }
 
-/** Asks again and again, and whenever rights may have changed, whether the reader may still read. */
+/** Asks again and again whether the reader may still read: a net beneath `revocations`, which ends streams at once. */
 function recheck(
   stream: Stream,
   request: FastifyRequest,
@@ -219,7 +225,6 @@ function recheck(
   };
   const timer = setInterval(look, context.recheckMs);
   timer.unref();
-  const stopListening = context.onAccessChanged(look);
   return {
     visible() {
       if (refusal !== null) throw refusal;
@@ -227,7 +232,6 @@ function recheck(
     },
     stop() {
       clearInterval(timer);
-      stopListening();
     },
   };
 }

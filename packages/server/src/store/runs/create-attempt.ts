@@ -27,11 +27,13 @@ export async function createAttempt(
     readonly text: string;
     readonly options: RunOptions;
     readonly parent: RunParent;
+    /** Revision of the configuration that the run pins. */
+    readonly configRevision: number;
     readonly projection: ProjectState;
     readonly redact: Redact;
   },
 ): Promise<string> {
-  const { taskId, options, parent, redact } = input;
+  const { taskId, options, parent, configRevision, redact } = input;
   const nowMs = db.clock.nowMs();
   const runId = newId('r', nowMs);
   const task = await readTask(db, taskId);
@@ -64,6 +66,7 @@ export async function createAttempt(
             branch: task.branch,
             attempt,
             options,
+            configRevision,
             parent,
           },
         },
@@ -78,6 +81,7 @@ export async function createAttempt(
       projectId: task.projectId,
       parent,
       attempt,
+      configRevision,
       createdAtMs: nowMs,
       prepared,
       projection: input.projection(foldAll(runId, prepared.stored)),

@@ -4,7 +4,7 @@ import { BerthError } from '../../domain/errors/index.ts';
 import type { RunFilter } from '../../domain/run-filter.ts';
 import type { Database } from '../database.ts';
 import type { Tables } from '../tables.ts';
-import { runColumns, toRunRecord, type RunRecord, type RunRow } from './run-record.ts';
+import { runColumns, toRunRecords, type RunRecord, type RunRow } from './run-record.ts';
 
 export interface ListedRun {
   readonly record: RunRecord;
@@ -56,7 +56,9 @@ export async function listRunRows(
     .orderBy('runs.id', 'desc')
     .limit(limit + 1)
     .execute();
-  const rows = found.slice(0, limit).map((row) => ({ record: toRunRecord(row), project: row.project }));
+  const shown = found.slice(0, limit);
+  const records = await toRunRecords(db, shown);
+  const rows = shown.map((row, place) => ({ record: records[place]!, project: row.project }));
   const last = rows.at(-1)?.record;
   const next = found.length > limit && last !== undefined ? encodeCursor('r', last.createdAt, last.id) : null;
   return { rows, next };
@@ -104,8 +106,10 @@ export async function listTaskRows(
     .orderBy('tasks.id', 'desc')
     .limit(limit + 1)
     .execute();
-  const rows = found.slice(0, limit).map((row) => ({
-    record: toRunRecord(row),
+  const shown = found.slice(0, limit);
+  const records = await toRunRecords(db, shown);
+  const rows = shown.map((row, place) => ({
+    record: records[place]!,
     project: row.project,
     attempts: row.attempts,
     costUsd: row.task_cost,

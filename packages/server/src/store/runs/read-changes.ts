@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { VisibleProjects } from '../../domain/access.ts';
 import type { Database } from '../database.ts';
 import type { ListedRun } from './list-rows.ts';
-import { runColumns, toRunRecord, type RunRow } from './run-record.ts';
+import { runColumns, toRunRecords, type RunRow } from './run-record.ts';
 
 /** A place in the order in which rows changed: transaction, and id of the row within it. */
 export interface ChangePosition {
@@ -51,11 +51,13 @@ export async function readChanges(
       order by runs.changed, runs.id collate "C" limit ${limit}
     ) found on true
     order by found.changed, found.id collate "C"`.execute(db.sql);
-  const runs = rows.flatMap((row): ChangedRun[] => {
-    if (!isWhole(row)) return [];
-    const position = { transaction: row.changed, id: row.id };
-    return [{ record: toRunRecord(row), project: row.project, position }];
-  });
+  const changed = rows.filter(isWhole);
+  const records = await toRunRecords(db, changed);
+  const runs = changed.map((row, place): ChangedRun => ({
+    record: records[place]!,
+    project: row.project,
+    position: { transaction: row.changed, id: row.id },
+  }));
   const last = runs.at(-1);
   return { runs, position: runs.length === limit && last !== undefined ? last.position : end(rows[0]?.horizon) };
 }

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { anyLog } from '../testing/any-event.ts';
-import { outlineOf, stateView } from '../runs/outline.ts';
-import { limitViews, stepViews } from '../runs/views.ts';
-import { summaryOf } from './event-facts.ts';
-import { foldAll } from './run-state.ts';
-import { statusOf } from './run-status.ts';
-import { emptyViewState, foldView } from './view-state.ts';
+import { outlineOf, stateView } from './outline.ts';
+import { limitViews, stepViews } from './views.ts';
+import { summaryOf } from '../domain/event-facts.ts';
+import { foldAll } from '../domain/run-state.ts';
+import { statusOf } from '../domain/run-status.ts';
+import { emptyViewState, foldView } from '../domain/view-state.ts';
 
 test('a view says of a run what the fold of its log says, however the log is cut into batches', () => {
   fc.assert(
