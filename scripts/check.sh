@@ -1,5 +1,5 @@
 #!/bin/sh
-# The checks that read the source: format, lint (with types), types.
+# The checks that read the source: format, lint (with types), types, and that no client of the last release breaks.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:$PATH"
@@ -7,3 +7,4 @@ export PATH
 oxfmt --check
 oxlint --type-aware --deny-warnings
 tsc -p tsconfig.json
+node scripts/openapi.ts
