@@ -17,6 +17,7 @@ import { withReferencedSchemas } from './openapi-schemas.ts';
 import { logFailure, logSlowRequests } from './log-requests.ts';
 import { answerUnchanged } from './unchanged.ts';
 import { problemOf, problemType, toBerthError } from './problem.ts';
+import { apiDocsRoutes } from './routes/api-docs.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -136,6 +137,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   void app.register(fastifyWebsocket, { options: { maxPayload: 65_536, perMessageDeflate: false } });
   void app.register(async (root) => {
     healthRoutes(root, context);
+    apiDocsRoutes(root);
     signInPageRoutes(root, context);
     signInRoutes(root, context);
     oidcRoutes(root, context);
