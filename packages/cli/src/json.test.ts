@@ -54,7 +54,7 @@ test('lists, and one document per line under --jsonl', async () => {
   await world.run(['run', 'another']);
   expect(await json('runs', '--limit', '1')).toMatchObject({
     schema: 'berth.list/v1',
-    items: [{ schema: 'berth.run/v1' }],
+    items: [{ schema: 'berth.run-row/v1' }],
     next: expect.any(String) as unknown,
   });
   const { stdout } = await world.run(['runs', '--jsonl']);

@@ -3,6 +3,7 @@ import type { CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
 import { collect, type Act, type Acting, type Leaf } from './command-tree.ts';
 import { serverCommands } from './server-commands.ts';
+import { secondRunCommands, taskCommands } from './task-commands.ts';
 import type { DocumentName } from './output/json-fields.ts';
 import { configCommands } from './program-config.ts';
 import { version } from './version.ts';
@@ -76,12 +77,15 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
 
   const runs = program
     .command('runs')
-    .description('runs: list, view, logs, diff, watch, steer, pause, resume, cancel');
+    .description('runs: list, view, logs, diff, replay, watch, steer, pause, resume, retry, fork, cancel');
   listFlags(leaf(runs.helpCommand(false), 'list', 'runs, newest first', { isDefault: true }))
     .addOption(new Option('--state <state>').choices(stateChoices))
+    .option('--filter <filter>', filterWords)
     .action(act(async () => (await import('./commands/runs.ts')).list, 'run'));
   runCommands(runs, leaf, act, true);
   runCommands(program, leaf, act, false);
+
+  taskCommands(program, leaf, act);
 
   const proposals = program
     .command('proposals')
@@ -178,6 +182,7 @@ function runCommands(parent: Command, leaf: Leaf, act: Acting, isLong: boolean):
     .option('--full', 'the live view over the whole terminal')
     .option('--timeout <duration>', 'stop following after, say, 20m')
     .action(act(async () => (await import('./commands/resume.ts')).resume, 'run'));
+  secondRunCommands(parent, leaf, act);
   leaf(parent, 'steer', 'say something to its agent')
     .argument('<id-or-text>', 'the run, or the text for the latest run')
     .argument('[text]')
@@ -214,13 +219,23 @@ function auditCommands(program: Command, leaf: Leaf, act: Acting): void {
     act(async () => (await import('./commands/audit.ts')).exportRecord),
   );
 }
+/** What `--filter` says about itself. */
+export const filterWords = 'such as: status:failed code:LIMIT_COST by:me age:<7d cost:>2 words';
 
 /** Exit codes that say how something ended rather than that the command did not work: `--exit-zero` drops them. */
 const outcomes = new Set([3, 5, 6, 7, 11]);
 
-const stateChoices = ['queued', 'running', 'paused', 'needs_human', 'succeeded', 'failed', 'cancelled'];
+export const stateChoices = [
+  'queued',
+  'running',
+  'paused',
+  'needs_human',
+  'succeeded',
+  'failed',
+  'cancelled',
+];
 
-function oneRun(command: Command): Command {
+export function oneRun(command: Command): Command {
   return command
     .argument('[id]', 'id or its beginning, latest, #12 or lib#12 (pull request), or its URL')
     .option('--last', 'the newest run of all');
@@ -234,15 +249,15 @@ function listening(command: Command): Command {
     .option('--stop-timeout <duration>', 'the longest that stopping may take (default: 25s)');
 }
 
-function paged(command: Command): Command {
+export function paged(command: Command): Command {
   return command.option('--no-pager', 'never through a pager');
 }
 
-function watchable(command: Command): Command {
+export function watchable(command: Command): Command {
   return command.option('-w, --watch', 'again and again: in place on a terminal, else what changes');
 }
 
-function listFlags(command: Command): Command {
+export function listFlags(command: Command): Command {
   return watchable(paged(command))
     .addOption(new Option('-o, --output <form>', 'wide: more columns, nothing cut').choices(['wide']))
     .option('--project <name|repository>', 'only of this project')

@@ -14,6 +14,8 @@ import { ago, count, duration, money } from '../output/units.ts';
 export interface ListFlags extends PresentFlags {
   readonly output?: 'wide';
   readonly state?: RunState;
+  /** `status:failed by:me age:<7d`; the server reads it. */
+  readonly filter?: string;
   readonly project?: string;
   readonly limit: string;
   readonly cursor?: string;
@@ -25,6 +27,7 @@ export async function list(context: CommandContext, flags: ListFlags): Promise<n
   return present(context, flags, async (session) => {
     const { runs, next } = await session.client.listRuns({
       limit,
+      ...(flags.filter === undefined ? {} : { q: flags.filter }),
       ...(flags.state === undefined ? {} : { state: flags.state }),
       ...(flags.project === undefined ? {} : { project: flags.project }),
       ...(flags.cursor === undefined ? {} : { cursor: flags.cursor }),

@@ -3,6 +3,8 @@ import { harmlessLine } from '@berth/client';
 /** Documents whose fields `--json=?` lists. */
 export type DocumentName =
   | 'run'
+  | 'task'
+  | 'state'
   | 'event'
   | 'proposal'
   | 'doctor'
@@ -23,6 +25,12 @@ export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
   switch (name) {
     case 'run':
       return Object.keys(views.runViewSchema.shape);
+    case 'task':
+      return Object.keys(views.taskViewSchema.shape);
+    case 'state': {
+      const { runStateSchema } = await import('@berth/server/domain/run-views.ts');
+      return Object.keys(runStateSchema.shape);
+    }
     case 'event':
       return Object.keys(views.eventViewSchema.shape);
     case 'proposal':

@@ -39,35 +39,39 @@ const cuts = 100;
 test.each([
   ['the stream of all', (run: string) => `/stream?runs=${run}&view=summary&lists=1`],
   ['the stream of a run', (run: string) => `/runs/${run}/stream`],
-])('a reader of %s that is cut 100 times over 10,000 events has each exactly once', async (_, path) => {
-  const { runId, writer } = await ownedRun(store.db);
-  // Written while it is read: most cuts fall into a log that grows.
-  const writing = fillRun(writer, total);
-  const seqs: number[] = [];
-  const rows: RunRow[] = [];
-  let mark: string | null = null;
-  let rounds = 0;
-  while (seqs.length < total) {
-    rounds += 1;
-    const wanted = Math.min(total - seqs.length, rounds > cuts ? total : total / cuts);
-    const seen = await read(
-      path(runId),
-      (all) => all.filter((one) => one.event === 'event').length >= wanted,
-      mark === null ? {} : { 'last-event-id': mark },
-    );
-    for (const one of seen) {
-      if (one.event === 'event') seqs.push((one.data as EventSummary).seq);
-      if (one.event === 'run') rows.push(one.data as RunRow);
-      if (one.id !== null) mark = one.id;
+])(
+  'a reader of %s that is cut 100 times over 10,000 events has each exactly once',
+  async (_, path) => {
+    const { runId, writer } = await ownedRun(store.db);
+    // Written while it is read: most cuts fall into a log that grows.
+    const writing = fillRun(writer, total);
+    const seqs: number[] = [];
+    const rows: RunRow[] = [];
+    let mark: string | null = null;
+    let rounds = 0;
+    while (seqs.length < total) {
+      rounds += 1;
+      const wanted = Math.min(total - seqs.length, rounds > cuts ? total : total / cuts);
+      const seen = await read(
+        path(runId),
+        (all) => all.filter((one) => one.event === 'event').length >= wanted,
+        mark === null ? {} : { 'last-event-id': mark },
+      );
+      for (const one of seen) {
+        if (one.event === 'event') seqs.push((one.data as EventSummary).seq);
+        if (one.event === 'run') rows.push(one.data as RunRow);
+        if (one.id !== null) mark = one.id;
+      }
     }
-  }
-  await writing;
-  expect(rounds).toBeGreaterThanOrEqual(cuts);
-  expect(seqs).toEqual(Array.from({ length: total }, (__, place) => place + 1));
-  // Rows are states, not entries: each is newer than the one before.
-  const states = rows.filter((row) => row.id === runId).map((row) => row.seq);
-  expect(states).toEqual([...new Set(states)].sort((a, b) => a - b));
-}, 240_000);
+    await writing;
+    expect(rounds).toBeGreaterThanOrEqual(cuts);
+    expect(seqs).toEqual(Array.from({ length: total }, (__, place) => place + 1));
+    // Rows are states, not entries: each is newer than the one before.
+    const states = rows.filter((row) => row.id === runId).map((row) => row.seq);
+    expect(states).toEqual([...new Set(states)].sort((a, b) => a - b));
+  },
+  240_000,
+);
 
 test('changes of rows that happen while nobody reads are there when the reader is back, each once', async () => {
   const first = await read('/stream?lists=1', (all) => all.at(-1)?.event === 'ready');
@@ -120,9 +124,13 @@ test('one stream carries several runs, in turn, and subscriptions change with th
   );
   const three = await ownedRun(store.db);
   await two.writer.append([note('c')]);
-  const changed = await read(`/stream?runs=${two.runId},${three.runId}`, (all) => all.at(-1)?.event === 'ready', {
-    'last-event-id': both.at(-1)!.id!,
-  });
+  const changed = await read(
+    `/stream?runs=${two.runId},${three.runId}`,
+    (all) => all.at(-1)?.event === 'ready',
+    {
+      'last-event-id': both.at(-1)!.id!,
+    },
+  );
   expect(runsOf(changed)).toEqual([two.runId, three.runId]);
   const from = await read(`/stream?runs=${one.runId}:2`, (all) => all.at(-1)?.event === 'ready');
   expect(from.filter((item) => item.event === 'event')).toMatchObject([{ data: { seq: 3 } }]);
@@ -131,7 +139,10 @@ test('one stream carries several runs, in turn, and subscriptions change with th
 test('many readers of one run cost one look at the log, and each has every entry', async () => {
   const { runId, writer } = await ownedRun(store.db);
   const readers = Array.from({ length: 20 }, () =>
-    read(`/stream?runs=${runId}&view=summary`, (all) => all.filter((one) => one.event === 'event').length >= 300),
+    read(
+      `/stream?runs=${runId}&view=summary`,
+      (all) => all.filter((one) => one.event === 'event').length >= 300,
+    ),
   );
   await fillRun(writer, 300);
   for (const seen of await Promise.all(readers)) {
@@ -178,9 +189,9 @@ test('a reader whose rights end is told so and gets nothing more; hidden project
   expect(all.at(-1)).toMatchObject({ event: 'problem', data: { code: 'NOT_FOUND' } });
   const ids = all.filter((one) => one.event === 'run').map((one) => (one.data as RunRow).id);
   expect(new Set(ids)).toEqual(new Set([mine.runId]));
-  expect(decide({ ...localPrincipal('x'), globalRole: null }, 'run.read', { projectId: project, ownerId: null })).toBe(
-    'hidden',
-  );
+  expect(
+    decide({ ...localPrincipal('x'), globalRole: null }, 'run.read', { projectId: project, ownerId: null }),
+  ).toBe('hidden');
   await guarded.close();
 });
 

@@ -5,7 +5,12 @@ import { openapiDocument } from './openapi-document.ts';
 const state = { type: 'string', enum: ['queued', 'running'] };
 const thing = {
   type: 'object',
-  properties: { id: { type: 'string' }, count: { type: 'integer' }, state, tags: { type: 'array', items: { type: 'string' } } },
+  properties: {
+    id: { type: 'string' },
+    count: { type: 'integer' },
+    state,
+    tags: { type: 'array', items: { type: 'string' } },
+  },
   required: ['id', 'count'],
 };
 const document = (over: { thing?: Json; body?: Json; parameters?: Json[]; paths?: Json } = {}): Json => ({
@@ -46,7 +51,9 @@ const withMember = (name: string, schema: Json): Json => ({
 
 test('the same document, and one with more in its answers and more that may be asked, breaks nothing', () => {
   expect(breakingChanges(document(), document())).toEqual([]);
-  expect(breakingChanges(document(), document({ thing: withMember('more', { type: 'string' }) }))).toEqual([]);
+  expect(breakingChanges(document(), document({ thing: withMember('more', { type: 'string' }) }))).toEqual(
+    [],
+  );
   const parameters = [
     { in: 'query', name: 'limit', schema: { anyOf: [{ type: 'number' }, { type: 'string' }] } },
     { in: 'query', name: 'new', schema: { type: 'string' } },
@@ -58,7 +65,9 @@ test.each<[string, Json, string]>([
   ['a route', document({ paths: {} }), 'POST /things: the route is gone'],
   [
     'a member of an answer',
-    document({ thing: { ...thing, properties: { id: { type: 'string' }, state, tags: thing.properties.tags } } }),
+    document({
+      thing: { ...thing, properties: { id: { type: 'string' }, state, tags: thing.properties.tags } },
+    }),
     '.count: the member is gone',
   ],
   ['a type', document({ thing: withMember('id', { type: 'number' }) }), '.id: the type string became number'],
@@ -69,7 +78,11 @@ test.each<[string, Json, string]>([
     document({ thing: withMember('tags', { type: 'array', items: { type: 'number' } }) }),
     '.tags[]: the type string became number',
   ],
-  ['a value', document({ thing: withMember('state', { type: 'string', enum: ['queued'] }) }), '"running" is gone'],
+  [
+    'a value',
+    document({ thing: withMember('state', { type: 'string', enum: ['queued'] }) }),
+    '"running" is gone',
+  ],
   ['a certainty', document({ thing: { ...thing, required: ['id'] } }), '.count: it may be missing now'],
   [
     'a new input that is required',
@@ -85,7 +98,11 @@ test.each<[string, Json, string]>([
   [
     'a value that is taken',
     document({
-      body: { type: 'object', properties: { name: { type: 'string' }, state: { ...state, enum: ['queued'] } }, required: ['name'] },
+      body: {
+        type: 'object',
+        properties: { name: { type: 'string' }, state: { ...state, enum: ['queued'] } },
+        required: ['name'],
+      },
     }),
     '"running" is gone',
   ],

@@ -29,9 +29,17 @@ interface Documents {
 
 const methods: readonly string[] = ['get', 'put', 'post', 'delete', 'patch'];
 
-function compareOperations(documents: Documents, place: string, before: Json, after: Json, breaks: string[]): void {
+function compareOperations(
+  documents: Documents,
+  place: string,
+  before: Json,
+  after: Json,
+  breaks: string[],
+): void {
   if (before['operationId'] !== after['operationId']) {
-    breaks.push(`${place}: operationId ${String(before['operationId'])} became ${String(after['operationId'])}`);
+    breaks.push(
+      `${place}: operationId ${String(before['operationId'])} became ${String(after['operationId'])}`,
+    );
   }
   compareParameters(documents, place, before, after, breaks);
   compareBodies(documents, place, before, after, breaks);
@@ -50,7 +58,13 @@ function compareOperations(documents: Documents, place: string, before: Json, af
   }
 }
 
-function compareParameters(documents: Documents, place: string, before: Json, after: Json, breaks: string[]): void {
+function compareParameters(
+  documents: Documents,
+  place: string,
+  before: Json,
+  after: Json,
+  breaks: string[],
+): void {
   const keyOf = (parameter: Json): string => `${String(parameter['in'])} ${String(parameter['name'])}`;
   const old = new Map(listAt(before, 'parameters').map((one) => [keyOf(one), one]));
   const now = new Map(listAt(after, 'parameters').map((one) => [keyOf(one), one]));
@@ -61,15 +75,27 @@ function compareParameters(documents: Documents, place: string, before: Json, af
       breaks.push(`${at}: the parameter is gone`);
       continue;
     }
-    if (parameter['required'] !== true && other['required'] === true) breaks.push(`${at}: it is required now`);
-    new Comparison(documents, 'request', breaks).compare(at, asObject(parameter['schema']), asObject(other['schema']));
+    if (parameter['required'] !== true && other['required'] === true)
+      breaks.push(`${at}: it is required now`);
+    new Comparison(documents, 'request', breaks).compare(
+      at,
+      asObject(parameter['schema']),
+      asObject(other['schema']),
+    );
   }
   for (const [key, parameter] of now) {
-    if (!old.has(key) && parameter['required'] === true) breaks.push(`${place} ${key}: a new required parameter`);
+    if (!old.has(key) && parameter['required'] === true)
+      breaks.push(`${place} ${key}: a new required parameter`);
   }
 }
 
-function compareBodies(documents: Documents, place: string, before: Json, after: Json, breaks: string[]): void {
+function compareBodies(
+  documents: Documents,
+  place: string,
+  before: Json,
+  after: Json,
+  breaks: string[],
+): void {
   const [old, now] = [before['requestBody'], after['requestBody']];
   const at = `${place} body`;
   if (now === undefined && old !== undefined) breaks.push(`${at}: it is not taken any more`);

@@ -14,7 +14,10 @@ export const fieldsSchema = z
  * @throws BerthError `USAGE` for a name that no row has
  */
 export function project(rows: readonly object[], fields: string, shape: z.ZodObject): object[] {
-  const paths = fields.split(',').filter((field) => field !== '').map((field) => field.split('.'));
+  const paths = fields
+    .split(',')
+    .filter((field) => field !== '')
+    .map((field) => field.split('.'));
   for (const path of paths) {
     const known = Object.keys(shape.shape);
     if (path.length > 4 || !known.includes(path[0]!)) {

@@ -85,7 +85,10 @@ export function parseRunFilter(text: string, context: FilterContext): RunFilter 
     }
     const change = Object.hasOwn(keys, key) ? keys[key] : undefined;
     if (change === undefined) {
-      throw invalid(`There is no key ${JSON.stringify(key)}; known are ${Object.keys(keys).join(', ')}`, column);
+      throw invalid(
+        `There is no key ${JSON.stringify(key)}; known are ${Object.keys(keys).join(', ')}`,
+        column,
+      );
     }
     if (value === '') throw invalid(`${key}: needs a value`, column);
     const changed = change(filter, value, context);
@@ -146,11 +149,16 @@ const state: Change = (filter, value) => {
   return { ...filter, states: [...filter.states, ...(states as RunStateName[])] };
 };
 
-type Texts = { [Key in keyof RunFilter]: RunFilter[Key] extends readonly string[] ? Key : never }[keyof RunFilter];
+type Texts = {
+  [Key in keyof RunFilter]: RunFilter[Key] extends readonly string[] ? Key : never;
+}[keyof RunFilter];
 
 /** A part that is a list of texts. */
 const list =
-  (part: Exclude<Texts, 'states'>, form: (one: string, context: FilterContext) => string = (one) => one): Change =>
+  (
+    part: Exclude<Texts, 'states'>,
+    form: (one: string, context: FilterContext) => string = (one) => one,
+  ): Change =>
   (filter, value, context) => ({
     ...filter,
     [part]: [...filter[part], ...some(value).map((one) => form(one, context))],

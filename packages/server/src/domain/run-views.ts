@@ -77,7 +77,15 @@ export const eventSummarySchema = z
   .meta({ id: 'EventSummary' });
 export type EventSummary = z.infer<typeof eventSummarySchema>;
 
-export const markKinds = ['failure', 'check', 'egress', 'message', 'limit', 'recovery', 'checkpoint'] as const;
+export const markKinds = [
+  'failure',
+  'check',
+  'egress',
+  'message',
+  'limit',
+  'recovery',
+  'checkpoint',
+] as const;
 export type MarkKind = (typeof markKinds)[number];
 
 export const outlineSchema = z

@@ -105,8 +105,7 @@ function slim(run: RunState): RunState {
   }
   if (checks.at(-1)?.failure != null) checks = checks.map((check) => ({ ...check, failure: null }));
   const open = Object.entries(run.commands).filter(([, command]) => command.end === null);
-  const commands =
-    open.length === Object.keys(run.commands).length ? run.commands : Object.fromEntries(open);
+  const commands = open.length === Object.keys(run.commands).length ? run.commands : Object.fromEntries(open);
   return { ...run, created, checks, commands };
 }
 

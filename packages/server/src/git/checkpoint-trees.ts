@@ -63,7 +63,8 @@ export async function folderOf(
     let { tree } = saved;
     if (path !== '') {
       const entry = await entryAt(place, tree, path);
-      if (entry?.type !== 'tree') throw new BerthError('NOT_FOUND', `There is no folder ${path} in that tree.`);
+      if (entry?.type !== 'tree')
+        throw new BerthError('NOT_FOUND', `There is no folder ${path} in that tree.`);
       tree = entry.id;
     }
     const all = await listTree(place, ['--end-of-options', tree]);

@@ -23,7 +23,9 @@ export const handoverTypes: readonly EventType[] = [
 export function handoverOf(entries: readonly StoredEvent[]): string {
   const summary = entries.findLast((entry) => entry.type === 'agent.condensed');
   const start =
-    summary?.type === 'agent.condensed' ? `Summary of the beginning:\n${clip(summary.data.summary, 4_000)}` : '';
+    summary?.type === 'agent.condensed'
+      ? `Summary of the beginning:\n${clip(summary.data.summary, 4_000)}`
+      : '';
   const after = summary?.type === 'agent.condensed' ? summary.data.throughSeq : 0;
   const lines = entries.flatMap((entry) => (entry.seq > after ? lineOf(entry) : []));
   let room = maxCharacters - start.length;

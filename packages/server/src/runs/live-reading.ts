@@ -106,8 +106,7 @@ export function liveReading(db: Database, hub: LiveHub): LiveReading {
       };
     },
     watchFrames: (runId, onFrame) => hub.watch(runId, onFrame),
-    eventsAfter: async (runId, afterSeq) =>
-      (runs.get(runId)?.tail ?? new RunTail(db, runId)).after(afterSeq),
+    eventsAfter: async (runId, afterSeq) => (runs.get(runId)?.tail ?? new RunTail(db, runId)).after(afterSeq),
     rowsAfter: (position, visible) => rowTail.after(position, visible),
   };
 }

@@ -134,7 +134,9 @@ test('an outline of 10,000 entries is at most 20 kB, is made once, and counts wh
   }
   const warmMs = times.sort((a, b) => a - b)[10]!;
   if (process.env['SHOW_TIMES'] !== undefined) {
-    process.stderr.write(`outline of 10,000: cold ${coldMs.toFixed(0)} ms, warm ${warmMs.toFixed(1)} ms, ${bytes(outline)} bytes\n`);
+    process.stderr.write(
+      `outline of 10,000: cold ${coldMs.toFixed(0)} ms, warm ${warmMs.toFixed(1)} ms, ${bytes(outline)} bytes\n`,
+    );
   }
   // 100 ms is the promise; a machine that does everything at once gets more.
   expect(warmMs).toBeLessThan(1_000);
@@ -197,7 +199,9 @@ test('summaries come newest page first, within 300 bytes, by step, type and impo
   );
   const ofStep = await page(`step=${encodeURIComponent('2:agent')}&after=0&limit=5`);
   expect(ofStep.map((event) => event.step)).toEqual(Array.from({ length: 5 }, () => '2:agent'));
-  const { events: viewed } = await json<{ events: EventSummary[] }>(`/runs/${runId}/events?view=summary&limit=2`);
+  const { events: viewed } = await json<{ events: EventSummary[] }>(
+    `/runs/${runId}/events?view=summary&limit=2`,
+  );
   expect(viewed).toEqual(newest.slice(-2));
   expect(await json(`/runs/${runId}/events/7`)).toMatchObject({ seq: 7, data: { id: 'c-0', text: 'ok' } });
   expect((await served.get(`/runs/${runId}/events/601`)).status).toBe(404);

@@ -81,7 +81,11 @@ export class RowTail {
 
   async #refresh(): Promise<void> {
     this.#isStale = false;
-    const { runs, position } = await readChanges(this.#db, { after: this.#to, visible: 'all', limit: pageSize });
+    const { runs, position } = await readChanges(this.#db, {
+      after: this.#to,
+      visible: 'all',
+      limit: pageSize,
+    });
     if (runs.length === pageSize) this.#isStale = true;
     const again = new Set(runs.map((run) => run.record.id));
     // An older change of the same row is no news any more: its row is as it is now in the newer one.

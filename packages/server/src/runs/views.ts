@@ -46,7 +46,10 @@ export function runView(state: RunState, projectName: string, standing?: RunStan
 const parentOf = (parent: RunParent | undefined): RunView['parent'] =>
   parent === undefined ? null : { run: parent.run, seq: parent.seq };
 
-export function changesOf(proposal: RunState['proposal'], checkpoint: RunState['checkpoint']): RunView['changes'] {
+export function changesOf(
+  proposal: RunState['proposal'],
+  checkpoint: RunState['checkpoint'],
+): RunView['changes'] {
   if (proposal !== null)
     return { files: proposal.files, added: proposal.added, removed: proposal.removed, tree: proposal.tree };
   if (checkpoint === null) return null;

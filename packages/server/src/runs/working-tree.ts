@@ -26,9 +26,7 @@ export interface WorkingTreeParts {
 }
 
 /** Diff and files of a run at its checkpoints, as the port says. */
-export function workingTrees(
-  parts: WorkingTreeParts,
-): Pick<RunReading, 'diffAt' | 'filesAt' | 'fileAt'> {
+export function workingTrees(parts: WorkingTreeParts): Pick<RunReading, 'diffAt' | 'filesAt' | 'fileAt'> {
   const { db } = parts;
   const { blobs } = db;
 
@@ -108,7 +106,10 @@ export async function checkpointAt(
     last: true,
   });
   if (found?.type !== 'checkpoint.saved') {
-    throw new BerthError('CHECKPOINT_NONE', `The run ${run.id} has no checkpoint at or before entry ${wanted}.`);
+    throw new BerthError(
+      'CHECKPOINT_NONE',
+      `The run ${run.id} has no checkpoint at or before entry ${wanted}.`,
+    );
   }
   const { seq: checkpointSeq, at } = found;
   return { checkpoint: found, place: { seq: wanted, checkpointSeq, at, between: wanted - checkpointSeq } };

@@ -90,7 +90,8 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
   async retry(id: string, { by, instruction }: RetryRequest) {
     const before = this.find(id);
     const { state } = this.#view(before).status;
-    if (!isEnded(state)) throw new BerthError('RUN_ACTIVE', `The run ${before.runId} of this task is ${state}.`);
+    if (!isEnded(state))
+      throw new BerthError('RUN_ACTIVE', `The run ${before.runId} of this task is ${state}.`);
     this.acts.push(`retry ${by}`);
     return this.#view(this.#again(before, instruction, 'retry', before.events.length));
   }
@@ -281,7 +282,8 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
 
   async getProposal(id: string) {
     const held = this.find(id);
-    if (foldOf(held).proposal === null) throw new BerthError('NOT_FOUND', `Run ${held.runId} has no proposal.`);
+    if (foldOf(held).proposal === null)
+      throw new BerthError('NOT_FOUND', `Run ${held.runId} has no proposal.`);
     const view = proposalViewOf(foldOf(held), basename(held.repository), held.decided);
     return { ...view, body: 'Moves the offset behind the clock change.\n\nVerified by Berth.' };
   }

@@ -48,8 +48,7 @@ export function viewOf(state: RunState, project: string): RunView {
     project,
     branch: created?.branch ?? '',
     attempt: created?.attempt ?? 1,
-    parent:
-      created?.parent === undefined ? null : { run: created.parent.run, seq: created.parent.seq },
+    parent: created?.parent === undefined ? null : { run: created.parent.run, seq: created.parent.seq },
     status: statusOf(state),
     blueprint: plan === null ? null : { name: plan.blueprint.name, source: 'detected: node/npm' },
     base: plan?.base ?? null,

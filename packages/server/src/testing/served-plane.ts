@@ -13,7 +13,6 @@ import { knownMirror, runRepository } from '../runs/equip/repository.ts';
 import { liveHub } from '../runs/live-hub.ts';
 import type { Database } from '../store/database.ts';
 
-
 export interface ServedPlane {
   readonly plane: ControlPlane;
   readonly app: FastifyInstance;

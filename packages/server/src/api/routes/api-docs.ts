@@ -16,7 +16,8 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const page = (name: string): Promise<string> => readFile(join(import.meta.dirname, '..', 'pages', name), 'utf8');
+const page = (name: string): Promise<string> =>
+  readFile(join(import.meta.dirname, '..', 'pages', name), 'utf8');
 
 /** The API reference (Scalar), from our own origin: a page, a script that starts it, and Scalar's own script. */
 export function apiDocsRoutes(app: FastifyInstance): void {

@@ -8,7 +8,15 @@ import { eventViewSchema } from '../../domain/views.ts';
 import { on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { sendJson } from '../row-query.ts';
-import { callParams, idParams, limitSchema, placeSchema, problems, seqSchema, typesSchema } from '../schemas.ts';
+import {
+  callParams,
+  idParams,
+  limitSchema,
+  placeSchema,
+  problems,
+  seqSchema,
+  typesSchema,
+} from '../schemas.ts';
 
 const bytes = z.custom<Readable>();
 
@@ -18,7 +26,13 @@ const eventQuery = z.object({
   limit: limitSchema(1_000, 200),
   types: typesSchema.optional(),
   importance: z.enum(['low', 'normal', 'high']).optional().describe('At least as important.'),
-  step: z.string().min(1).max(200).regex(/^\P{Cc}*$/u).optional().describe('Key of a step.'),
+  step: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^\P{Cc}*$/u)
+    .optional()
+    .describe('Key of a step.'),
 });
 
 /** A page of events as it is asked for: from where on, or the newest ones (before an entry). */
@@ -67,7 +81,8 @@ export function eventRoutes(app: FastifyInstance, { controlPlane }: ApiContext):
       config: { ...on('run', 'run.read'), etag: true },
       schema: {
         operationId: 'listSummaries',
-        summary: 'Settled events in order, without their payloads; the newest page unless `after` or `before` is given.',
+        summary:
+          'Settled events in order, without their payloads; the newest page unless `after` or `before` is given.',
         params: idParams,
         querystring: eventQuery,
         response: { 200: z.object({ events: z.array(eventSummarySchema) }), ...problems },

@@ -31,7 +31,11 @@ export function liveStreamRoutes(app: FastifyInstance, context: ApiContext): voi
         operationId: 'streamAll',
         summary: 'One stream of several runs’ events and of changes in the list, as Server-Sent Events.',
         querystring: z.object({
-          runs: z.string().max(2_000).default('').describe('Ids, comma-separated, each with or without `:<seq>`.'),
+          runs: z
+            .string()
+            .max(2_000)
+            .default('')
+            .describe('Ids, comma-separated, each with or without `:<seq>`.'),
           lists: flag.describe('1: also changes among the rows of runs.'),
           frames: flag.describe('1: also live frames of the named runs.'),
           view: z.enum(['summary', 'full']).default('full'),

@@ -85,7 +85,9 @@ export function runMakingRoutes(app: FastifyInstance, { controlPlane }: ApiConte
 }
 
 /** Limits that were named; what was left out stays as it was. */
-function given(limits: { readonly [Name in keyof RunLimits]?: RunLimits[Name] | undefined } = {}): Partial<RunLimits> {
+function given(
+  limits: { readonly [Name in keyof RunLimits]?: RunLimits[Name] | undefined } = {},
+): Partial<RunLimits> {
   return Object.fromEntries(
     Object.entries(limits).filter(([, value]) => value !== undefined),
   ) as Partial<RunLimits>;

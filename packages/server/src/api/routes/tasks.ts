@@ -96,7 +96,8 @@ export function taskRoutes(app: FastifyInstance, { controlPlane }: ApiContext): 
       config: { ...listOf('run.read'), etag: true },
       schema: {
         operationId: 'listTasks',
-        summary: 'Tasks with the state of their newest run, newest first; with `fields`, rows have only these members.',
+        summary:
+          'Tasks with the state of their newest run, newest first; with `fields`, rows have only these members.',
         querystring: rowQuerySchema,
         response: {
           200: z.object({ tasks: z.array(taskRowSchema), next: z.string().nullable() }),

@@ -162,11 +162,7 @@ export const workEvents = {
     }),
     (data) => `${data.name} ${data.verdict}`,
   ),
-  'checkpoint.saved': event(
-    'low',
-    checkpointSchema,
-    (data) => `checkpoint ${data.tree.slice(0, 10)}`,
-  ),
+  'checkpoint.saved': event('low', checkpointSchema, (data) => `checkpoint ${data.tree.slice(0, 10)}`),
   'proposal.made': event(
     'high',
     z.object({

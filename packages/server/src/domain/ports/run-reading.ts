@@ -53,7 +53,9 @@ export interface AtCheckpoint {
 /** Reading tasks and runs; part of the control plane. A `seq` beyond the log answers for its newest entry. */
 export interface RunReading {
   /** @throws BerthError `CURSOR_INVALID` */
-  listTaskRows(query: RowQuery): Promise<{ readonly tasks: readonly TaskRow[]; readonly next: string | null }>;
+  listTaskRows(
+    query: RowQuery,
+  ): Promise<{ readonly tasks: readonly TaskRow[]; readonly next: string | null }>;
   /** @throws BerthError `CURSOR_INVALID` */
   listRunRows(query: RowQuery): Promise<{ readonly runs: readonly RunRow[]; readonly next: string | null }>;
   outline(runId: string): Promise<Outline>;

@@ -117,9 +117,7 @@ export async function listTaskRows(
   }));
   const last = rows.at(-1);
   const next =
-    found.length > limit && last !== undefined
-      ? encodeCursor('t', last.createdAt, last.record.taskId)
-      : null;
+    found.length > limit && last !== undefined ? encodeCursor('t', last.createdAt, last.record.taskId) : null;
   return { rows, next };
 }
 

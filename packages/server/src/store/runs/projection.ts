@@ -57,7 +57,13 @@ export function withQueue(status: Omit<Status, 'queue'>, queue: Queue | null): S
   const queued = place === null ? null : { position: place.position, etaSec: place.etaSec };
   if (place?.noWorker === true) {
     const { sentence, next } = errorRegistry.QUEUE_NO_WORKER;
-    return { ...status, code: 'QUEUE_NO_WORKER', reason: sentence, next, queue: { position: place.position, etaSec: null } };
+    return {
+      ...status,
+      code: 'QUEUE_NO_WORKER',
+      reason: sentence,
+      next,
+      queue: { position: place.position, etaSec: null },
+    };
   }
   if (code === null || !isErrorCode(code)) return { ...status, queue: queued };
   const { sentence, next } = errorRegistry[code];

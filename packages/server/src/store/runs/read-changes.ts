@@ -59,7 +59,10 @@ export async function readChanges(
     position: { transaction: row.changed, id: row.id },
   }));
   const last = runs.at(-1);
-  return { runs, position: runs.length === limit && last !== undefined ? last.position : end(rows[0]?.horizon) };
+  return {
+    runs,
+    position: runs.length === limit && last !== undefined ? last.position : end(rows[0]?.horizon),
+  };
 }
 
 /** Behind everything that is before the horizon. */

@@ -117,7 +117,10 @@ export interface RunRow {
 
 /** Records of rows, with the places of those that wait. @throws BerthError `DATABASE_UNAVAILABLE` */
 export async function toRunRecords(db: Database, rows: readonly RunRow[]): Promise<RunRecord[]> {
-  const places = await queuePlaces(db, rows.filter(isInLine).map((row) => row.id));
+  const places = await queuePlaces(
+    db,
+    rows.filter(isInLine).map((row) => row.id),
+  );
   return rows.map((row) => toRunRecord(row, places.get(row.id) ?? null));
 }
 
@@ -152,10 +155,7 @@ function toRunRecord(row: RunRow, place: QueuePlace | null): RunRecord {
     owner: row.owner_worker === null ? null : { worker: row.owner_worker, epoch: row.owner_epoch },
     waiting: isWaiting,
     inboxCount: row.inbox_count,
-    status: withQueue(
-      status,
-      isWaiting ? { code: row.queue_code, reason: row.queue_reason, place } : null,
-    ),
+    status: withQueue(status, isWaiting ? { code: row.queue_code, reason: row.queue_reason, place } : null),
     use: {
       costUsd: row.cost_usd,
       inputTokens: Number(row.input_tokens),
