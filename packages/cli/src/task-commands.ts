@@ -1,15 +1,6 @@
 import { type Command, Option } from 'commander';
-import {
-  type Acting,
-  collect,
-  filterWords,
-  type Leaf,
-  listFlags,
-  oneRun,
-  paged,
-  stateChoices,
-  watchable,
-} from './program.ts';
+import { collect, type Acting, type Leaf } from './command-tree.ts';
+import { filterWords, listFlags, oneRun, paged, stateChoices, watchable } from './program.ts';
 
 /** `berth tasks`. */
 export function taskCommands(program: Command, leaf: Leaf, act: Acting): void {

@@ -3,9 +3,8 @@ import { checkedRepository } from '../runs/checked-repository.ts';
 import { createControlPlane } from '../runs/control-plane.ts';
 import { inspectInstallation } from '../runs/doctor.ts';
 import { diffOf } from '../runs/equip/proposals.ts';
-import { runRepository } from '../runs/equip/repository.ts';
-import type { LiveHub } from '../runs/live-hub.ts';
 import { knownMirror, runRepository } from '../runs/equip/repository.ts';
+import type { LiveHub } from '../runs/live-hub.ts';
 import type { Foundation } from './foundation.ts';
 
 /** What the API asks, on this foundation. @param hub what viewers of live frames watch */
