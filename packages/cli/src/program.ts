@@ -5,6 +5,7 @@ import { collect, type Act, type Acting, type Leaf } from './command-tree.ts';
 import { serverCommands } from './server-commands.ts';
 import { secondRunCommands, taskCommands } from './task-commands.ts';
 import type { DocumentName } from './output/json-fields.ts';
+import { filterWords, listening, listFlags, oneRun, paged, stateChoices, watchable } from './flag-sets.ts';
 import { configCommands } from './program-config.ts';
 import { version } from './version.ts';
 
@@ -224,46 +225,6 @@ export const filterWords = 'such as: status:failed code:LIMIT_COST by:me age:<7d
 
 /** Exit codes that say how something ended rather than that the command did not work: `--exit-zero` drops them. */
 const outcomes = new Set([3, 5, 6, 7, 11]);
-
-export const stateChoices = [
-  'queued',
-  'running',
-  'paused',
-  'needs_human',
-  'succeeded',
-  'failed',
-  'cancelled',
-];
-
-export function oneRun(command: Command): Command {
-  return command
-    .argument('[id]', 'id or its beginning, latest, #12 or lib#12 (pull request), or its URL')
-    .option('--last', 'the newest run of all');
-}
-
-function listening(command: Command): Command {
-  return command
-    .option('--port <port>', 'TCP port (default: 7420)')
-    .option('--listen <host:port>', 'TCP address (default: of the configuration, else 127.0.0.1:7420)')
-    .option('--data-dir <directory>', 'instead of BERTH_HOME')
-    .option('--stop-timeout <duration>', 'the longest that stopping may take (default: 25s)');
-}
-
-export function paged(command: Command): Command {
-  return command.option('--no-pager', 'never through a pager');
-}
-
-export function watchable(command: Command): Command {
-  return command.option('-w, --watch', 'again and again: in place on a terminal, else what changes');
-}
-
-export function listFlags(command: Command): Command {
-  return watchable(paged(command))
-    .addOption(new Option('-o, --output <form>', 'wide: more columns, nothing cut').choices(['wide']))
-    .option('--project <name|repository>', 'only of this project')
-    .option('-n, --limit <count>', 'at most so many', '30')
-    .option('--cursor <cursor>', 'go on where the last list ended');
-}
 
 function common(command: Command): Command {
   return command

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { collect, type Acting, type Leaf } from './command-tree.ts';
-import { filterWords, listFlags, oneRun, paged, stateChoices, watchable } from './program.ts';
+import { filterWords, listFlags, oneRun, paged, stateChoices, watchable } from './flag-sets.ts';
 
 /** `berth tasks`. */
 export function taskCommands(program: Command, leaf: Leaf, act: Acting): void {

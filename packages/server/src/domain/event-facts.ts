@@ -1,5 +1,6 @@
 import { clipBytes } from './clip.ts';
 import { describe, eventTypes, type EventType, type StoredEvent } from './events/index.ts';
+import { onEvent, type OnEvent } from './on-event.ts';
 import type { EventSummary, MarkKind } from './run-views.ts';
 
 /** The step an entry belongs to, by its key; null: to the run as a whole. */
@@ -9,68 +10,41 @@ export function stepOf(event: StoredEvent): string | null {
   return 'key' in data && typeof data.key === 'string' ? data.key : null;
 }
 
+const failures: OnEvent<boolean> = {
+  'command.ended': ({ data: { result } }) => result.exitCode !== 0 || result.timedOut || result.lost !== null,
+  'tool.ended': ({ data }) => data.isError || (data.exitCode ?? 0) !== 0,
+  'check.judged': ({ data }) => data.verdict === 'failed',
+  'step.ended': ({ data }) => data.outcome === 'failed' || data.outcome === 'interrupted',
+  'egress.decided': ({ data }) => !data.allowed,
+  'run.ended': ({ data }) => data.outcome === 'failed' || data.outcome === 'needs_human',
+  'agent.finished': ({ data }) => data.result !== 'done',
+  'model.failed': () => true,
+  'sandbox.lost': () => true,
+};
+
 /** Whether an entry says that something went wrong: what "next failure" stops at. */
 export function isFailure(event: StoredEvent): boolean {
-  switch (event.type) {
-    case 'command.ended': {
-      const { exitCode, timedOut, lost } = event.data.result;
-      return exitCode !== 0 || timedOut || lost !== null;
-    }
-    case 'tool.ended':
-      return event.data.isError || (event.data.exitCode ?? 0) !== 0;
-    case 'check.judged':
-      return event.data.verdict === 'failed';
-    case 'step.ended':
-      return event.data.outcome === 'failed' || event.data.outcome === 'interrupted';
-    case 'egress.decided':
-      return !event.data.allowed;
-    case 'run.ended':
-      return event.data.outcome === 'failed' || event.data.outcome === 'needs_human';
-    case 'agent.finished':
-      return event.data.result !== 'done';
-    case 'model.failed':
-    case 'sandbox.lost':
-      return true;
-    default:
-      return false;
-  }
+  return onEvent(failures, event) ?? false;
 }
 
 /** The types among which failures are: the others need not be read to find one. */
-export const failureTypes: readonly EventType[] = [
-  'command.ended',
-  'tool.ended',
-  'check.judged',
-  'step.ended',
-  'egress.decided',
-  'run.ended',
-  'agent.finished',
-  'model.failed',
-  'sandbox.lost',
-];
+export const failureTypes = Object.keys(failures) as EventType[];
+
+const marks: OnEvent<MarkKind | null> = {
+  'check.judged': ({ data }) => (data.verdict === 'failed' ? 'check' : null),
+  'egress.decided': ({ data }) => (data.allowed ? null : 'egress'),
+  'message.received': () => 'message',
+  'limit.warned': () => 'limit',
+  'run.recovered': () => 'recovery',
+  'sandbox.lost': () => 'recovery',
+  'checkpoint.saved': () => 'checkpoint',
+  'step.ended': (event) => (isFailure(event) ? 'failure' : null),
+  'model.failed': () => 'failure',
+};
 
 /** How the strip marks an entry; null: not at all. */
 export function markOf(event: StoredEvent): MarkKind | null {
-  switch (event.type) {
-    case 'check.judged':
-      return event.data.verdict === 'failed' ? 'check' : null;
-    case 'egress.decided':
-      return event.data.allowed ? null : 'egress';
-    case 'message.received':
-      return 'message';
-    case 'limit.warned':
-      return 'limit';
-    case 'run.recovered':
-    case 'sandbox.lost':
-      return 'recovery';
-    case 'checkpoint.saved':
-      return 'checkpoint';
-    case 'step.ended':
-    case 'model.failed':
-      return isFailure(event) ? 'failure' : null;
-    default:
-      return null;
-  }
+  return onEvent(marks, event) ?? null;
 }
 
 /** An event without its payload, at most 300 bytes as JSON. */

@@ -1,6 +1,7 @@
 import { clipBytes } from './clip.ts';
 import { isFailure, markOf, stepOf } from './event-facts.ts';
 import { describe, type StoredEvent } from './events/index.ts';
+import { onEvent, type OnEvent } from './on-event.ts';
 import { emptyRunState, fold, type RunState } from './run-state.ts';
 import type { Outline, RunStateView } from './run-views.ts';
 
@@ -127,37 +128,36 @@ function count(view: ViewState, entry: StoredEvent): void {
   }
   const step = key !== null && Object.hasOwn(view.steps, key) ? view.steps[key] : undefined;
   if (step !== undefined && failed) step.failures += 1;
-  switch (entry.type) {
-    case 'model.answered':
+  const table: OnEvent<void> = {
+    'model.answered': () => {
       counts.turns += 1;
       if (step !== undefined) step.turns += 1;
-      break;
-    case 'tool.started':
+    },
+    'tool.started': () => {
       counts.calls += 1;
       if (step !== undefined) step.calls += 1;
-      break;
-    case 'command.started':
+    },
+    'command.started': () => {
       counts.commands += 1;
-      break;
-    case 'egress.decided':
-      if (!entry.data.allowed) counts.denied += 1;
-      break;
-    case 'message.received':
+    },
+    'egress.decided': ({ data }) => {
+      if (!data.allowed) counts.denied += 1;
+    },
+    'message.received': () => {
       counts.messages += 1;
-      break;
-    case 'checkpoint.saved':
+    },
+    'checkpoint.saved': ({ seq }) => {
       counts.checkpoints += 1;
-      view.checkpointSeq = entry.seq;
-      break;
-    default:
-      break;
-  }
+      view.checkpointSeq = seq;
+    },
+  };
+  onEvent(table, entry);
 }
 
-function show(view: ViewState, entry: StoredEvent): void {
-  const { seq } = entry;
-  switch (entry.type) {
-    case 'model.answered': {
+function show(view: ViewState, event: StoredEvent): void {
+  const { seq } = event;
+  const table: OnEvent<void> = {
+    'model.answered': (entry) => {
       const { step, durationMs, parts, costUsd } = entry.data;
       view.olderTurns += keep(
         view.turns,
@@ -171,36 +171,31 @@ function show(view: ViewState, entry: StoredEvent): void {
         },
         maxTurns,
       );
-      break;
-    }
-    case 'egress.decided': {
+    },
+    'egress.decided': (entry) => {
       const { host, port, allowed, reason, bytesUp, bytesDown } = entry.data;
       const shown = { host: clipBytes(host, 255), port, allowed, reason: clipBytes(reason, 160) };
       keep(view.network, { seq, ...shown, bytesUp, bytesDown }, maxNetwork);
-      break;
-    }
-    case 'context.prefetched':
+    },
+    'context.prefetched': (entry) => {
       for (const { kind, path, provenance, text } of entry.data.items) {
         const shown = { path: clipBytes(path, 200), provenance: clipBytes(provenance, 160) };
         keep(view.items, { seq, kind, ...shown, characters: text.length }, maxItems);
       }
-      break;
-    case 'agent.condensed':
+    },
+    'agent.condensed': () => {
       view.condensations += 1;
-      break;
-    case 'message.received': {
+    },
+    'message.received': (entry) => {
       const { messageId, by, mode } = entry.data;
       keep(view.messages, { messageId, by, mode, deliveredSeq: seq, toldSeq: null }, maxMessages);
-      break;
-    }
-    case 'agent.told': {
+    },
+    'agent.told': (entry) => {
       const told = view.messages.find((message) => message.messageId === entry.data.messageId);
       if (told !== undefined) told.toldSeq = seq;
-      break;
-    }
-    default:
-      break;
-  }
+    },
+  };
+  onEvent(table, event);
 }
 
 /** Adds to the end and drops from the beginning; how many were dropped. */

@@ -101,7 +101,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     db,
     redact: parts.redact,
     config,
-    forgeOf: parts.forgeOf,
+    forgeOf: (projectId) => parts.forgeOf(projectId),
     runViewOf: async (id) => viewOf(await readRun(db, id)),
     taskViewOf: (id) => taskView(db, id),
   });

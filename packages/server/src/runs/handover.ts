@@ -1,3 +1,4 @@
+import { onEvent, type OnEvent } from '../domain/on-event.ts';
 import { describe, type EventType, type StoredEvent, visible } from '../domain/events/index.ts';
 
 /** Longest record that is handed over, in characters; the agent's briefing takes twice as much of one item. */
@@ -27,36 +28,33 @@ export function handoverOf(entries: readonly StoredEvent[]): string {
       ? `Summary of the beginning:\n${clip(summary.data.summary, 4_000)}`
       : '';
   const after = summary?.type === 'agent.condensed' ? summary.data.throughSeq : 0;
-  const lines = entries.flatMap((entry) => (entry.seq > after ? lineOf(entry) : []));
+  const all = entries.flatMap((entry) => (entry.seq > after ? lineOf(entry) : []));
   let room = maxCharacters - start.length;
   const kept: string[] = [];
-  for (const line of lines.toReversed()) {
+  for (const line of all.toReversed()) {
     room -= line.length + 1;
     if (room < 0) break;
     kept.unshift(line);
   }
-  const omitted = lines.length - kept.length;
+  const omitted = all.length - kept.length;
   const gap = omitted === 0 ? [] : [`[${omitted} older lines left out]`];
   return [...(start === '' ? [] : [start]), ...gap, ...kept].join('\n');
 }
 
+const lines: OnEvent<string[]> = {
+  'message.received': ({ data }) => [`${data.by} said: ${clip(data.text, maxSaid)}`],
+  'model.answered': ({ data }) => {
+    const said = data.parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
+    return said.length === 0 ? [] : [`agent: ${clip(said.join(' '), maxSaid)}`];
+  },
+  'tool.ended': ({ data }) => [`tool: ${clip(data.summary, 200)}${data.isError ? ' (failed)' : ''}`],
+  'check.judged': (event) => [describe(event).title],
+  'agent.finished': (event) => [describe(event).title],
+  'step.ended': (event) => [describe(event).title],
+};
+
 function lineOf(entry: StoredEvent): string[] {
-  switch (entry.type) {
-    case 'message.received':
-      return [`${entry.data.by} said: ${clip(entry.data.text, maxSaid)}`];
-    case 'model.answered': {
-      const said = entry.data.parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
-      return said.length === 0 ? [] : [`agent: ${clip(said.join(' '), maxSaid)}`];
-    }
-    case 'tool.ended':
-      return [`tool: ${clip(entry.data.summary, 200)}${entry.data.isError ? ' (failed)' : ''}`];
-    case 'check.judged':
-    case 'agent.finished':
-    case 'step.ended':
-      return [`${describe(entry).title}`];
-    default:
-      return [];
-  }
+  return onEvent(lines, entry) ?? [];
 }
 
 function clip(text: string, most: number): string {

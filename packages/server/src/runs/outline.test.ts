@@ -72,7 +72,7 @@ test('a step takes its share of the strip, and a long wait is cut short', () => 
     },
   ]);
   const { strip, steps } = outlineOf(view);
-  const cells = [...strip.cells].map((cell) => steps[Number.parseInt(cell, 36)]?.kind);
+  const cells = strip.cells.split('').map((cell) => steps[Number.parseInt(cell, 36)]?.kind);
   expect(cells.filter((kind) => kind === 'agent').length).toBe((30_000 / strip.cellMs) | 0);
   expect(cells.filter((kind) => kind === 'setup').length).toBe(10_000 / strip.cellMs);
 });

@@ -17,7 +17,7 @@ afterAll(() => served.close());
 
 const json = async <Shape>(path: string): Promise<Shape> => {
   const answer = await served.get(path);
-  expect(answer.status, answer.text).toBe(200);
+  expect([answer.status, answer.text]).toEqual([200, answer.text]);
   return answer.json() as Shape;
 };
 const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
@@ -116,7 +116,7 @@ test('lists are narrowed by every part of a filter, page by page, and never show
   });
   expect(foreign.tasks).toEqual([]);
   for (const wrong of ['q=colour:red', 'cursor=bm9uc2Vuc2U', 'q=%00', 'q=status:failed&state=failed']) {
-    expect((await served.get(`/tasks?${wrong}`)).status, wrong).toBe(400);
+    expect([wrong, (await served.get(`/tasks?${wrong}`)).status]).toEqual([wrong, 400]);
   }
 });
 
@@ -174,7 +174,7 @@ test('an outline of 10,000 entries is at most 20 kB, is made once, and counts wh
   for (const seq of [1, 2, 249, 250, 251, 7_777, 10_000]) {
     const state = (await other.get(`/runs/${runId}/state?seq=${seq}`)).json() as RunStateView;
     const folded = foldAll(runId, entries.slice(0, seq));
-    expect(state, String(seq)).toMatchObject({ seq, head: 10_000, outline: { counts: { events: seq } } });
+    expect(state).toMatchObject({ seq, head: 10_000, outline: { counts: { events: seq } } });
     if (seq < 10_000) expect(state.status).toEqual(statusOf(folded));
     expect(state.limits.find((limit) => limit.name === 'tokens')?.used ?? 0).toBe(
       folded.use.inputTokens + folded.use.outputTokens,

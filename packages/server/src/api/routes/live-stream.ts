@@ -132,12 +132,12 @@ async function carry(
   const bell = alarm(over);
   const ids = stream.runs.map((run) => run.target.id);
   const stops = [
-    controlPlane.watch({ runs: ids, rows: stream.rows !== null }, bell.ring),
+    controlPlane.watch({ runs: ids, rows: stream.rows !== null }, () => bell.ring()),
     ...(stream.frames
       ? ids.map((run) => controlPlane.watchFrames(run, (frame) => writer.frame({ run, ...frame })))
       : []),
   ];
-  const access = recheck(stream, request, context, bell.ring);
+  const access = recheck(stream, request, context, () => bell.ring());
   const cursor = (): string =>
     encodeLiveCursor({
       runs: Object.fromEntries(stream.runs.map((run) => [run.target.id, run.seq])),

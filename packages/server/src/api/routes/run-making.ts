@@ -88,7 +88,5 @@ export function runMakingRoutes(app: FastifyInstance, { controlPlane }: ApiConte
 function given(
   limits: { readonly [Name in keyof RunLimits]?: RunLimits[Name] | undefined } = {},
 ): Partial<RunLimits> {
-  return Object.fromEntries(
-    Object.entries(limits).filter(([, value]) => value !== undefined),
-  ) as Partial<RunLimits>;
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

@@ -71,7 +71,7 @@ export async function readEvents(
   for (let at = 0; at < rows.length; at += readAtOnce) {
     events.push(...(await Promise.all(rows.slice(at, at + readAtOnce).map((row) => decode(db, row)))));
   }
-  return filter.last === true ? events.reverse() : events;
+  return filter.last === true ? events.toReversed() : events;
 }
 
 async function decode(db: Database, row: EventRow): Promise<StoredEvent> {

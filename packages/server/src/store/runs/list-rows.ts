@@ -125,7 +125,7 @@ function joined(db: Database): Rows {
   return db.sql
     .selectFrom('runs')
     .innerJoin('tasks', 'tasks.id', 'runs.task_id')
-    .innerJoin('projects', 'projects.id', 'runs.project_id') as unknown as Rows;
+    .innerJoin('projects', 'projects.id', 'runs.project_id');
 }
 
 /** What both lists are narrowed by in the same way. */
