@@ -1569,10 +1569,12 @@ export interface components {
             limits: {
                 cap: number;
                 /** @enum {string} */
-                name: "cost" | "tokens" | "steps" | "minutes" | "rounds";
+                name: "cost" | "tokens" | "steps" | "minutes" | "rounds" | "runs";
                 /** @enum {string} */
-                owner: "run" | "project" | "principal";
+                owner: "run" | "project" | "principal" | "installation";
+                per: ("day" | "week" | "month") | null;
                 reserved: number;
+                until: string | null;
                 used: number;
             }[];
             network: {

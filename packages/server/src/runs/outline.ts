@@ -3,7 +3,8 @@ import type { Outline, RunStateView } from '../domain/run-views.ts';
 import type { Status } from '../domain/status.ts';
 import { statusOf } from '../domain/run-status.ts';
 import type { ViewState } from '../domain/view-state.ts';
-import { changesOf, limitViews, stepViews } from './views.ts';
+import { limitViews } from './limit-views.ts';
+import { changesOf, stepViews } from './views.ts';
 
 /** Steps of an outline at most; a blueprint with more shows its first ones. */
 const maxSteps = 35;

@@ -6,8 +6,6 @@ import type { RunState } from '../domain/run-state.ts';
 import { statusOf } from '../domain/run-status.ts';
 import type { RunStanding } from '../limits/read-standing.ts';
 import { limitViews } from './limit-views.ts';
-import { isOutcome } from '../domain/status.ts';
-import type { RunRecord } from '../store/runs/run-record.ts';
 import type { EventView, ProposalView, RunView } from '../domain/views.ts';
 
 /** A run as the API shows it. Pure: everything comes from the fold, and from `standing` what is reserved now. */
@@ -101,36 +99,6 @@ export function stepViews(state: RunState): RunView['steps'] {
     sentence: '',
   }));
   return [...walked, ...coming];
-}
-
-/** A run as lists show it: from its row alone, without reading its log. */
-export function rowView(record: RunRecord, projectName: string): RunView {
-  const { pullRequest: pr, use } = record;
-  return {
-    schema: 'berth.run/v1',
-    id: record.id,
-    task: record.taskId,
-    title: record.title,
-    project: projectName,
-    branch: record.branch,
-    attempt: record.attempt,
-    parent: record.parent,
-    status: record.status,
-    blueprint: null,
-    base: null,
-    models: {},
-    simulated: false,
-    steps: [],
-    limits: [],
-    costUsd: use.costUsd,
-    tokens: { in: use.inputTokens, out: use.outputTokens, cached: use.cachedTokens },
-    changes: null,
-    proposal: pr === null ? null : record.id,
-    pullRequest: pr === null ? null : { number: pr.number, url: pr.url, draft: pr.draft },
-    seq: record.head.seq,
-    createdAt: record.createdAt,
-    endedAt: isOutcome(record.status.state) ? record.status.since : null,
-  };
 }
 
 /** An entry of the log as the API shows it. */
