@@ -220,7 +220,6 @@ function auditCommands(program: Command, leaf: Leaf, act: Acting): void {
     act(async () => (await import('./commands/audit.ts')).exportRecord),
   );
 }
-
 /** Exit codes that say how something ended rather than that the command did not work: `--exit-zero` drops them. */
 const outcomes = new Set([3, 5, 6, 7, 11]);
 

@@ -16,9 +16,7 @@ export async function settleOpenCalls(db: Database, ownership: Ownership): Promi
   const entries = await readEvents(db, runId, { types: ['model.answered'] });
   for (const reservation of open) {
     const callId = callOf(reservation);
-    const answered = entries.find(
-      (entry) => entry.type === 'model.answered' && entry.data.callId === callId,
-    );
+    const answered = entries.find((entry) => entry.type === 'model.answered' && entry.data.callId === callId);
     if (answered?.type !== 'model.answered') {
       await forfeitCall(db, runId, reservation);
       continue;
