@@ -4,6 +4,7 @@ import type { ExecResult, Sandbox, SandboxDriver, SandboxSpec } from '../domain/
 import { execRequest, runToEnd, startCall } from './exec-helper.ts';
 import { fileContract } from './sandbox-file-contract.ts';
 import { quickestMs } from './quickest.ts';
+import { terminalContract } from './sandbox-terminal-contract.ts';
 
 /** What the suite needs of an adapter. */
 export interface SandboxContractSubject {
@@ -366,32 +367,6 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
       });
     });
 
-    test('a terminal has the size asked for', async () => {
-      const request = execRequest('test -t 0 && test -t 1 && stty size; exit 6', {
-        pty: { columns: 91, rows: 17 },
-      });
-      const ran = await runToEnd(sandbox, request).catch((error: unknown) => error);
-      if (ran instanceof Error) expect(ran).toMatchObject({ code: 'PTY_UNAVAILABLE' });
-      else expect(ran).toMatchObject({ result: exited(6), stdout: Buffer.from('17 91\r\n') });
-    });
-
-    test('a terminal takes another size while its program runs', async () => {
-      const request = execRequest('read -r _; stty size; exit 0', {
-        pty: { columns: 80, rows: 24 },
-        stdin: 'open',
-      });
-      const call = startCall(sandbox, request);
-      const known = async (): Promise<boolean> =>
-        (await sandbox.calls()).some((one) => one.id === request.id && one.running);
-      await expect.poll(known, { timeout: 20_000 }).toBe(true);
-      const resized = await sandbox.resize(request.id, 132, 43).catch((error: unknown) => error);
-      if (resized instanceof Error) expect(resized).toMatchObject({ code: 'PTY_UNAVAILABLE' });
-      await sandbox.writeStdin(request.id, Buffer.from('go\n'));
-      const ended = await call.done.catch((error: unknown) => error);
-      if (ended instanceof Error) expect(ended).toMatchObject({ code: 'PTY_UNAVAILABLE' });
-      else if (!(resized instanceof Error)) expect(call.output()).toContain('43 132');
-    });
-
     test('the door for outgoing traffic answers on loopback inside', async () => {
       const script = `port=\${HTTP_PROXY##*:}; exec 3<>"/dev/tcp/127.0.0.1/$port"
         printf 'CONNECT nowhere.invalid:443 HTTP/1.1\\r\\nHost: nowhere.invalid:443\\r\\n\\r\\n' >&3
@@ -409,5 +384,6 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
     });
 
     fileContract(() => sandbox);
+    terminalContract(() => sandbox);
   });
 }
