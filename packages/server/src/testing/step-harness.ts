@@ -3,6 +3,7 @@ import { defaultRunLimits, type RunLimits } from '../domain/limits.ts';
 import { blueprintSchema, type Blueprint } from '../domain/blueprint.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { EventData, NewEvent, StoredEvent } from '../domain/events/index.ts';
+import type { PlannedGates } from '../domain/gates.ts';
 import type { Forge, OpenPullRequest, PullRequest } from '../domain/ports/forge.ts';
 import type { CommandOutcome, DurableCommand, RunContext, Workbench } from '../domain/ports/run-context.ts';
 import type { Sandbox } from '../domain/ports/sandbox.ts';
@@ -75,6 +76,8 @@ export function stepHarness(options: {
   readonly blueprint: unknown;
   readonly limits?: Partial<RunLimits>;
   readonly propose?: boolean;
+  /** What a person has to approve. */
+  readonly gates?: PlannedGates;
   /** Default: `Greet the user`. */
   readonly task?: string;
   readonly world?: Partial<World>;
@@ -146,6 +149,7 @@ export function stepHarness(options: {
         limits: { ...defaultRunLimits, ...options.limits },
         models: {},
         simulated: false,
+        ...(options.gates === undefined ? {} : { gates: options.gates }),
       },
     },
   );
