@@ -1,6 +1,7 @@
 import type { BerthError } from '../domain/errors/index.ts';
 import { modelsFor } from '../models-for.ts';
 import { equipRun } from '../runs/equip/index.ts';
+import { expireGates } from '../runs/expire-gates.ts';
 import { reconcileSandboxes } from '../runs/reconcile.ts';
 import { startWorker, type WorkerStatus } from '../runs/worker.ts';
 import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
@@ -58,11 +59,13 @@ export function startWorkerPart(
     owned: foundation.owned,
     ...(options.onAppended === undefined ? {} : { onAppended: options.onAppended }),
   });
+  const endExpiring = expireGates(db, onError);
   const endReconciling = reconcileSandboxes(db, driver, onError);
   return {
     status: () => worker.status(),
     async stop() {
       await worker.stop();
+      await endExpiring();
       await endReconciling();
     },
   };
