@@ -4,6 +4,7 @@ export function sampleEvent(type: string, data: unknown, more: Partial<Event> = 
   return {
     schema: 'berth.event/v1',
     run: 'r-0000000000000001',
+    gate: null,
     seq: 1,
     at: '2026-11-21T12:04:02.000Z',
     type,
@@ -82,6 +83,7 @@ export function sampleRun(more: Partial<Run> = {}): Run {
     changes: null,
     proposal: null,
     pullRequest: null,
+    gate: null,
     seq: 12,
     createdAt: startedAt,
     endedAt: null,

@@ -72,7 +72,8 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
 
   async locate(kind: ObjectKind, text: string) {
     if (kind === 'task') return { id: (await this.getTask(text)).id, projectId: 'p-fake', ownerId: 'tester' };
-    return { id: this.find(text).runId, projectId: 'p-fake', ownerId: 'tester' };
+    const id = kind === 'gate' ? (await this.gates.get(text)).id : this.find(text).runId;
+    return { id, projectId: 'p-fake', ownerId: 'tester' };
   }
 
   async projectOfRepository() {
