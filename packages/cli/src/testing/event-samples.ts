@@ -4,7 +4,6 @@ export function sampleEvent(type: string, data: unknown, more: Partial<Event> = 
   return {
     schema: 'berth.event/v1',
     run: 'r-0000000000000001',
-    gate: null,
     seq: 1,
     at: '2026-11-21T12:04:02.000Z',
     type,

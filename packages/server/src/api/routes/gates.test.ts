@@ -73,11 +73,7 @@ async function send(
 
 const tokenOf = async (person: string, serviceAccount: string | null = null): Promise<string> => {
   const asked = { purpose: 'ci', projects: null, permissions: null, days: 1, serviceAccount };
-  const made = await world.tokens.create(await world.person(person), asked, {
-    address: null,
-    agent: null,
-    requestId: null,
-  });
+  const made = await world.tokens.create(await world.person(person), asked);
   return made.secret;
 };
 

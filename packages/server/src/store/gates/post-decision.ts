@@ -45,7 +45,11 @@ export async function postDecision(
         where run_id = ${runId} and kind = 'gate' and consumed_seq is null and data->>'gateId' = ${data.gateId}`.execute(
         transaction,
       );
-      return { kind: 'taken', by: other.rows[0]?.by ?? 'somebody', verdict: other.rows[0]?.verdict ?? 'decided' };
+      return {
+        kind: 'taken',
+        by: other.rows[0]?.by ?? 'somebody',
+        verdict: other.rows[0]?.verdict ?? 'decided',
+      };
     }
     await sql`
       update runs set inbox_count = inbox_count + 1, waiting = waiting or owner_worker is null,
