@@ -79,13 +79,18 @@ describe.skipIf(bubblewrapMissing !== null)(`gates (${bubblewrapMissing ?? 'with
     const { run, events } = life.ended;
     expect(run.status).toMatchObject({ state: 'succeeded' });
     const of = (type: string) => events.filter((event) => event.type === type);
-    expect(of('gate.opened').map((event) => (event.data as { at: string }).at)).toEqual(['start', 'proposal']);
+    expect(of('gate.opened').map((event) => (event.data as { at: string }).at)).toEqual([
+      'start',
+      'proposal',
+    ]);
     expect(of('gate.decided').map((event) => (event.data as { verdict: string }).verdict)).toEqual([
       'approved',
       'approved',
     ]);
     const { proposal } = of('gate.opened')[1]!.data as { proposal: { commit: string; tree: string } };
-    expect(of('proposal.pushed').map((event) => (event.data as { commit: string }).commit)).toEqual([proposal.commit]);
+    expect(of('proposal.pushed').map((event) => (event.data as { commit: string }).commit)).toEqual([
+      proposal.commit,
+    ]);
     expect(of('proposal.opened')).toHaveLength(1);
     // Nothing ran before the first approval, and nothing was pushed before the second.
     const seqOf = (type: string, nth = 0): number => of(type)[nth]?.seq ?? Infinity;

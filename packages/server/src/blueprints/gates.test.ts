@@ -96,7 +96,11 @@ test('a gate at the proposal holds no sandbox, pushes nothing, and approves exac
   const harness = gated(gatesAt('proposal'));
   expect(await walked(harness)).toBeNull();
   const { gate, sandboxes, steps } = harness.state();
-  expect(gate).toMatchObject({ at: 'proposal', objections: [], proposal: { commit: 'commit-tree-1', tree: 'tree-1' } });
+  expect(gate).toMatchObject({
+    at: 'proposal',
+    objections: [],
+    proposal: { commit: 'commit-tree-1', tree: 'tree-1' },
+  });
   expect(sandboxes).toEqual({ work: null, verify: null, baseline: null });
   expect(steps.at(-1)).toMatchObject({ kind: 'propose', state: 'running' });
   expect(harness.world.branches.size).toBe(0);
@@ -158,6 +162,10 @@ test('approving objections waives exactly those, with the name of who did', asyn
   expect(end).toMatchObject({ outcome: 'succeeded' });
   expect(end?.sentence).toContain('objections waived by ben@example.com');
   expect(harness.world.pulls).toMatchObject([{ draft: false }]);
+  expect(harness.world.pulls[0]?.body).toMatch(
+    /\*\*Approved although\*\*\n\n- `JUDGE_OBJECTED`.*\n- `PROPOSAL_PROTECTED_PATH`/,
+  );
+  expect(harness.world.pulls[0]?.body).not.toContain('ben@example.com');
 });
 
 test('an objection that the gate did not list is not waived', async () => {
@@ -193,7 +201,10 @@ test('a secret is never waived and never pushed', async () => {
 test('whatever is approved: nothing leaves unapproved, and only what was verified is ready', async () => {
   const scene = fc.record({
     at: fc.subarray(['start', 'proposal', 'objection'] as const),
-    verdicts: fc.array(fc.constantFrom('approved', 'approved', 'refused', 'expired'), { minLength: 1, maxLength: 4 }),
+    verdicts: fc.array(fc.constantFrom('approved', 'approved', 'refused', 'expired'), {
+      minLength: 1,
+      maxLength: 4,
+    }),
     verifies: fc.boolean(),
     findings: fc.subarray([protectedPath, secret]),
     judge: fc.constantFrom(objects, '{"verdict":"ok","reasons":[]}'),
@@ -205,7 +216,8 @@ test('whatever is approved: nothing leaves unapproved, and only what was verifie
         findings: plan.findings,
         judge: plan.judge,
         fuse: plan.fuse,
-        respond: (purpose) => (purpose === 'verify' && !plan.verifies ? { exitCode: 1, output: 'not ok 1 - x' } : {}),
+        respond: (purpose) =>
+          purpose === 'verify' && !plan.verifies ? { exitCode: 1, output: 'not ok 1 - x' } : {},
       });
       let end: RunEnd | null = null;
       for (let round = 0, decided = 0; end === null; round += 1) {

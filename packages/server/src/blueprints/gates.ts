@@ -1,5 +1,5 @@
 import { BerthError } from '../domain/errors/index.ts';
-import type { NewEvent } from '../domain/events/index.ts';
+import { visible, type NewEvent } from '../domain/events/index.ts';
 import { gateIdOf, type GateObjection, type GateRecord } from '../domain/gates.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import type { RunState } from '../domain/run-state.ts';
@@ -66,7 +66,9 @@ function waiverOf(state: RunState, proposal: Proposal, objection: GateObjection)
   return gatesOn(state, proposal).find(
     (gate) =>
       gate.decision?.verdict === 'approved' &&
-      gate.objections.some(({ code, sentence }) => code === objection.code && sentence === objection.sentence),
+      gate.objections.some(
+        ({ code, sentence }) => code === objection.code && sentence === objection.sentence,
+      ),
   );
 }
 
@@ -115,11 +117,21 @@ function lookedAt({ commit, tree, base, branch, files, added, removed }: Proposa
   return { commit, tree, base, branch, files, added, removed };
 }
 
-function reasonOf({ at, objections }: Extract<GateAnswer, { kind: 'ask' }>, proposal: Proposal | null): string {
+function reasonOf(
+  { at, objections }: Extract<GateAnswer, { kind: 'ask' }>,
+  proposal: Proposal | null,
+): string {
   if (proposal === null) return 'the project asks for approval before a run starts';
   const { files, added, removed, tree } = proposal;
   const change = `${files} ${files === 1 ? 'file' : 'files'} +${added} -${removed}, tree ${tree.slice(0, 10)}`;
-  return at === 'objection' ? `${objections.map((one) => one.sentence).join('; ')}; ${change}` : change;
+  if (at === 'proposal') return change;
+  return `${cut(visible(objections.map((one) => one.sentence).join('; ')))}; ${change}`;
+}
+
+/** A judge can be long; the objections stand in full beside it. */
+function cut(text: string): string {
+  const characters = Array.from(text);
+  return characters.length <= 300 ? text : `${characters.slice(0, 299).join('')}…`;
 }
 
 /**

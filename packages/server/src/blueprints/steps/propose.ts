@@ -39,8 +39,11 @@ export const proposeStep: StepFunction = async (ctx, deps) => {
     await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
     return failed(gate.end.code, `${gate.end.sentence}; the work is kept as branch ${proposal.branch}`);
   }
-  const standing = policy.objections.filter((one) => !isWaived(ctx.log.state(), proposal, one));
-  const offered = await offer(ctx, deps, proposal, standing).catch(async (error: unknown) => {
+  const waived = objectionsTo(ctx, policy.objections).filter((one) =>
+    isWaived(ctx.log.state(), proposal, one),
+  );
+  const standing = policy.objections.filter((one) => !waived.includes(one));
+  const offered = await offer(ctx, deps, proposal, { standing, waived }).catch(async (error: unknown) => {
     // Somebody else moved the branch, or the code host refuses: trying again would not help, losing work neither.
     if (ctx.signal.aborted || !(error instanceof BerthError) || !error.code.startsWith('PUSH_')) throw error;
     await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
@@ -51,22 +54,26 @@ export const proposeStep: StepFunction = async (ctx, deps) => {
   return refusal(standing) ?? passed(`${draft ? 'draft pull request' : 'pull request'} #${number}`);
 };
 
-/** What a person has to say before the push. The judge's objection is one that can be waived; what is not verified stays so. */
+/** What a person has to say before the push. */
 function gateBefore(ctx: RunContext, proposal: Proposal, policy: readonly Objection[]): GateAnswer {
-  const { state } = planned(ctx);
-  const judge = judgeObjection(state);
-  return proposalGate(state, proposal, judge?.code === 'JUDGE_OBJECTED' ? [judge, ...policy] : policy);
+  return proposalGate(ctx.log.state(), proposal, objectionsTo(ctx, policy));
+}
+
+/** What can be waived: what judge and policy object. What is not verified stays so. */
+function objectionsTo(ctx: RunContext, policy: readonly Objection[]): readonly Objection[] {
+  const judge = judgeObjection(ctx.log.state());
+  return judge?.code === 'JUDGE_OBJECTED' ? [judge, ...policy] : policy;
 }
 
 async function offer(
   ctx: RunContext,
   deps: StepDeps,
   proposal: Proposal,
-  refused: readonly Objection[],
+  { standing, waived }: { readonly standing: readonly Objection[]; readonly waived: readonly Objection[] },
 ): Promise<{ readonly draft: boolean; readonly number: number }> {
   const { plan, created, state } = planned(ctx);
   const readiness = readinessOf(state);
-  const objections = readiness.ready ? refused : [readiness, ...refused];
+  const objections = readiness.ready ? standing : [readiness, ...standing];
   const draft = objections.length > 0;
   if (state.pushed?.commit !== proposal.commit) {
     await deps.proposals.push({
@@ -96,6 +103,7 @@ async function offer(
       files,
       fetchUrl: deps.forge.fetchUrl,
       objections,
+      waived,
     }),
     branch: proposal.branch,
     base: plan.base.ref,
