@@ -91,10 +91,11 @@ async function tell(parts: TellPeopleParts, due: DueNotification, signal: AbortS
 
 /** The run as it was at that event: what is delivered late still says what it was about. */
 async function notificationOf(
-  { db, publicUrl }: TellPeopleParts,
+  parts: TellPeopleParts,
   { runId, seq }: DueNotification,
   event: NotificationEvent,
 ): Promise<Notification> {
+  const { db } = parts;
   const log = await logUpTo(db, runId, seq);
   const state = foldAll(runId, log);
   const last = log.at(-1);
@@ -102,7 +103,7 @@ async function notificationOf(
   if (last === undefined || created === null) throw new BerthError('NOT_FOUND', `There is no run ${runId}.`);
   const { project } = await readTask(db, created.taskId);
   const gate = last.type === 'gate.opened' || last.type === 'gate.decided' ? state.gates.at(-1) : undefined;
-  const base = publicUrl();
+  const base = parts.publicUrl();
   return {
     schema: 'berth.notification/v1',
     id: `${runId}/${seq}`,

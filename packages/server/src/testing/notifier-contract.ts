@@ -42,29 +42,32 @@ export function notifierContract(name: string, open: () => Promise<NotifierScene
   const signal = new AbortController().signal;
 
   test(`${name}: resolves once the other side has taken it, and again for the same`, async () => {
-    const { notifier, taken } = await open();
+    const scene = await open();
+    const { notifier } = scene;
     await notifier.notify(sampleNotification, signal);
     await notifier.notify(sampleNotification, signal);
-    expect(taken()).toEqual(['r-1/7', 'r-1/7']);
+    expect(scene.taken()).toEqual(['r-1/7', 'r-1/7']);
   });
 
   test.each(['refuses', 'silent'] as const)(
     `${name}: fails with a code where the other side is %s`,
     async (how) => {
-      const { notifier, behave, taken } = await open();
-      behave(how);
+      const scene = await open();
+      const { notifier } = scene;
+      scene.behave(how);
       await expect(notifier.notify(sampleNotification, signal)).rejects.toMatchObject({
         code: 'NOTIFICATION_FAILED',
       });
-      behave('well');
-      expect(taken()).toEqual([]);
+      scene.behave('well');
+      expect(scene.taken()).toEqual([]);
       await notifier.notify(sampleNotification, signal);
     },
   );
 
   test(`${name}: ends with the signal's reason`, async () => {
-    const { notifier, behave } = await open();
-    behave('silent');
+    const scene = await open();
+    const { notifier } = scene;
+    scene.behave('silent');
     const stop = new AbortController();
     const telling = notifier.notify(sampleNotification, stop.signal);
     stop.abort(new Error('the process stops'));
