@@ -110,14 +110,14 @@ test('a decision counts once, for the gate that is open, and not from whose task
     by: string,
     over: Partial<Extract<InboxRequest, { kind: 'gate' }>> = {},
   ) => {
-    const request = {
+    const request: InboxRequest = {
       kind: 'gate',
       gateId: 'g-1-1',
       verdict: 'approved',
       comment: null,
       alsoBy: [],
       ...over,
-    } as const;
+    };
     return takeIn({ id: 'i-1', runId: 'r-1', by, postedAt: '', request }, state).events.map(
       (one) => one.data,
     );
