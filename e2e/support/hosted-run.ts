@@ -4,6 +4,7 @@
  *
  * Environment: `BERTH_HOME`; `E2E_REQUEST` (JSON of `CreateTask`, for the first start); `E2E_RUN` (the run to go on
  * with); `E2E_KILL_AT` (`type:n`: at the n-th entry of that type, counted over the whole log).
+ * `E2E_APPROVE_AS` approves every gate of the run, as this principal.
  * Prints `run <id>` and, at the end, `ended <JSON of the run>`.
  */
 import { startServer } from '../../packages/server/src/main.ts';
@@ -36,6 +37,13 @@ process.stdout.write(`run ${runId}\n`);
 for await (const item of controlPlane.follow(runId, 0, AbortSignal.timeout(280_000))) {
   if ('event' in item && env['E2E_VERBOSE'] !== undefined)
     process.stderr.write(`${item.event.seq} ${item.event.type} ${item.event.title}\n`);
+  if ('event' in item && item.event.type === 'gate.opened' && env['E2E_APPROVE_AS'] !== undefined) {
+    const { gateId } = item.event.data as { gateId: string };
+    const by = { id: env['E2E_APPROVE_AS'], tokenId: null };
+    const decision = { verdict: 'approved', by, comment: null, tree: null } as const;
+    // Not awaited, and again after each start: a gate is decided once.
+    controlPlane.gates.decide(gateId, decision).catch(() => undefined);
+  }
 }
 const run = await controlPlane.getRun(runId);
 const events = await controlPlane.listEvents(runId, { afterSeq: 0, limit: 5_000 });

@@ -1,4 +1,4 @@
-import { followRun, type Event, type Run } from '@berth/client';
+import { followRun, harmlessLine, type Event, type Run } from '@berth/client';
 import type { CommandContext } from './command-context.ts';
 import { durationMs } from './limits.ts';
 import { failure } from './failure.ts';
@@ -23,6 +23,8 @@ export interface FollowRequest {
   readonly view: 'live' | 'plain' | 'none';
   /** The live view in the terminal's second screen. */
   readonly isFull?: boolean | undefined;
+  /** Leaves a run that waits for approval, where nobody sits in front of it; otherwise that is waited for. */
+  readonly leavesAtGate?: boolean;
 }
 
 export interface FollowResult {
@@ -52,6 +54,7 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
       void refresh().catch(() => undefined);
     }, refreshMs);
   };
+  const leavesNow = (): boolean => request.leavesAtGate === true && run.gate !== null;
   view.run(run);
   try {
     if (request.afterSeq > 0) for (const event of await earlierCommands(request)) view.before(event);
@@ -64,11 +67,14 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
       if ('connection' in item) view.connection(item.connection, session.isHost);
       else if ('frame' in item) view.frame(item.frame);
       else {
+        if (item.event.type === 'gate.opened' && request.leavesAtGate === true) await refresh();
         if (context.format === 'jsonl') context.printLine(item.event);
         view.event(item.event);
+        if (leavesNow()) break;
         lookSoon();
       }
     }
+    if (leavesNow()) return left(context, run);
     if (interrupt.cause === null) await refresh().catch(async () => session.connect().then(refresh));
     else if (session.isHost) {
       run = (await pausedRun(request, run)) ?? run;
@@ -89,6 +95,13 @@ export async function follow(request: FollowRequest): Promise<FollowResult> {
   }
   context.note(farewell(request, run));
   return { run, exitCode: interrupt.exitCode, isEnded: false };
+}
+
+/** A person may take days: whoever waits for a program hears of it now. */
+function left(context: CommandContext, run: Run): FollowResult {
+  context.note(harmlessLine(run.status.reason));
+  if (run.status.next !== null) context.note(`  next: ${harmlessLine(run.status.next)}`);
+  return { run, exitCode: 5, isEnded: false };
 }
 
 /** Commands that began before what is followed: their end alone does not say what they were. */
@@ -126,6 +139,7 @@ function farewell({ session, interrupt }: FollowRequest, run: Run): string {
       : interrupt.cause === 'detach'
         ? 'Detached.'
         : 'Interrupted.';
+  if (run.gate !== null) return `${why} The run waits for approval. ${run.status.next ?? ''}`;
   if (!session.isHost) {
     return `${why} The run goes on. \`berth logs -f ${run.id}\` · \`berth cancel ${run.id}\``;
   }

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
 import { collect, type Act, type Acting, type Leaf } from './command-tree.ts';
+import { gateCommands } from './gate-commands.ts';
 import { serverCommands } from './server-commands.ts';
 import { secondRunCommands, taskCommands } from './task-commands.ts';
 import type { DocumentName } from './output/json-fields.ts';
@@ -108,6 +109,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
       .option('--yes', 'do not ask')
       .action(act(async () => (await import('./commands/proposals.ts'))[name], 'proposal'));
   }
+  gateCommands(program, leaf, act, { oneRun, listFlags });
   listening(leaf(program, 'up', 'start Berth: everything in one process, until Ctrl-C')).action(
     act(async () => (await import('./commands/up.ts')).up),
   );

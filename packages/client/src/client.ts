@@ -15,6 +15,7 @@ export type Event = components['schemas']['Event'];
 export type LiveFrame = components['schemas']['LiveFrame'];
 export type Proposal = components['schemas']['Proposal'];
 export type ProposalWithBody = components['schemas']['ProposalWithBody'];
+export type Gate = components['schemas']['Gate'];
 export type Doctor = components['schemas']['Doctor'];
 export type Config = components['schemas']['Config'];
 export type ConfigRevision = components['schemas']['ConfigRevision'];
@@ -35,6 +36,8 @@ export type NewTask = Body<'createTask'>;
 export type RunOptions = NonNullable<NewTask['options']>;
 export type Token = components['schemas']['Token'];
 export type NewToken = Body<'createToken'>;
+/** `tree`: what was looked at; another one is not decided. */
+export type GateDecision = NonNullable<Body<'approveGate'>>;
 export interface CreatedToken {
   readonly token: Token;
   readonly secret: string;
@@ -120,6 +123,15 @@ export function createClient(address: ServerAddress) {
       answer(api.POST('/api/v1/proposals/{id}/merge', { params: { path: { id } }, ...post })),
     closeProposal: async (id: string): Promise<Proposal> =>
       answer(api.POST('/api/v1/proposals/{id}/close', { params: { path: { id } }, ...post })),
+    listGates: async (query: { project?: string; cursor?: string; limit?: number }) =>
+      answer(api.GET('/api/v1/gates', { params: { query } })),
+    /** @param id of a gate, or of a run that came to one */
+    getGate: async (id: string): Promise<Gate> =>
+      answer(api.GET('/api/v1/gates/{id}', { params: { path: { id } } })),
+    approveGate: async (id: string, body: GateDecision): Promise<Gate> =>
+      answer(api.POST('/api/v1/gates/{id}/approve', { params: { path: { id } }, body })),
+    refuseGate: async (id: string, body: GateDecision): Promise<Gate> =>
+      answer(api.POST('/api/v1/gates/{id}/refuse', { params: { path: { id } }, body })),
     createToken: async (token: NewToken): Promise<CreatedToken> =>
       answer(api.POST('/api/v1/tokens', { body: token })),
     listTokens: async (all: boolean) =>

@@ -12,6 +12,8 @@ export {
   type Doctor,
   type Event,
   type EventSummary,
+  type Gate,
+  type GateDecision,
   type Limits,
   type LiveFrame,
   type NewTask,

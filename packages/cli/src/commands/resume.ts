@@ -45,6 +45,7 @@ export async function resume(
       interrupt,
       view,
       isFull: flags.full,
+      leavesAtGate: flags.wait !== true && !context.err.isMovable,
     });
     if (result.isEnded || context.format !== 'text') printOutcome(context, result.run);
     return result.exitCode;

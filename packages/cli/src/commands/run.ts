@@ -53,6 +53,7 @@ export async function run(
       interrupt,
       view,
       isFull: flags.full,
+      leavesAtGate: flags.wait !== true && !context.err.isMovable,
     });
     if (result.isEnded) {
       printOutcome(context, result.run);

@@ -124,6 +124,10 @@ function runPage({ out, paint }: CommandContext, run: Run): string {
     ['since', when(run.status.since)],
   ];
   if (run.status.code !== null) facts.push(['code', run.status.code]);
+  if (run.gate !== null) {
+    for (const { code, sentence } of run.gate.objections)
+      facts.push(['objection', `${code} ${harmlessLine(sentence)}`]);
+  }
   if (run.status.next !== null) facts.push(['next', harmlessLine(run.status.next).replaceAll('RUN', run.id)]);
   facts.push(['id', run.id], ['task', run.task], ['project', harmlessLine(run.project)]);
   if (run.base !== null)

@@ -27,7 +27,9 @@ export async function status(
     const pages = await Promise.all(
       states.map(async (state) => session.client.listRuns({ state, limit: 50 })),
     );
-    const runs = pages.flatMap((found) => found.runs);
+    const all = pages.flatMap((found) => found.runs);
+    // What waits for somebody comes first: ended for a person, or at a gate.
+    const runs = [...all.filter(needsYou), ...all.filter((run) => !needsYou(run))];
     return {
       items: runs,
       next: null,
@@ -36,6 +38,10 @@ export async function status(
       notes: runs.length === 0 ? ['Nothing runs and nothing waits for you.'] : [],
     };
   });
+}
+
+function needsYou({ status }: Pick<Run, 'status'>): boolean {
+  return status.state === 'needs_human' || status.code?.startsWith('GATE_') === true;
 }
 
 function sentence({ out, paint }: CommandContext, run: Pick<Run, 'id' | 'status'>): string {

@@ -14,6 +14,7 @@ export type DocumentName =
   | 'status'
   | 'diff'
   | 'message'
+  | 'gate'
   | 'version'
   | 'act'
   | 'verdict';
@@ -55,6 +56,8 @@ export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
       return Object.keys((await import('@berth/server/domain/audit-views.ts')).auditActSchema.shape);
     case 'verdict':
       return Object.keys((await import('@berth/server/domain/audit-views.ts')).auditVerdictSchema.shape);
+    case 'gate':
+      return Object.keys((await import('@berth/server/domain/gate-view.ts')).gateViewSchema.shape);
     case 'version':
       return ['version', 'node'];
   }

@@ -82,6 +82,7 @@ export function sampleRun(more: Partial<Run> = {}): Run {
     changes: null,
     proposal: null,
     pullRequest: null,
+    gate: null,
     seq: 12,
     createdAt: startedAt,
     endedAt: null,

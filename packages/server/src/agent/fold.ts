@@ -83,6 +83,8 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
         lostCalls: Math.min(conversation.lostCalls, 1),
       };
     case 'run.created':
+    case 'gate.opened':
+    case 'gate.decided':
     case 'run.owned':
     case 'run.planned':
     case 'run.paused':

@@ -21,6 +21,7 @@ import { apiDocsRoutes } from './routes/api-docs.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
+import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
 import { meRoutes } from './routes/me.ts';
 import { oidcRoutes } from './routes/oidc.ts';
@@ -157,6 +158,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       runMakingRoutes(v1, context);
       proposalRoutes(v1, context);
       usageRoutes(v1, context);
+      gateRoutes(v1, context);
       doctorRoutes(v1, context);
       auditRoutes(v1, context);
       tokenRoutes(v1, context);

@@ -1,6 +1,7 @@
 import type { StepKind } from '../domain/blueprint.ts';
 import type { ErrorCode } from '../domain/errors/index.ts';
 import { isErrorCode } from '../domain/errors/index.ts';
+import { isWaived } from './gates.ts';
 import type { CheckVerdict, RunState, StepRecord } from '../domain/run-state.ts';
 
 /** Why a change cannot be offered as ready. */
@@ -72,9 +73,15 @@ function objectionTo(state: RunState): Objection | null {
   if (plan.blueprint.checks.length === 0) {
     return { code: 'NO_CHECKS', sentence: 'No checks are known for this repository; nothing was verified' };
   }
+  const judge = judgeObjection(state);
+  return judge === null || isWaived(state, proposal, judge) ? null : judge;
+}
+
+/** What the judge has against the change; null: nothing. */
+export function judgeObjection(state: RunState): Objection | null {
   const judge = lastStep(state, 'judge');
-  if (judge?.state === 'failed') return { code: codeOf(judge, 'JUDGE_OBJECTED'), sentence: judge.sentence };
-  return null;
+  if (judge?.state !== 'failed') return null;
+  return { code: codeOf(judge, 'JUDGE_OBJECTED'), sentence: judge.sentence };
 }
 
 /** An agent that gave up, got stuck or reached a limit: whatever came of it is not a finished change. */

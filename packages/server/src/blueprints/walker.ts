@@ -2,6 +2,7 @@ import { needsModel, type Blueprint, type Step } from '../domain/blueprint.ts';
 import { errorRegistry, type ErrorCode } from '../domain/errors/index.ts';
 import type { RunState, StepRecord } from '../domain/run-state.ts';
 import type { Outcome } from '../domain/status.ts';
+import { startGate, waiversOf, type GateAnswer, type GateEnd } from './gates.ts';
 import { codeOf, isLimit, lastStep, readinessOf, verifyVerdicts } from './readiness.ts';
 
 /** One visit of a step: the same after a restart. */
@@ -23,7 +24,13 @@ export interface RunEnd {
   readonly next: string | null;
 }
 
-export type Decision = ({ readonly kind: 'step' } & Visit) | ({ readonly kind: 'end' } & RunEnd);
+export type Decision =
+  | ({ readonly kind: 'step' } & Visit)
+  | ({ readonly kind: 'end' } & RunEnd)
+  /** A gate has to be opened before anything else. */
+  | { readonly kind: 'gate'; readonly ask: Extract<GateAnswer, { kind: 'ask' }> }
+  /** A gate is open: nothing happens until it is decided. */
+  | { readonly kind: 'wait' };
 
 /**
  * What comes next in a planned run, from its state alone. It walks the blueprint along the record of what was
@@ -37,6 +44,10 @@ export function decide(state: RunState): Decision {
   if (state.cancelRequestedBy !== null) {
     return end('cancelled', 'RUN_CANCELLED', `Cancelled by ${state.cancelRequestedBy}`);
   }
+  if (state.gate !== null) return { kind: 'wait' };
+  const start = startGate(state);
+  if (start.kind === 'ask') return { kind: 'gate', ask: start };
+  if (start.kind === 'closed') return gateEnd(start.end);
   const { blueprint, limits } = plan;
   const records = new Map(state.steps.map((step) => [step.key, step]));
   const visited = new Set<number>();
@@ -136,6 +147,7 @@ function conclude(state: RunState): Decision {
     return concludeUnchanged(state, failed);
   }
   if (!proposes) return concludeWithoutProposal(state);
+  if (propose?.code === 'GATE_REFUSED') return gateEnd({ code: 'GATE_REFUSED', sentence: propose.sentence });
   // Policy speaks last: what it refused is refused whatever the checks said.
   if (propose?.state === 'failed') return endOf('needs_human', propose, 'NOT_VERIFIED');
   const readiness = readinessOf(state);
@@ -151,8 +163,15 @@ function conclude(state: RunState): Decision {
   if (old > 0 && old === verdicts.length) {
     return end('succeeded', null, `No new failures (every check failed the same way before); ${offered}`);
   }
-  const note = old === 0 ? '' : ` (${old} failed the same way before)`;
+  const waivers = waiversOf(state, state.proposal);
+  const waived = waivers.length === 0 ? '' : `, objections waived by ${waivers.join(', ')}`;
+  const note = `${old === 0 ? '' : ` (${old} failed the same way before)`}${waived}`;
   return end('succeeded', null, `Verified${note}; ${offered}`);
+}
+
+/** A refusal is somebody's decision, like a cancel; a question that nobody answered still needs a person. */
+function gateEnd({ code, sentence }: GateEnd): Decision {
+  return end(code === 'GATE_REFUSED' ? 'cancelled' : 'needs_human', code, sentenceOf(sentence));
 }
 
 function concludeUnchanged(state: RunState, failed: StepRecord | undefined): Decision {

@@ -13,6 +13,7 @@ export function secretsOf(config: Config): readonly { readonly key: string; read
     ['signIn.oidc.clientSecret', config.signIn.oidc?.clientSecret],
     ['signIn.trustedHeader.secret', config.signIn.trustedHeader?.secret],
     ['audit.signingKey', config.audit.signingKey],
+    ['notifications.webhook.secret', config.notifications.webhook?.secret],
     ...Object.entries(config.models.providers).map(
       ([name, provider]) => [`models.providers.${name}.apiKey`, provider.apiKey] as const,
     ),

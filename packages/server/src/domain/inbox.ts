@@ -11,6 +11,14 @@ export const inboxRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('pause'), reason: z.string() }),
   z.strictObject({ kind: z.literal('resume'), limits: runLimitsSchema.partial() }),
   z.strictObject({ kind: z.literal('cancel') }),
+  z.strictObject({
+    kind: z.literal('gate'),
+    gateId: z.string(),
+    verdict: z.enum(['approved', 'refused', 'expired']),
+    comment: z.string().max(2_000).nullable(),
+    /** Whoever else acts through it: who made the token that a service came with. */
+    alsoBy: z.array(z.string()).default([]),
+  }),
 ]);
 export type InboxRequest = z.infer<typeof inboxRequestSchema>;
 

@@ -1,5 +1,6 @@
 import type { Blueprint, BlueprintSource } from './blueprint.ts';
 import type { CommandResult, EventData, StoredEvent } from './events/index.ts';
+import type { GateRecord, PlannedGates } from './gates.ts';
 import type { RunLimits } from './limits.ts';
 import type { SandboxRef } from './ports/sandbox.ts';
 import type { SandboxPurpose } from './purpose.ts';
@@ -50,7 +51,12 @@ export interface RunState {
     readonly limits: RunLimits;
     readonly models: Readonly<Record<string, readonly string[]>>;
     readonly simulated: boolean;
+    readonly gates?: PlannedGates | undefined;
   } | null;
+  /** The gate that the run waits at now; it has no owner then and nothing happens. */
+  readonly gate: GateRecord | null;
+  /** Every gate it came to, the open one included. */
+  readonly gates: readonly GateRecord[];
   readonly paused: { readonly by: string; readonly reason: string; readonly at: string } | null;
   readonly cancelRequestedBy: string | null;
   readonly ended: {
@@ -95,6 +101,8 @@ export function emptyRunState(runId: string): RunState {
     createdAt: null,
     lastEventAt: null,
     plan: null,
+    gate: null,
+    gates: [],
     paused: null,
     cancelRequestedBy: null,
     ended: null,
@@ -128,6 +136,7 @@ export function foldAll(runId: string, entries: Iterable<StoredEvent>): RunState
 function timed(state: RunState, entry: StoredEvent): RunState['use'] {
   const idle =
     state.paused !== null ||
+    state.gate !== null ||
     entry.type === 'run.owned' ||
     entry.type === 'run.resumed' ||
     state.lastEventAt === null;
@@ -151,6 +160,7 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
         cancelRequestedBy: null,
         steps: state.ended === null ? state.steps : reopened(state.steps),
         agentFinish: state.ended === null ? state.agentFinish : null,
+        gates: state.ended === null ? state.gates : askedAnew(state.gates),
         plan:
           state.plan === null
             ? null
@@ -158,9 +168,15 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
       };
     case 'run.cancel-requested':
       // A paused run has to move once more to end.
-      return { ...state, cancelRequestedBy: entry.data.by, paused: null };
+      return { ...state, cancelRequestedBy: entry.data.by, paused: null, gate: null };
     case 'run.ended':
-      return { ...state, ended: { ...entry.data, at: entry.at }, open: [] };
+      return { ...state, ended: { ...entry.data, at: entry.at }, open: [], gate: null };
+    case 'gate.opened': {
+      const gate = openedGate(entry.data, entry.at);
+      return { ...state, gate, gates: [...state.gates.filter((other) => other.id !== gate.id), gate] };
+    }
+    case 'gate.decided':
+      return state.gate?.id === entry.data.gateId ? decidedGate(state, state.gate, entry.data, entry.at) : state;
     case 'step.started':
       return {
         ...state,
@@ -250,6 +266,25 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'tool.planned':
       return state;
   }
+}
+
+function openedGate({ gateId, ...data }: EventData<'gate.opened'>, at: string): GateRecord {
+  return { id: gateId, ...data, openedAt: at, decision: null, isSetAside: false };
+}
+
+function decidedGate(
+  state: RunState,
+  gate: GateRecord,
+  { verdict, by, comment, requestId }: EventData<'gate.decided'>,
+  at: string,
+): RunState {
+  const decided: GateRecord = { ...gate, decision: { verdict, by, comment, requestId, at } };
+  return { ...state, gate: null, gates: state.gates.map((other) => (other.id === gate.id ? decided : other)) };
+}
+
+/** What was approved stays so; what ended the run is asked once more. */
+function askedAnew(gates: readonly GateRecord[]): GateRecord[] {
+  return gates.map((gate) => (gate.decision?.verdict === 'approved' ? gate : { ...gate, isSetAside: true }));
 }
 
 /** A run that goes on after its end does everything again from the first step that did not pass. */

@@ -1,3 +1,4 @@
+import { gateWords, minuteOf, whoMay, type GateRecord } from './gates.ts';
 import type { RunState } from './run-state.ts';
 import type { RunStateName, Status } from './status.ts';
 
@@ -26,6 +27,19 @@ export function statusOf(state: RunState, queue: QueueFacts | null = null): Stat
   if (state.ended !== null) {
     const { outcome, code, sentence, next, at: since } = state.ended;
     return { ...base, state: outcome, code, reason: sentence, next, since };
+  }
+  const { gate } = state;
+  if (gate !== null) {
+    const code = gateCodes[gate.at];
+    return {
+      ...base,
+      state: 'paused',
+      code,
+      reason: `Waits for approval ${gateWords[gate.at]}${reasonOf(gate)}; ${whoMay(gate)} may decide until ${minuteOf(gate.expiresAt)}`,
+      next: `berth approve ${state.runId} · berth refuse ${state.runId}`,
+      since: gate.openedAt,
+      step: currentStep(state)?.kind ?? null,
+    };
   }
   if (state.paused !== null) {
     return {
@@ -56,6 +70,16 @@ export function statusOf(state: RunState, queue: QueueFacts | null = null): Stat
     step: step?.kind ?? null,
     since: step?.startedAt ?? at,
   };
+}
+
+const gateCodes = {
+  start: 'GATE_START',
+  proposal: 'GATE_PROPOSAL',
+  objection: 'GATE_OBJECTION',
+} as const;
+
+function reasonOf({ at, reason }: GateRecord): string {
+  return at === 'start' ? '' : ` (${reason})`;
 }
 
 function currentStep(state: RunState): RunState['steps'][number] | undefined {

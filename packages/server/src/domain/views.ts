@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { budgetPeriods } from './config/limits.ts';
 import { doctorCheckSchema } from './doctor.ts';
+import { gateViewSchema } from './gate-view.ts';
 import { statusSchema } from './status.ts';
 import { originSchema } from './task.ts';
 
@@ -73,6 +74,8 @@ export const runViewSchema = z
       .nullable(),
     proposal: z.string().nullable(),
     pullRequest: z.object({ number: z.number(), url: z.string(), draft: z.boolean() }).nullable(),
+    /** The gate it waits at. */
+    gate: gateViewSchema.nullable(),
     seq: z.number(),
     createdAt: z.string(),
     endedAt: z.string().nullable(),

@@ -1,4 +1,4 @@
-import type { Decision, StepOutcome, Visit } from '../blueprints/index.ts';
+import { openGate, type Decision, type StepOutcome, type Visit, type Waits } from '../blueprints/index.ts';
 import { asBerthError, BerthError, type ErrorCode } from '../domain/errors/index.ts';
 import type { NewEvent } from '../domain/events/index.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
@@ -24,7 +24,7 @@ export interface AdvanceParts {
   plan(context: RunContext): Promise<void>;
   decide(state: ReturnType<RunContext['log']['state']>): Decision;
   /** Enters one step and records its beginning and end; safe to call again after a crash. */
-  perform(context: RunContext, visit: Visit): Promise<StepOutcome>;
+  perform(context: RunContext, visit: Visit): Promise<StepOutcome | Waits>;
   /** Told of what the run waits for and only a person can mend: a full disk. */
   readonly onHeldUp?: (error: BerthError) => void;
   /** Whether the disk of the data directory has no room. */
@@ -34,6 +34,8 @@ export interface AdvanceParts {
 /** Why this worker stopped advancing a run: it is over, its time is up, or it goes on elsewhere, later. */
 export type AdvanceResult =
   | { readonly kind: 'ended' }
+  /** For a person's approval: whoever owns it once that is decided goes on. */
+  | { readonly kind: 'waiting' }
   /** Advance it once more, `outOfTime` and with a signal of its own, so that its work is kept. */
   | { readonly kind: 'out-of-time' }
   | { readonly kind: 'stopped'; readonly code: ErrorCode };
@@ -64,6 +66,11 @@ export async function advance(parts: AdvanceParts): Promise<AdvanceResult> {
         continue;
       }
       const decision = parts.decide(state);
+      if (decision.kind === 'wait') return { kind: 'waiting' };
+      if (decision.kind === 'gate') {
+        await openGate(context, decision.ask, null);
+        continue;
+      }
       if (decision.kind === 'end') {
         const { outcome, code, sentence, next } = decision;
         await finish(context, { type: 'run.ended', data: { outcome, code, sentence, next } });

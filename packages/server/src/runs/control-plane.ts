@@ -6,6 +6,7 @@ import type { Forge } from '../domain/ports/forge.ts';
 import { mayGoOn } from '../domain/resume.ts';
 import { everyRun } from '../domain/run-filter.ts';
 import type { RunState } from '../domain/run-state.ts';
+import { statusOf } from '../domain/run-status.ts';
 import { isOutcome } from '../domain/status.ts';
 import type { DoctorView, ProposalView, RunView, TaskView } from '../domain/views.ts';
 import { readStanding } from '../limits/read-standing.ts';
@@ -26,6 +27,7 @@ import { settingsOfRepository, type PinnedConfig } from './equip/settings.ts';
 import { findRun } from './find-run.ts';
 import { locate, locators } from './locate.ts';
 import { followRun } from './follow-run.ts';
+import { gatesOf } from './gates.ts';
 import type { LiveHub } from './live-hub.ts';
 import { liveReading } from './live-reading.ts';
 import { checkedTaskText, projectName } from './new-task.ts';
@@ -33,11 +35,9 @@ import { projectRun, readState } from './own-run.ts';
 import { runMaking } from './making.ts';
 import { runReading } from './reading.ts';
 import { runViews } from './run-view-cache.ts';
+import { settled, takenIn } from './settled.ts';
 import { eventView, proposalView, runView } from './views.ts';
 import { workingTrees } from './working-tree.ts';
-
-/** How long an act waits for the run's owner to take it in before it answers with what is known by then. */
-const takeInMs = 3_000;
 
 export interface ControlPlaneParts {
   readonly db: Database;
@@ -110,6 +110,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     ...workingTrees(parts),
     ...making,
     ...liveReading(db, parts.hub),
+    gates: gatesOf(db),
     locate: (kind, text, visible) => locate(found, kind, text, visible),
     async projectOfRepository(repository) {
       const project = await findProject(db, await parts.checkedRepository(repository));
@@ -190,6 +191,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
           next: 'Start it again with `berth run`.',
         });
       }
+      if (state.gate !== null && state.paused === null) {
+        const { reason, next } = statusOf(state);
+        throw new BerthError('CONFLICT', `${reason}.`, next === null ? {} : { next });
+      }
       const { created } = state;
       if (created !== null) {
         const pinned = await config.revision(created.configRevision ?? 0);
@@ -256,35 +261,6 @@ async function taskView(db: Database, taskId: string): Promise<TaskView> {
     proposal: newest.pullRequest === null ? null : newest.id,
     createdAt: task.createdAt,
   };
-}
-
-const takenIn = (db: Database, runId: string): Promise<RunRecord> =>
-  settled(db, runId, (run) => run.inboxCount === 0);
-
-/** The run once `isSettled` holds, or as it is after a bounded wait. Woken by the run's own bell. */
-async function settled(
-  db: Database,
-  runId: string,
-  isSettled: (run: RunRecord) => boolean,
-): Promise<RunRecord> {
-  const deadlineMs = db.clock.monotonicMs() + takeInMs;
-  let wake: () => void = () => undefined;
-  const stop = db.bell.listen(runId, () => wake());
-  try {
-    for (;;) {
-      const woken = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      const run = await readRun(db, runId);
-      const leftMs = deadlineMs - db.clock.monotonicMs();
-      if (isSettled(run) || leftMs <= 0) return run;
-      const pause = new AbortController();
-      await Promise.race([woken, db.clock.sleep(Math.min(leftMs, 250), pause.signal).catch(() => undefined)]);
-      pause.abort();
-    }
-  } finally {
-    stop();
-  }
 }
 
 async function* empty(): AsyncGenerator<Uint8Array> {}

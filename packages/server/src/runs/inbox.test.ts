@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { GateRecord } from '../domain/gates.ts';
 import type { InboxRequest } from '../domain/inbox.ts';
 import { emptyRunState, type RunState } from '../domain/run-state.ts';
 import type { Outcome } from '../domain/status.ts';
@@ -87,6 +88,49 @@ test.each(table)('what is asked of %s', (_name, state, rows) => {
     expect([kind, events.map((one) => one.type).join(), stop?.code ?? null]).toEqual([kind, event, code]);
     for (const one of events) expect(one.data).toMatchObject({ by: 'ben' });
   }
+});
+
+test('a decision counts once, for the gate that is open, and not from whose task it is', () => {
+  const gate: GateRecord = {
+    id: 'g-1-1',
+    at: 'start',
+    reason: '',
+    objections: [],
+    proposal: null,
+    selfApproval: false,
+    requesters: ['ann', 'service:ci'],
+    expiresAt: '2126-01-01T00:00:00.000Z',
+    openedAt: '2026-01-01T00:00:00.000Z',
+    decision: null,
+    isSetAside: false,
+  };
+  const waiting: RunState = { ...running, gate, gates: [gate] };
+  const decided = (
+    state: RunState,
+    by: string,
+    over: Partial<Extract<InboxRequest, { kind: 'gate' }>> = {},
+  ) => {
+    const request: InboxRequest = {
+      kind: 'gate',
+      gateId: 'g-1-1',
+      verdict: 'approved',
+      comment: null,
+      alsoBy: [],
+      ...over,
+    };
+    return takeIn({ id: 'i-1', runId: 'r-1', by, postedAt: '', request }, state).events.map(
+      (one) => one.data,
+    );
+  };
+  expect(decided(waiting, 'ben')).toEqual([
+    { gateId: 'g-1-1', verdict: 'approved', by: 'ben', comment: null, requestId: 'i-1' },
+  ]);
+  expect(decided(waiting, 'ben', { verdict: 'refused', comment: 'no' })).toMatchObject([{ comment: 'no' }]);
+  expect(decided(waiting, 'ann', { verdict: 'refused' })).toHaveLength(1);
+  for (const by of ['ann', 'service:ci']) expect(decided(waiting, by)).toEqual([]);
+  expect(decided(waiting, 'service:bot', { alsoBy: ['ann'] })).toEqual([]);
+  expect(decided(waiting, 'ben', { gateId: 'g-1-2' })).toEqual([]);
+  expect(decided(running, 'ben')).toEqual([]);
 });
 
 test('the id of a message is the receipt that its sender holds', () => {

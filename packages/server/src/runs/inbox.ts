@@ -1,6 +1,7 @@
 import { BerthError } from '../domain/errors/index.ts';
 import type { NewEvent } from '../domain/events/index.ts';
-import type { InboxEntry } from '../domain/inbox.ts';
+import { selfApprovalObjection, type GateRecord } from '../domain/gates.ts';
+import type { InboxEntry, InboxRequest } from '../domain/inbox.ts';
 import { mayGoOn } from '../domain/resume.ts';
 import type { RunState } from '../domain/run-state.ts';
 
@@ -33,6 +34,8 @@ export function takeIn(entry: InboxEntry, state: RunState): TakenIn {
     case 'resume':
       if (state.paused === null && !mayGoOn(state)) return nothing;
       return { events: [{ type: 'run.resumed', data: { by, limits: request.limits } }], stop: null };
+    case 'gate':
+      return decided(entry, request, state.gate);
     case 'cancel':
       if (state.ended !== null || state.cancelRequestedBy !== null) return nothing;
       return {
@@ -40,4 +43,18 @@ export function takeIn(entry: InboxEntry, state: RunState): TakenIn {
         stop: new BerthError('RUN_CANCELLED', `Cancelled by ${by}`),
       };
   }
+}
+
+/**
+ * A decision counts only for the gate that is open now, and the rule about one's own task is asked again here: whoever
+ * wrote to the inbox, this is the last place before it becomes an event.
+ */
+function decided(
+  { id, by }: InboxEntry,
+  { gateId, verdict, comment, alsoBy }: Extract<InboxRequest, { kind: 'gate' }>,
+  gate: GateRecord | null,
+): TakenIn {
+  if (gate === null || gate.id !== gateId) return nothing;
+  if (verdict === 'approved' && selfApprovalObjection(gate, [by, ...alsoBy]) !== null) return nothing;
+  return { events: [{ type: 'gate.decided', data: { gateId, verdict, by, comment, requestId: id } }], stop: null };
 }

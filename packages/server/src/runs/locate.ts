@@ -5,6 +5,7 @@ import type { Database } from '../store/database.ts';
 import { findProject } from '../store/runs/find-project.ts';
 import { readTask } from '../store/runs/read-task.ts';
 import { findRun } from './find-run.ts';
+import { findGate } from './gates.ts';
 
 /** Finds one kind of object among what may be seen; null: there is none. */
 export type Locator = (text: string, visible: VisibleProjects) => Promise<Located | null>;
@@ -28,7 +29,12 @@ export function locators(db: Database): Readonly<Record<ObjectKind, Locator>> {
       const project = await findProject(db, text, visible);
       return project === null ? null : { id: project.id, projectId: project.id, ownerId: null };
     },
-    gate: none,
+    async gate(text, visible) {
+      const found = await findGate(db, text, visible);
+      if (found === null) return null;
+      const { record, gate } = found;
+      return { id: gate.id, projectId: record.projectId, ownerId: record.ownerId };
+    },
     campaign: none,
     schedule: none,
   };

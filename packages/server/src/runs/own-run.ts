@@ -70,7 +70,7 @@ export type EquipBase = Omit<RunContext, 'workbench' | 'limits'> &
 /** What lists show of a run; stored with every append. */
 export function projectRun(state: RunState): RunProjection {
   const { status, use, pullRequest } = { ...state, status: statusOf(state) };
-  return { status, use, pullRequest, ...listed(state) };
+  return { status, use, pullRequest, gate: state.gate, ...listed(state) };
 }
 
 /**
@@ -84,7 +84,8 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   // A run that the system's clock jumps under has neither used an hour nor gone back in time.
   const clock = steadyClock(db.clock);
   const log = await openLog(ownership, signal, clock, parts);
-  const wasInterrupted = log.state().steps.some((step) => step.state === 'running');
+  const isWaiting = log.state().gate !== null;
+  const wasInterrupted = !isWaiting && log.state().steps.some((step) => step.state === 'running');
   await log.append({ type: 'run.owned', data: { worker: ownership.worker, epoch: ownership.epoch } });
   if (wasInterrupted) {
     const interruptedCalls = log.state().open.map((call) => call.id);
@@ -120,8 +121,8 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
     await inbox.stop();
   }
   await whileAway(db.clock, parts.signal, () => settleOpenCalls(db, ownership)).catch(() => undefined);
-  const { ended, paused } = log.state();
-  const requeue = ended === null && paused === null;
+  const { ended, paused, gate } = log.state();
+  const requeue = ended === null && paused === null && gate === null;
   await whileAway(db.clock, parts.signal, () => releaseRun(db, ownership, { requeue }));
 }
 
@@ -196,8 +197,8 @@ async function walkUntil(
   watch: (stop: (reason: BerthError) => void) => () => void,
   outOfTime = false,
 ): Promise<AdvanceResult['kind']> {
-  const { ended, paused } = log.state();
-  if (ended !== null || paused !== null) return 'ended';
+  const { ended, paused, gate } = log.state();
+  if (ended !== null || paused !== null || gate !== null) return 'ended';
   const { db } = parts;
   const time = new AbortController();
   const signal = AbortSignal.any([owned, time.signal]);

@@ -32,8 +32,9 @@ test('what lists show of a run is the fold of its log, whatever was appended in 
       expect(await readState(store.db, runId)).toEqual(folded);
       if (appends.length === 0) return;
       const row = await readRun(store.db, runId);
-      const { status, use, pullRequest } = projectRun(folded);
+      const { status, use, pullRequest, gate } = projectRun(folded);
       expect(row.status).toEqual({ ...status, queue: null });
+      expect(row.gate).toEqual(gate);
       expect(row.pullRequest).toEqual(pullRequest);
       expect({ ...row.use, costUsd: 0 }).toEqual({ ...use, costUsd: 0 });
       expect(row.use.costUsd).toBeCloseTo(use.costUsd, 6);

@@ -1,6 +1,7 @@
 import { readinessOf } from '../blueprints/index.ts';
 import { stepOf } from '../domain/event-facts.ts';
 import { describe, type RunParent, type StoredEvent } from '../domain/events/index.ts';
+import { gateView } from '../domain/gate-view.ts';
 import type { PullRequest } from '../domain/ports/forge.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { statusOf } from '../domain/run-status.ts';
@@ -35,6 +36,7 @@ export function runView(state: RunState, projectName: string, standing?: RunStan
       pullRequest === null
         ? null
         : { number: pullRequest.number, url: pullRequest.url, draft: pullRequest.draft },
+    gate: gateOf(state.gate, { id: state.runId, project: projectName, title: created?.title ?? '' }),
     seq: state.seq,
     createdAt: state.createdAt ?? new Date(0).toISOString(),
     endedAt: state.ended?.at ?? null,
@@ -43,6 +45,13 @@ export function runView(state: RunState, projectName: string, standing?: RunStan
 
 const parentOf = (parent: RunParent | undefined): RunView['parent'] =>
   parent === undefined ? null : { run: parent.run, seq: parent.seq };
+
+export function gateOf(
+  gate: RunState['gate'],
+  run: { readonly id: string; readonly project: string; readonly title: string },
+): RunView['gate'] {
+  return gate === null ? null : gateView(gate, { ...run, isOpen: true });
+}
 
 export function changesOf(
   proposal: RunState['proposal'],

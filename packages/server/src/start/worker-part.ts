@@ -1,9 +1,12 @@
 import type { BerthError } from '../domain/errors/index.ts';
 import { modelsFor } from '../models-for.ts';
 import { equipRun } from '../runs/equip/index.ts';
+import { expireGates } from '../runs/expire-gates.ts';
 import { reconcileSandboxes } from '../runs/reconcile.ts';
+import { tellPeople } from '../runs/tell-people.ts';
 import { startWorker, type WorkerStatus } from '../runs/worker.ts';
 import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
+import { notifiersOf } from './notifiers.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -58,11 +61,15 @@ export function startWorkerPart(
     owned: foundation.owned,
     ...(options.onAppended === undefined ? {} : { onAppended: options.onAppended }),
   });
+  const endExpiring = expireGates(db, onError);
+  const endTelling = tellPeople(notifiersOf(foundation, onError));
   const endReconciling = reconcileSandboxes(db, driver, onError);
   return {
     status: () => worker.status(),
     async stop() {
       await worker.stop();
+      await endExpiring();
+      await endTelling();
       await endReconciling();
     },
   };

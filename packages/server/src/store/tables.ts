@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { ConfigTables } from './config-tables.ts';
 import type { AuditTables } from './audit-tables.ts';
+import type { GateTables } from './gate-tables.ts';
 import type { TokenTables } from './token-tables.ts';
 import type { SignInTables } from './sign-in-tables.ts';
 
@@ -9,7 +10,7 @@ type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | strin
 /** `bigint` and `numeric` arrive as text. */
 type Big = ColumnType<string, number | string | undefined, number | string>;
 
-export interface Tables extends ConfigTables, AuditTables, SignInTables, TokenTables {
+export interface Tables extends ConfigTables, AuditTables, SignInTables, TokenTables, GateTables {
   schema_migrations: {
     number: number;
     name: string;
@@ -182,4 +183,7 @@ export interface RunsTable {
   strip: JSONColumnType<object> | null;
   /** The transaction that changed it last; set by a trigger. */
   changed: Generated<string>;
+  /** The open gate (`GateRecord`). */
+  gate: JSONColumnType<object> | null;
+  gate_expires_at: Instant | null;
 }

@@ -123,6 +123,37 @@ export const anyEvent: fc.Arbitrary<NewEvent> = fc.oneof(
     'proposal.opened',
     fc.record({ number: fc.integer({ min: 1, max: 9 }), url: text, draft: fc.boolean(), head: id }),
   ),
+  of(
+    'gate.opened',
+    fc.record({
+      gateId: id,
+      at: fc.constantFrom('start' as const, 'proposal' as const, 'objection' as const),
+      reason: text,
+      objections: fc.array(fc.record({ code: text, sentence: text }), { maxLength: 2 }),
+      proposal: fc.constantFrom(null, {
+        commit: 'c',
+        tree: 't',
+        base: 'b',
+        branch: 'berth/x',
+        files: 1,
+        added: 2,
+        removed: 3,
+      }),
+      selfApproval: fc.boolean(),
+      requesters: fc.array(text, { maxLength: 2 }),
+      expiresAt: fc.constantFrom('2026-01-02T00:00:00.000Z', 'never'),
+    }),
+  ),
+  of(
+    'gate.decided',
+    fc.record({
+      gateId: id,
+      verdict: fc.constantFrom('approved' as const, 'refused' as const, 'expired' as const),
+      by: text,
+      comment: fc.option(text),
+      requestId: id,
+    }),
+  ),
   of('agent.told', fc.record({ step: key, kind: fc.constant('nudge' as const), text })),
 );
 

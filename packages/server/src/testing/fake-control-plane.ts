@@ -13,6 +13,7 @@ import { isEnded } from '../domain/run-status.ts';
 import { branchOf, titleOf } from '../domain/task.ts';
 import type { EventView } from '../domain/views.ts';
 import { fakeDiff, fakeDoctor } from './fake-answers.ts';
+import { fakeGates } from './fake-gates.ts';
 import { belongsTo, foldOf, type Held, type Saved, taskViewOf } from './fake-held-run.ts';
 import { FakeReading } from './fake-reading.ts';
 import { eventView, proposalViewOf, viewOf } from './fake-run-view.ts';
@@ -40,6 +41,12 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
   readonly #options: FakeOptions;
   /** What was asked of it, for tests. */
   readonly acts: string[] = [];
+  readonly gates = fakeGates({
+    all: () =>
+      [...this.runs.values()].map((run) => ({ state: foldOf(run), project: basename(run.repository) })),
+    append: (runId, entry) => this.#append(this.find(runId), entry),
+    goOn: (runId) => this.#play(this.find(runId)),
+  });
 
   constructor(options: FakeOptions = {}) {
     super();
@@ -65,7 +72,8 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
 
   async locate(kind: ObjectKind, text: string) {
     if (kind === 'task') return { id: (await this.getTask(text)).id, projectId: 'p-fake', ownerId: 'tester' };
-    return { id: this.find(text).runId, projectId: 'p-fake', ownerId: 'tester' };
+    const id = kind === 'gate' ? (await this.gates.get(text)).id : this.find(text).runId;
+    return { id, projectId: 'p-fake', ownerId: 'tester' };
   }
 
   async projectOfRepository() {
@@ -373,6 +381,7 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
         }
         if ('event' in line.item) this.#append(held, line.item.event);
         else for (const listener of held.listeners) listener(line.item.frame);
+        if (foldOf(held).gate !== null) return;
       }
     })().catch(() => undefined);
   }

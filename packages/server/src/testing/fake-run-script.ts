@@ -305,12 +305,30 @@ export const endings = {
 /** The script for a task text. */
 export function scriptFor(text: string): ScriptLine[] {
   const wanted = /\{([a-z]+)\}/.exec(text)?.[1] ?? 'succeeded';
+  if (wanted === 'gate') return [...opening(), gate(), ...repairAndPropose(), ending('succeeded')];
   if (wanted === 'hostile') return [...opening(), ...hostile(), ...repairAndPropose(), ending('succeeded')];
   if (!Object.hasOwn(endings, wanted)) return [...opening(), ...repairAndPropose(), ending('succeeded')];
   const name = wanted as keyof typeof endings;
   return name === 'succeeded' || name === 'human'
     ? [...opening(), ...repairAndPropose(), ending(name)]
     : [...opening(), ending(name)];
+}
+
+/** Waits for an approval; played on once it is decided. */
+function gate(): ScriptLine {
+  return event(20, {
+    type: 'gate.opened',
+    data: {
+      gateId: 'g-fake-1',
+      at: 'proposal',
+      reason: '2 files +7 -1, tree 9f1c2ab45d',
+      objections: [],
+      proposal: { commit, tree: fixedTree, base, branch: 'berth/demo', files: 2, added: 7, removed: 1 },
+      selfApproval: true,
+      requesters: ['tester'],
+      expiresAt: '2126-01-01T00:00:00.000Z',
+    },
+  });
 }
 
 function ending(name: keyof typeof endings): ScriptLine {

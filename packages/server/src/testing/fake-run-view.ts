@@ -1,6 +1,7 @@
 import { statusOf } from '../domain/run-status.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { describe, type StoredEvent } from '../domain/events/index.ts';
+import { gateView } from '../domain/gate-view.ts';
 import type { EventView, ProposalView, RunView } from '../domain/views.ts';
 import { defaultRunLimits } from '../domain/limits.ts';
 
@@ -74,6 +75,10 @@ export function viewOf(state: RunState, project: string): RunView {
             url: state.pullRequest.url,
             draft: state.pullRequest.draft,
           },
+    gate:
+      state.gate === null
+        ? null
+        : gateView(state.gate, { id: state.runId, project, title: created?.title ?? '', isOpen: true }),
     seq: state.seq,
     createdAt: state.createdAt ?? new Date(0).toISOString(),
     endedAt: state.ended?.at ?? null,

@@ -19,6 +19,7 @@ export const testProjection: Project = (state) => ({
   },
   use: state.use,
   pullRequest: state.pullRequest,
+  gate: state.gate,
 });
 
 /** A task with its first run. */

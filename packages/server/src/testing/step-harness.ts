@@ -3,13 +3,15 @@ import { defaultRunLimits, type RunLimits } from '../domain/limits.ts';
 import { blueprintSchema, type Blueprint } from '../domain/blueprint.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { EventData, NewEvent, StoredEvent } from '../domain/events/index.ts';
-import type { Forge, OpenPullRequest, PullRequest } from '../domain/ports/forge.ts';
+import type { PlannedGates } from '../domain/gates.ts';
+import type { PullRequest } from '../domain/ports/forge.ts';
 import type { CommandOutcome, DurableCommand, RunContext, Workbench } from '../domain/ports/run-context.ts';
 import type { Sandbox } from '../domain/ports/sandbox.ts';
 import type { SandboxPurpose } from '../domain/purpose.ts';
 import { foldAll, type RunState } from '../domain/run-state.ts';
 import { runOptionsSchema } from '../domain/task.ts';
 import type { ChangedFile, PolicyFinding, StepDeps } from '../blueprints/steps/step.ts';
+import { forgeOf } from './step-forge.ts';
 
 /** What a command does in the harness. */
 export interface Answer {
@@ -75,6 +77,8 @@ export function stepHarness(options: {
   readonly blueprint: unknown;
   readonly limits?: Partial<RunLimits>;
   readonly propose?: boolean;
+  /** What a person has to approve. */
+  readonly gates?: PlannedGates;
   /** Default: `Greet the user`. */
   readonly task?: string;
   readonly world?: Partial<World>;
@@ -146,6 +150,7 @@ export function stepHarness(options: {
         limits: { ...defaultRunLimits, ...options.limits },
         models: {},
         simulated: false,
+        ...(options.gates === undefined ? {} : { gates: options.gates }),
       },
     },
   );
@@ -360,41 +365,5 @@ function depsOf(world: World, burn: () => void): StepDeps {
     },
     judge: { ask: async () => world.judge },
     forge: forgeOf(world, burn),
-  };
-}
-
-function forgeOf(world: World, burn: () => void): Forge {
-  const keys: string[] = [];
-  const none = (): never => {
-    throw new Error('not part of this harness');
-  };
-  return {
-    kind: 'fake',
-    fetchUrl: null,
-    pushTarget: none,
-    openPullRequest: async (request: OpenPullRequest) => {
-      burn();
-      const place = keys.includes(request.key) ? keys.indexOf(request.key) : keys.push(request.key) - 1;
-      const pull: PullRequest = {
-        number: place + 1,
-        url: `local/${place + 1}`,
-        head: world.branches.get(request.branch)!,
-        state: 'open',
-        createdAt: '',
-        mergedAs: null,
-        title: request.title,
-        body: request.body,
-        branch: request.branch,
-        base: request.base,
-        draft: request.draft,
-      };
-      world.pulls[place] = pull;
-      burn();
-      return pull;
-    },
-    getPullRequest: none,
-    listPullRequests: async () => world.pulls,
-    merge: none,
-    close: none,
   };
 }

@@ -19,6 +19,8 @@ export interface BodyFacts {
   readonly fetchUrl: string | null;
   /** Everything that speaks against merging as it is; empty for a ready pull request. */
   readonly objections: readonly Objection[];
+  /** What an approver waived; a reviewer should know. Who it was is in the run's record, not here. */
+  readonly waived?: readonly Objection[];
 }
 
 /** Title of the pull request: the task's, as data. */
@@ -33,6 +35,7 @@ export function pullRequestTitle(created: Created): string {
 export function pullRequestBody(facts: BodyFacts): string {
   const sections = [
     verdictOf(facts),
+    waivedOf(facts),
     `### What was asked\n\n${fenced(cut(facts.created.text, maxTaskCharacters))}`,
     changesOf(facts),
     evidenceOf(facts),
@@ -65,6 +68,12 @@ function verdictOf({ state, plan, objections }: BodyFacts): string {
     return `**No new failures**: ${count} ran in a fresh sandbox on exactly this tree. Every one fails, and fails the same way on the base commit, so none confirms the change.${simulated}`;
   }
   return `**Verified**: ${count} ran in a fresh sandbox on exactly this tree, in which no agent has acted.${note}${simulated}`;
+}
+
+function waivedOf({ waived = [] }: BodyFacts): string {
+  if (waived.length === 0) return '';
+  const list = waived.map(({ code, sentence }) => `- ${codeCell(code)} ${oneLine(sentence)}`).join('\n');
+  return `**Approved although**\n\n${list}`;
 }
 
 function changesOf({ state, files }: BodyFacts): string {

@@ -1,9 +1,10 @@
 import { BerthError } from '../../domain/errors/index.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
+import { isWaived, openGate, proposalGate, type GateAnswer } from '../gates.ts';
 import { policyOf } from '../policy.ts';
 import { ensureProposal, type Proposal } from '../proposal.ts';
 import { pullRequestBody, pullRequestTitle } from '../pull-request/body.ts';
-import { readinessOf, type Objection } from '../readiness.ts';
+import { judgeObjection, readinessOf, type Objection } from '../readiness.ts';
 import {
   failed,
   passed,
@@ -29,7 +30,20 @@ export const proposeStep: StepFunction = async (ctx, deps) => {
     await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
     return refusal(policy.objections) ?? passed(`kept as branch ${proposal.branch}, not pushed`);
   }
-  const offered = await offer(ctx, deps, proposal, policy.objections).catch(async (error: unknown) => {
+  const gate = gateBefore(ctx, proposal, policy.objections);
+  if (gate.kind === 'ask') {
+    await openGate(ctx, gate, proposal);
+    return { outcome: 'waits' };
+  }
+  if (gate.kind === 'closed') {
+    await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
+    return failed(gate.end.code, `${gate.end.sentence}; the work is kept as branch ${proposal.branch}`);
+  }
+  const waived = objectionsTo(ctx, policy.objections).filter((one) =>
+    isWaived(ctx.log.state(), proposal, one),
+  );
+  const standing = policy.objections.filter((one) => !waived.includes(one));
+  const offered = await offer(ctx, deps, proposal, { standing, waived }).catch(async (error: unknown) => {
     // Somebody else moved the branch, or the code host refuses: trying again would not help, losing work neither.
     if (ctx.signal.aborted || !(error instanceof BerthError) || !error.code.startsWith('PUSH_')) throw error;
     await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
@@ -37,18 +51,29 @@ export const proposeStep: StepFunction = async (ctx, deps) => {
   });
   if ('outcome' in offered) return offered;
   const { draft, number } = offered;
-  return refusal(policy.objections) ?? passed(`${draft ? 'draft pull request' : 'pull request'} #${number}`);
+  return refusal(standing) ?? passed(`${draft ? 'draft pull request' : 'pull request'} #${number}`);
 };
+
+/** What a person has to say before the push. */
+function gateBefore(ctx: RunContext, proposal: Proposal, policy: readonly Objection[]): GateAnswer {
+  return proposalGate(ctx.log.state(), proposal, objectionsTo(ctx, policy));
+}
+
+/** What can be waived: what judge and policy object. What is not verified stays so. */
+function objectionsTo(ctx: RunContext, policy: readonly Objection[]): readonly Objection[] {
+  const judge = judgeObjection(ctx.log.state());
+  return judge?.code === 'JUDGE_OBJECTED' ? [judge, ...policy] : policy;
+}
 
 async function offer(
   ctx: RunContext,
   deps: StepDeps,
   proposal: Proposal,
-  refused: readonly Objection[],
+  { standing, waived }: { readonly standing: readonly Objection[]; readonly waived: readonly Objection[] },
 ): Promise<{ readonly draft: boolean; readonly number: number }> {
   const { plan, created, state } = planned(ctx);
   const readiness = readinessOf(state);
-  const objections = readiness.ready ? refused : [readiness, ...refused];
+  const objections = readiness.ready ? standing : [readiness, ...standing];
   const draft = objections.length > 0;
   if (state.pushed?.commit !== proposal.commit) {
     await deps.proposals.push({
@@ -78,6 +103,7 @@ async function offer(
       files,
       fetchUrl: deps.forge.fetchUrl,
       objections,
+      waived,
     }),
     branch: proposal.branch,
     base: plan.base.ref,

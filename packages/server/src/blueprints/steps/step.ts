@@ -13,11 +13,16 @@ export interface StepOutcome {
   readonly sentence: string;
 }
 
+/** The step opened a gate: it is entered again once that is decided. */
+export interface Waits {
+  readonly outcome: 'waits';
+}
+
 /**
  * One kind of step. It may be entered again after a crash at any line: what it did is found in the log (durable
  * commands by their ids, proposals and verdicts by their events), and is not done twice.
  */
-export type StepFunction = (ctx: RunContext, deps: StepDeps, visit: Visit) => Promise<StepOutcome>;
+export type StepFunction = (ctx: RunContext, deps: StepDeps, visit: Visit) => Promise<StepOutcome | Waits>;
 
 /** One changed file of a proposal. */
 export interface ChangedFile {

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { egressRuleSchema } from '../egress.ts';
 import { limitsSchema } from './limits.ts';
 import { groupSchema, personSchema, serviceAccountSchema, signInSchema } from './people.ts';
+import { notificationsSchema } from './notifications.ts';
 import { gatesSchema, modelsSchema, projectConfigSchema, sandboxProfileSchema } from './projects.ts';
 import { scheduleSchema } from './schedules.ts';
 import { durationSchema, secretReferenceSchema } from './text.ts';
 
 export * from './limits.ts';
+export * from './notifications.ts';
 export * from './people.ts';
 export * from './projects.ts';
 export * from './schedules.ts';
@@ -50,6 +52,7 @@ export const configSchema = z
     gates: gatesSchema.prefault({}),
     projects: z.array(projectConfigSchema).default([]),
     schedules: z.array(scheduleSchema).default([]),
+    notifications: notificationsSchema.prefault({}),
     audit: z
       .strictObject({
         /** Older entries are cut off, with a signed cut point; absent: kept for ever. */

@@ -3,6 +3,7 @@ import { apiErrors } from './api.ts';
 import { auditErrors } from './audit.ts';
 import { blueprintErrors } from './blueprint.ts';
 import { configErrors } from './config.ts';
+import { gateErrors } from './gates.ts';
 import { gitErrors } from './git.ts';
 import { limitsErrors } from './limits.ts';
 import { modelErrors } from './model.ts';
@@ -24,6 +25,7 @@ export const errorRegistry = {
   ...auditErrors,
   ...blueprintErrors,
   ...configErrors,
+  ...gateErrors,
   ...gitErrors,
   ...limitsErrors,
   ...modelErrors,

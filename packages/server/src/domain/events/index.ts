@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { agentEvents } from './agent-events.ts';
 import type { Importance } from './definition.ts';
+import { gateEvents } from './gate-events.ts';
 import { runEvents } from './run-events.ts';
 import { terminalEvents } from './terminal-events.ts';
 import { workEvents } from './work-events.ts';
@@ -10,7 +11,7 @@ export type { RunParent } from './run-events.ts';
 export { commandResultSchema, type CommandResult } from './work-events.ts';
 
 /** Every type of event there is. */
-export const eventTypes = { ...runEvents, ...workEvents, ...agentEvents, ...terminalEvents };
+export const eventTypes = { ...runEvents, ...gateEvents, ...workEvents, ...agentEvents, ...terminalEvents };
 
 export type EventType = keyof typeof eventTypes;
 export type EventData<Type extends EventType> = z.infer<(typeof eventTypes)[Type]['data']>;

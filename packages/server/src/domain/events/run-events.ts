@@ -4,6 +4,7 @@ import { runLimitsSchema } from '../limits.ts';
 import { outcomes } from '../status.ts';
 import { runOptionsSchema } from '../task.ts';
 import { event } from './definition.ts';
+import { gatePointSchema } from './gate-events.ts';
 import { checkpointSchema } from './work-events.ts';
 
 /** What a run that was made from another takes over from it. */
@@ -58,6 +59,15 @@ export const runEvents = {
       /** Models by slot, as shown; empty when the blueprint needs none. */
       models: z.record(z.string(), z.array(z.string())),
       simulated: z.boolean(),
+      /** What a person has to approve; absent: nothing. */
+      gates: z
+        .object({
+          at: z.array(gatePointSchema),
+          selfApproval: z.boolean(),
+          expiresAfterMs: z.number(),
+          requesters: z.array(z.string()),
+        })
+        .optional(),
     }),
     (data) =>
       `planned on ${data.base.ref} (${data.base.commit.slice(0, 10)}), blueprint ${data.blueprint.name}`,

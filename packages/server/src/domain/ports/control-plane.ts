@@ -3,6 +3,7 @@ import type { RunLimits } from '../limits.ts';
 import type { LiveFrame } from '../live.ts';
 import type { Origin, RunOptions } from '../task.ts';
 import type { DoctorView, EventView, ProposalView, RunView, TaskView } from '../views.ts';
+import type { Gates } from './gates.ts';
 import type { EventType } from '../events/index.ts';
 import type { RunRow } from '../run-views.ts';
 import type { LiveReading } from './live-reading.ts';
@@ -44,6 +45,8 @@ export interface Located extends ActObject {
  * whatever it is asked, within `visible` where that is given.
  */
 export interface ControlPlane extends RunReading, RunMaking, LiveReading {
+  /** What waits for a person's approval. */
+  readonly gates: Gates;
   /**
    * The object that a text from an address means (an id, a unique prefix, `latest`; a project also by name), looked for
    * among the visible projects alone: what lies elsewhere does not exist.

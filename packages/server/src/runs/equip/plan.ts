@@ -1,5 +1,7 @@
 import { needsModel } from '../../domain/blueprint.ts';
+import { durationMs } from '../../domain/config/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
+import type { PlannedGates } from '../../domain/gates.ts';
 import { narrow, type RunLimits } from '../../domain/limits.ts';
 import type { NewEvent } from '../../domain/events/index.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
@@ -23,6 +25,8 @@ export async function planRun(
   modelsFor: (options: RunOptions) => ModelSlots,
   settings: ProjectSettings,
   driver: Pick<SandboxDriver, 'name'>,
+  /** Principal ids of whose task it is, and of who handed it in. */
+  requesters: () => Promise<readonly string[]>,
 ): Promise<void> {
   const { created } = ctx.log.state();
   if (created === null) throw new BerthError('INTERNAL', 'A run without its first entry.');
@@ -47,6 +51,7 @@ export async function planRun(
   });
   assertWithinCeilings(blueprint, settings);
   const models = needsModel(blueprint) ? modelsFor(options) : null;
+  const gates = await plannedGates(settings, requesters);
   const planned: NewEvent = {
     type: 'run.planned',
     data: {
@@ -57,11 +62,26 @@ export async function planRun(
       models:
         models === null ? {} : { primary: [...models.ids('primary')], condense: [...models.ids('condense')] },
       simulated: models?.simulated ?? false,
+      ...(gates === null ? {} : { gates }),
     },
   };
   // A run that was branched off finds the working tree it begins with where every other finds its own.
   const begins: NewEvent[] = checkpoint === null ? [] : [{ type: 'checkpoint.saved', data: checkpoint }];
   await ctx.events.append(planned, ...begins);
+}
+
+/** Null: nothing has to be approved. */
+async function plannedGates(
+  { gates }: ProjectSettings,
+  requesters: () => Promise<readonly string[]>,
+): Promise<PlannedGates | null> {
+  if (gates.at.length === 0) return null;
+  return {
+    at: [...new Set(gates.at)],
+    selfApproval: gates.selfApproval,
+    expiresAfterMs: durationMs(gates.expiresAfter),
+    requesters: [...new Set(await requesters())],
+  };
 }
 
 function givenBlueprint(options: RunOptions, settings: ProjectSettings): RunOptions['blueprint'] {

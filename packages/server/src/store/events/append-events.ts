@@ -34,7 +34,8 @@ export async function appendEvents(db: Database, append: Append): Promise<void> 
         input_tokens = ${columns.input_tokens}, output_tokens = ${columns.output_tokens},
         cached_tokens = ${columns.cached_tokens}, model_calls = ${columns.model_calls},
         active_ms = ${columns.active_ms}, pull_request = ${columns.pull_request}::jsonb,
-        changes = ${columns.changes}::jsonb, strip = ${columns.strip}::jsonb
+        changes = ${columns.changes}::jsonb, strip = ${columns.strip}::jsonb,
+        gate = ${columns.gate}::jsonb, gate_expires_at = ${columns.gate_expires_at}
       where id = ${runId} and owner_worker = ${worker} and owner_epoch = ${epoch}
         and seq = ${from.seq} and head = ${from.hash}
         and (select count(*) from inbox

@@ -21,7 +21,7 @@ const mostCancelled = 20;
  * Gives waiting runs to `worker`, at most `limit`, within the caps and budgets of `config`, which count over all
  * workers: in turn over the projects, the one with the fewest active runs first; within a project by priority, then in
  * turn over its principals, then by age. Those that go on waiting are told why, where that changed. Runs that were
- * cancelled in line are given out at once: they have to move once more to end.
+ * cancelled in line, or refused at a gate, are given out at once: they have to move once more to end.
  * @param relabel false: only those are told that know no reason yet, unless something was admitted
  * @throws BerthError `DATABASE_UNAVAILABLE`
  */
@@ -71,7 +71,8 @@ async function takeCancelled(transaction: Transaction<Tables>, worker: string): 
       queue_reason = null, queue_line = null, queue_until = null
     where id in (
         select r.id from runs r where r.waiting and r.owner_worker is null and r.inbox_count > 0
-          and exists (select from inbox i where i.run_id = r.id and i.consumed_seq is null and i.kind = 'cancel')
+          and exists (select from inbox i where i.run_id = r.id and i.consumed_seq is null and
+            (i.kind = 'cancel' or (i.kind = 'gate' and i.data->>'verdict' <> 'approved')))
         order by r.queued_at limit ${mostCancelled})
       and waiting and owner_worker is null
       and exists (select from workers where id = ${worker} and lease_expires_at > clock_timestamp())

@@ -13,6 +13,8 @@ export interface RunFilter {
   /** Name, id or repository of a project. */
   readonly project?: string;
   readonly taskId?: string;
+  /** Only those that wait for a person's approval. */
+  readonly isAtGate?: boolean;
   /** Beginning of an id, as people type it. */
   readonly idPrefix?: string;
 }
@@ -62,6 +64,7 @@ export async function listRuns(
       ),
     );
   }
+  if (filter.isAtGate === true) query = query.where('runs.gate_expires_at', 'is not', null);
   if (filter.taskId !== undefined) query = query.where('runs.task_id', '=', filter.taskId);
   if (filter.idPrefix !== undefined) {
     query = query.where('runs.id', 'like', `${filter.idPrefix.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`);

@@ -3,6 +3,7 @@ import { errorRegistry, isErrorCode } from '../../domain/errors/index.ts';
 import type { RunState } from '../../domain/run-state.ts';
 import type { StripCell } from '../../domain/run-views.ts';
 import type { Status } from '../../domain/status.ts';
+import { toStorable } from '../events/storable.ts';
 import type { QueuePlace } from './queue-places.ts';
 
 /** What `runs` shows of a run's state; made by a pure function of the fold, stored with every append. */
@@ -12,6 +13,8 @@ export interface RunProjection {
   readonly pullRequest: RunState['pullRequest'];
   readonly changes?: { readonly files: number; readonly added: number; readonly removed: number } | null;
   readonly strip?: readonly StripCell[];
+  /** The gate it waits at. */
+  readonly gate: RunState['gate'];
 }
 
 /** The fold of the log up to and including the new entries, as columns. */
@@ -19,7 +22,7 @@ export type Project = (state: RunState) => RunProjection;
 
 /** Column values of a projection. */
 export function projectionColumns(projection: RunProjection) {
-  const { status, use, pullRequest, changes = null, strip = [] } = projection;
+  const { status, use, pullRequest, gate, changes = null, strip = [] } = projection;
   return {
     state: status.state,
     code: status.code,
@@ -39,7 +42,15 @@ export function projectionColumns(projection: RunProjection) {
     pull_request: pullRequest === null ? null : JSON.stringify(pullRequest),
     changes: changes === null ? null : JSON.stringify(changes),
     strip: strip.length === 0 ? null : JSON.stringify(strip),
+    gate: gate === null ? null : JSON.stringify(toStorable(gate)),
+    gate_expires_at: gate === null ? null : storedInstant(gate.expiresAt),
   };
+}
+
+/** A log that nobody wrote may say anything; then the gate expires at once. */
+function storedInstant(text: string): string {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString();
 }
 
 /** Why a run waits, as admission stored it, and where it stands now. */

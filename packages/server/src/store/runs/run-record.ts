@@ -32,6 +32,8 @@ export interface RunRecord {
   readonly pullRequest: RunState['pullRequest'];
   readonly changes: { readonly files: number; readonly added: number; readonly removed: number } | null;
   readonly strip: readonly StripCell[];
+  /** The gate it waits at. */
+  readonly gate: RunState['gate'];
 }
 
 /** The columns `toRunRecord` needs. */
@@ -73,6 +75,7 @@ export const runColumns = [
   'runs.changes',
   'runs.strip',
   'tasks.origin',
+  'runs.gate',
 ] as const;
 
 export interface RunRow {
@@ -113,6 +116,7 @@ export interface RunRow {
   readonly changes: unknown;
   readonly strip: unknown;
   readonly origin: unknown;
+  readonly gate: unknown;
 }
 
 /** Records of rows, with the places of those that wait. @throws BerthError `DATABASE_UNAVAILABLE` */
@@ -167,5 +171,6 @@ function toRunRecord(row: RunRow, place: QueuePlace | null): RunRecord {
     pullRequest: row.pull_request as RunState['pullRequest'],
     changes: row.changes as RunRecord['changes'],
     strip: (row.strip ?? []) as RunRecord['strip'],
+    gate: row.gate as RunState['gate'],
   };
 }
