@@ -31,7 +31,10 @@ export function gateIdOf(runId: string, number: number): string {
 /** What a gate's id names; the number is null where only the run is named: its open gate is meant. */
 export function readGateId(text: string): { readonly runId: string; readonly number: number | null } {
   const [, run = '', number] = /^(?:g-|r-)?(.*?)(?:-(\d{1,6}))?$/s.exec(text) ?? [];
-  return { runId: text === 'latest' ? text : `r-${run}`, number: number === undefined ? null : Number(number) };
+  return {
+    runId: text === 'latest' ? text : `r-${run}`,
+    number: number === undefined ? null : Number(number),
+  };
 }
 
 /** What is asked, in the words of a status. */

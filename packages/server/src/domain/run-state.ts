@@ -176,7 +176,9 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
       return { ...state, gate, gates: [...state.gates.filter((other) => other.id !== gate.id), gate] };
     }
     case 'gate.decided':
-      return state.gate?.id === entry.data.gateId ? decidedGate(state, state.gate, entry.data, entry.at) : state;
+      return state.gate?.id === entry.data.gateId
+        ? decidedGate(state, state.gate, entry.data, entry.at)
+        : state;
     case 'step.started':
       return {
         ...state,
@@ -279,7 +281,11 @@ function decidedGate(
   at: string,
 ): RunState {
   const decided: GateRecord = { ...gate, decision: { verdict, by, comment, requestId, at } };
-  return { ...state, gate: null, gates: state.gates.map((other) => (other.id === gate.id ? decided : other)) };
+  return {
+    ...state,
+    gate: null,
+    gates: state.gates.map((other) => (other.id === gate.id ? decided : other)),
+  };
 }
 
 /** What was approved stays so; what ended the run is asked once more. */

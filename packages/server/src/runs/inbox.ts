@@ -56,5 +56,8 @@ function decided(
 ): TakenIn {
   if (gate === null || gate.id !== gateId) return nothing;
   if (verdict === 'approved' && selfApprovalObjection(gate, [by, ...alsoBy]) !== null) return nothing;
-  return { events: [{ type: 'gate.decided', data: { gateId, verdict, by, comment, requestId: id } }], stop: null };
+  return {
+    events: [{ type: 'gate.decided', data: { gateId, verdict, by, comment, requestId: id } }],
+    stop: null,
+  };
 }

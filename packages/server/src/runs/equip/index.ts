@@ -110,7 +110,8 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       workbench,
       limits,
       advance: {
-        plan: (ctx) => planRun(ctx, repository, modelsFor, settings, driver, () => requestersOf(db, created.taskId)),
+        plan: (ctx) =>
+          planRun(ctx, repository, modelsFor, settings, driver, () => requestersOf(db, created.taskId)),
         decide,
         perform: async (ctx, visit) => enterStep(ctx, await prepared(ctx), visit),
       },
