@@ -59,7 +59,7 @@ test('lists, and one document per line under --jsonl', async () => {
   });
   const { stdout } = await world.run(['runs', '--jsonl']);
   for (const line of stdout.trim().split('\n'))
-    expect(JSON.parse(line)).toMatchObject({ schema: 'berth.run/v1' });
+    expect(JSON.parse(line)).toMatchObject({ schema: 'berth.run-row/v1' });
   expect(await json('proposals', '--project', 'nothing')).toEqual({
     schema: 'berth.list/v1',
     items: [],

@@ -78,7 +78,9 @@ test('every log of the first release folds to what its row says, and its chain h
     expect(await verifyChain(db, run.id)).toMatchObject({ ok: true, entries: run.head.seq });
     const { use, status } = projectRun(await loadRunState(db, run.id));
     expect(use).toEqual(run.use);
-    expect([status.state, status.reason]).toEqual([run.status.state, run.status.reason]);
+    expect(status.state).toBe(run.status.state);
+    // Why one waits is told anew at each look: nobody is there who could take it.
+    if (status.state !== 'queued') expect(status.reason).toBe(run.status.reason);
   }
 });
 

@@ -14,7 +14,7 @@ try {
   });
   await db.sql
     .insertInto('projects')
-    .values({ id: `p-${process.pid}`, name: 'p', repository: `/${process.pid}` })
+    .values({ id: `p-${process.pid}`, name: `p-${process.pid}`, repository: `/${process.pid}` })
     .execute();
   const { n } = await db.sql
     .selectFrom('projects')

@@ -192,7 +192,8 @@ test('lists and new objects: refused to who has the permission nowhere', async (
 test('lists hold nothing foreign, whatever is asked of them', async () => {
   const leaks: string[] = [];
   for (const route of matrix.world.app.routeTable) {
-    if (route.access.kind !== 'list' || route.method !== 'GET') continue;
+    // A stream never ends; live-stream.test.ts asks it for what is foreign.
+    if (route.access.kind !== 'list' || route.method !== 'GET' || route.url.endsWith('/stream')) continue;
     const base = addressOf(route, '');
     const askers: Who[] = [
       { person: person('admin') },
