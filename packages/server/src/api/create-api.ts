@@ -36,6 +36,7 @@ import { runMakingRoutes } from './routes/run-making.ts';
 import { runRoutes } from './routes/runs.ts';
 import { signInPageRoutes } from './routes/sign-in-page.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { closeRefusedUpgrades, terminalRoutes } from './routes/terminal.ts';
 import { taskRoutes } from './routes/tasks.ts';
@@ -65,6 +66,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     controlPlane,
     audit: options.audit ?? null,
     config: options.config ?? null,
+    schedules: options.schedules ?? null,
     usage: options.usage ?? noUsage,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
@@ -165,6 +167,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       meRoutes(v1, context);
       peopleRoutes(v1, context);
       projectRoutes(v1, context);
+      scheduleRoutes(v1, context);
       configRoutes(v1, context);
     },
     { prefix: '/api/v1' },

@@ -1,4 +1,5 @@
 import { isVisible, type VisibleProjects } from '../domain/access.ts';
+import type { CurrentConfig } from '../domain/config/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Located, ObjectKind } from '../domain/ports/control-plane.ts';
 import type { Database } from '../store/database.ts';
@@ -11,7 +12,10 @@ import { findGate } from './gates.ts';
 export type Locator = (text: string, visible: VisibleProjects) => Promise<Located | null>;
 
 /** How each kind of object is found. A kind whose room is not there finds nothing. */
-export function locators(db: Database): Readonly<Record<ObjectKind, Locator>> {
+export function locators(
+  db: Database,
+  config: Pick<CurrentConfig, 'current'>,
+): Readonly<Record<ObjectKind, Locator>> {
   const run: Locator = async (text, visible) => {
     const { id, projectId, ownerId } = await findRun(db, text, visible);
     return { id, projectId, ownerId };
@@ -36,7 +40,13 @@ export function locators(db: Database): Readonly<Record<ObjectKind, Locator>> {
       return { id: gate.id, projectId: record.projectId, ownerId: record.ownerId };
     },
     campaign: none,
-    schedule: none,
+    async schedule(text, visible) {
+      const { schedules, projects } = config.current().config;
+      const name = schedules.find((schedule) => schedule.name === text)?.project;
+      const repository = projects.find((project) => project.name === name)?.repository;
+      const project = repository === undefined ? null : await findProject(db, repository, visible);
+      return project === null ? null : { id: text, projectId: project.id, ownerId: null };
+    },
   };
 }
 
