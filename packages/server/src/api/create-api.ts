@@ -26,6 +26,7 @@ import { healthRoutes } from './routes/health.ts';
 import { meRoutes } from './routes/me.ts';
 import { oidcRoutes } from './routes/oidc.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { campaignRoutes } from './routes/campaigns.ts';
 import { configRoutes } from './routes/config.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { liveStreamRoutes } from './routes/live-stream.ts';
@@ -67,6 +68,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     audit: options.audit ?? null,
     config: options.config ?? null,
     schedules: options.schedules ?? null,
+    campaigns: options.campaigns ?? null,
     usage: options.usage ?? noUsage,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
@@ -168,6 +170,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       peopleRoutes(v1, context);
       projectRoutes(v1, context);
       scheduleRoutes(v1, context);
+      campaignRoutes(v1, context);
       configRoutes(v1, context);
     },
     { prefix: '/api/v1' },

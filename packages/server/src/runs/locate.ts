@@ -3,6 +3,7 @@ import type { CurrentConfig } from '../domain/config/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Located, ObjectKind } from '../domain/ports/control-plane.ts';
 import type { Database } from '../store/database.ts';
+import { findCampaign } from '../store/campaigns/campaigns.ts';
 import { findProject } from '../store/runs/find-project.ts';
 import { readTask } from '../store/runs/read-task.ts';
 import { findRun } from './find-run.ts';
@@ -40,6 +41,8 @@ export function locators(
       return { id: gate.id, projectId: record.projectId, ownerId: record.ownerId };
     },
     campaign: none,
+    gate: none,
+    campaign: (text, visible) => findCampaign(db.sql, text, visible),
     async schedule(text, visible) {
       const { schedules, projects } = config.current().config;
       const name = schedules.find((schedule) => schedule.name === text)?.project;

@@ -8,6 +8,7 @@ import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { asBerthError } from '../domain/errors/index.ts';
 import { checkBlueprint } from './check-config.ts';
 import { entranceOf } from './entrance.ts';
+import { campaignPlane } from '../runs/campaigns/plane.ts';
 import { schedulePlane } from '../triggers/schedules/plane.ts';
 import { createUsageReader } from '../limits/create-usage-reader.ts';
 import type { Foundation } from './foundation.ts';
@@ -49,7 +50,7 @@ export async function startApiPart(
     const usage = createUsageReader(foundation.db, foundation.config);
     const { db, config: current } = foundation;
     const schedules = schedulePlane({ db, config: current, controlPlane, audit: audit.sink });
-    const common = { ...shared, ...services, audit, config, usage, schedules };
+    const common = { ...shared, ...services, audit, config, usage, schedules, campaigns: campaignPlane(db) };
     const local = createApi(controlPlane, common);
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);

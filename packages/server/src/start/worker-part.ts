@@ -3,6 +3,7 @@ import type { BerthError } from '../domain/errors/index.ts';
 import { modelsFor } from '../models-for.ts';
 import { equipRun } from '../runs/equip/index.ts';
 import { expireGates } from '../runs/expire-gates.ts';
+import { startCampaigns } from '../runs/campaigns/start.ts';
 import { reconcileSandboxes } from '../runs/reconcile.ts';
 import { tellPeople } from '../runs/tell-people.ts';
 import { startWorker, type WorkerStatus } from '../runs/worker.ts';
@@ -67,11 +68,12 @@ export function startWorkerPart(
   const endExpiring = expireGates(db, onError);
   const endTelling = tellPeople(notifiersOf(foundation, onError));
   const schedules = startSchedules({ db, config, controlPlane, audit: audit.sink, onError });
+  const campaigns = startCampaigns({ db, controlPlane, audit: audit.sink }, { onError });
   const endReconciling = reconcileSandboxes(db, driver, onError);
   return {
     status: () => worker.status(),
     async stop() {
-      await schedules.stop();
+      await Promise.all([schedules.stop(), campaigns.stop()]);
       await worker.stop();
       await endExpiring();
       await endTelling();

@@ -4,6 +4,7 @@ import type { AuditTables } from './audit-tables.ts';
 import type { GateTables } from './gate-tables.ts';
 import type { TokenTables } from './token-tables.ts';
 import type { SignInTables } from './sign-in-tables.ts';
+import type { CampaignTables } from './campaign-tables.ts';
 import type { ScheduleTables } from './schedule-tables.ts';
 
 type Instant = ColumnType<Date, Date | string, Date | string>;
@@ -18,7 +19,8 @@ export interface Tables
     SignInTables,
     TokenTables,
     GateTables,
-    ScheduleTables {
+    ScheduleTables,
+    CampaignTables {
   schema_migrations: {
     number: number;
     name: string;
