@@ -35,12 +35,23 @@ test('an hour that exists twice fires once, also when it is asked in between', (
 });
 
 test('every hour is every real hour, on both days', () => {
-  expect(between('0 * * * *', 'Europe/Zurich', '2026-10-24T23:30:00Z', '2026-10-25T02:30:00Z')).toHaveLength(3);
-  expect(between('0 * * * *', 'Europe/Zurich', '2026-03-28T23:30:00Z', '2026-03-29T02:30:00Z')).toHaveLength(3);
+  expect(between('0 * * * *', 'Europe/Zurich', '2026-10-24T23:30:00Z', '2026-10-25T02:30:00Z')).toHaveLength(
+    3,
+  );
+  expect(between('0 * * * *', 'Europe/Zurich', '2026-03-28T23:30:00Z', '2026-03-29T02:30:00Z')).toHaveLength(
+    3,
+  );
 });
 
 test('a daily time fires exactly once on every day of a year, in zones of many rules', () => {
-  const zones = ['Europe/Zurich', 'America/New_York', 'America/Santiago', 'Asia/Beirut', 'Australia/Sydney', 'UTC'];
+  const zones = [
+    'Europe/Zurich',
+    'America/New_York',
+    'America/Santiago',
+    'Asia/Beirut',
+    'Australia/Sydney',
+    'UTC',
+  ];
   fc.assert(
     fc.property(
       fc.constantFrom(...zones),
@@ -74,7 +85,9 @@ test('asking step by step finds the same times as asking at once', () => {
           const untilMs = Math.min(to, at + stepMinutes * 60_000);
           stepped.push(...occurrences(cron, 'Europe/Zurich', { afterMs: at, untilMs, most: 1_000 }));
         }
-        expect(stepped).toEqual(occurrences(cron, 'Europe/Zurich', { afterMs: from, untilMs: to, most: 1_000 }));
+        expect(stepped).toEqual(
+          occurrences(cron, 'Europe/Zurich', { afterMs: from, untilMs: to, most: 1_000 }),
+        );
       },
     ),
     { numRuns: 25 },

@@ -21,6 +21,7 @@ export interface Tables
     GateTables,
     ScheduleTables,
     CampaignTables {
+  extends ConfigTables, AuditTables, SignInTables, TokenTables, ScheduleTables, CampaignTables {
   schema_migrations: {
     number: number;
     name: string;

@@ -178,7 +178,10 @@ async function change(
     .locate('project', value.project, visibleProjects(principal))
     .catch((error: unknown) => {
       if (!(error instanceof BerthError) || error.code !== 'NOT_FOUND') throw error;
-      throw new BerthError('FORBIDDEN', `There is no project ${value.project} that you may make schedules in.`);
+      throw new BerthError(
+        'FORBIDDEN',
+        `There is no project ${value.project} that you may make schedules in.`,
+      );
     });
   requirePermission(principal, 'schedule.manage', project);
   const { revision, before } = await planeOf(context).change({

@@ -58,7 +58,10 @@ const over: readonly ItemState[] = ['needs_person', 'succeeded', 'failed', 'canc
  * many projects their turn as places are free, in their order; while the canary is out, only those. Pure.
  */
 export function decideMove(
-  campaign: Pick<CampaignRow, 'concurrency' | 'canary' | 'stopRate' | 'stopAfter' | 'canaryPassed' | 'judgedFrom'>,
+  campaign: Pick<
+    CampaignRow,
+    'concurrency' | 'canary' | 'stopRate' | 'stopAfter' | 'canaryPassed' | 'judgedFrom'
+  >,
   items: readonly CampaignItem[],
 ): CampaignMove {
   const stay = { claim: [], stop: null, canaryPassed: campaign.canaryPassed, isDone: false };
@@ -92,7 +95,9 @@ function failureRate(
   items: readonly CampaignItem[],
 ): Stop | null {
   if (stopRate === null) return null;
-  const judged = items.filter((item) => item.claimedAt !== null && item.claimedAt >= judgedFrom).map(itemState);
+  const judged = items
+    .filter((item) => item.claimedAt !== null && item.claimedAt >= judgedFrom)
+    .map(itemState);
   const finished = judged.filter((state) => over.includes(state) && state !== 'cancelled').length;
   const failed = judged.filter((state) => state === 'failed').length;
   if (finished < stopAfter || failed === 0 || failed / finished < stopRate) return null;

@@ -49,7 +49,12 @@ const view = (id: string) => campaignPlane(db).get(id, 'all');
 const names = (count: number): string[] => Array.from({ length: count }, (_, place) => `p${place}`);
 
 /** Ends runs of a campaign's projects, by their places. */
-async function end(id: string, places: readonly number[], state: 'succeeded' | 'failed', code: string | null = null) {
+async function end(
+  id: string,
+  places: readonly number[],
+  state: 'succeeded' | 'failed',
+  code: string | null = null,
+) {
   clock.jump(1_000);
   const items = await readItems(db.sql, id);
   for (const place of places) {
@@ -192,7 +197,12 @@ test('with replicas that die anywhere: one task a project, never more at once, a
           for (const [place, succeeds] of ends.entries()) {
             const item = running[place];
             if (item !== undefined) {
-              await end(id, [item.position], succeeds ? 'succeeded' : 'failed', succeeds ? null : 'CHECKS_FAILED');
+              await end(
+                id,
+                [item.position],
+                succeeds ? 'succeeded' : 'failed',
+                succeeds ? null : 'CHECKS_FAILED',
+              );
             }
           }
         }
@@ -200,7 +210,11 @@ test('with replicas that die anywhere: one task a project, never more at once, a
           await moveCampaign(parts, id);
           await check();
           const items = await readItems(db.sql, id);
-          await end(id, items.filter(isActive).map(({ position }) => position), 'succeeded');
+          await end(
+            id,
+            items.filter(isActive).map(({ position }) => position),
+            'succeeded',
+          );
         }
         await moveCampaign(parts, id);
         const now = await view(id);

@@ -1,7 +1,12 @@
 import { asBerthError } from '../../domain/errors/index.ts';
 import type { AuditSink } from '../../domain/ports/audit.ts';
 import type { ControlPlane } from '../../domain/ports/control-plane.ts';
-import { changeCampaign, holdCampaign, readCampaign, type CampaignRow } from '../../store/campaigns/campaigns.ts';
+import {
+  changeCampaign,
+  holdCampaign,
+  readCampaign,
+  type CampaignRow,
+} from '../../store/campaigns/campaigns.ts';
 import { changeItem, readItems, type CampaignItem } from '../../store/campaigns/items.ts';
 import type { Database } from '../../store/database.ts';
 import { decideMove, isActive } from './decide.ts';
@@ -82,7 +87,11 @@ async function handIn(parts: MoveParts, campaign: CampaignRow, item: CampaignIte
   const { state } = await readCampaign(db.sql, campaign.id);
   if (state !== 'running' && state !== 'stopped') return;
   try {
-    if (isNew) await changeItem(db.sql, at, { task_id: await create(parts, campaign, item), claimed_at: item.claimedAt });
+    if (isNew)
+      await changeItem(db.sql, at, {
+        task_id: await create(parts, campaign, item),
+        claimed_at: item.claimedAt,
+      });
     else await again(parts, campaign, item);
   } catch (error) {
     const known = asBerthError(error);

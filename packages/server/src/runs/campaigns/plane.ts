@@ -70,7 +70,8 @@ export function campaignPlane(db: Database): CampaignPlane {
     to: Omit<Parameters<typeof changeCampaign>[3], 'at'>,
   ): Promise<CampaignView> => {
     const at = new Date(db.clock.nowMs());
-    if (!(await changeCampaign(db.sql, id, from, { ...to, at }))) throw conflict(await readCampaign(db.sql, id));
+    if (!(await changeCampaign(db.sql, id, from, { ...to, at })))
+      throw conflict(await readCampaign(db.sql, id));
     db.bell.ring(movingCampaigns);
     return get(id, 'all');
   };
@@ -106,7 +107,9 @@ export function campaignPlane(db: Database): CampaignPlane {
       for (const item of await readItems(db.sql, id)) {
         const state = itemState(item);
         const isMeant =
-          code === null ? state === 'failed' : ['failed', 'needs_person'].includes(state) && why(item).code === code;
+          code === null
+            ? state === 'failed'
+            : ['failed', 'needs_person'].includes(state) && why(item).code === code;
         if (!isMeant) continue;
         await changeItem(
           db.sql,

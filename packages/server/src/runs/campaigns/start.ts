@@ -33,7 +33,12 @@ export function startCampaigns(
       end();
       listening.delete(id);
     }
-    for (const id of wanted) if (!listening.has(id)) listening.set(id, bell.listen(id, () => wake()));
+    for (const id of wanted)
+      if (!listening.has(id))
+        listening.set(
+          id,
+          bell.listen(id, () => wake()),
+        );
   };
   const loop = (async () => {
     while (!signal.aborted) {

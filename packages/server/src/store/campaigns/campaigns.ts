@@ -56,7 +56,10 @@ function toRow(row: Selectable<Tables['campaigns']>): CampaignRow {
 
 export async function insertCampaign(
   db: Database,
-  campaign: Pick<CampaignRow, 'text' | 'options' | 'createdBy' | 'concurrency' | 'canary' | 'stopRate' | 'stopAfter'> & {
+  campaign: Pick<
+    CampaignRow,
+    'text' | 'options' | 'createdBy' | 'concurrency' | 'canary' | 'stopRate' | 'stopAfter'
+  > & {
     readonly projectIds: readonly string[];
   },
 ): Promise<string> {

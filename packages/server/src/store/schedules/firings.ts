@@ -84,9 +84,7 @@ export async function openFirings(
 export async function settleFiring(
   db: Kysely<Tables>,
   at: { readonly schedule: string; readonly plannedAt: Date; readonly kind: FiringOutcome['kind'] },
-  outcome:
-    | { readonly taskId: string }
-    | { readonly code: string; readonly reason: string },
+  outcome: { readonly taskId: string } | { readonly code: string; readonly reason: string },
 ): Promise<void> {
   await db
     .updateTable('schedule_firings')

@@ -12,7 +12,13 @@ import { lookAtSchedules, type LookParts } from './look.ts';
 import { schedulePlane } from './plane.ts';
 
 const database = testDatabase();
-const hourly = { name: 'hourly', project: 'web', task: 'Update the fixtures', cron: '0 * * * *', overlap: 'allow' };
+const hourly = {
+  name: 'hourly',
+  project: 'web',
+  task: 'Update the fixtures',
+  cron: '0 * * * *',
+  overlap: 'allow',
+};
 const projects = [{ name: 'web', repository: '/srv/web.git' }];
 const start = Date.parse('2026-05-01T00:30:00Z');
 

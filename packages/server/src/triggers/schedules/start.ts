@@ -63,7 +63,12 @@ async function keepTicking(
     try {
       await boss.start();
       // No job is kept for later: a tick that nobody took is made up for by the next look.
-      await boss.createQueue(tickQueue, { retryLimit: 0, expireInSeconds: 300, retentionSeconds: 300, deleteAfterSeconds: 3_600 });
+      await boss.createQueue(tickQueue, {
+        retryLimit: 0,
+        expireInSeconds: 300,
+        retentionSeconds: 300,
+        deleteAfterSeconds: 3_600,
+      });
       await boss.work(tickQueue, { pollingIntervalSeconds: 2 }, look);
       await boss.schedule(tickQueue, '* * * * *');
       await look();

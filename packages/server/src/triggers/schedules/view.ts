@@ -35,9 +35,7 @@ export const scheduleViewSchema = z
     limits: runLimitsSchema.partial(),
     /** What comes from the file is changed there. */
     source: z.enum(['file', 'database']),
-    paused: z
-      .object({ at: z.string(), by: z.string(), code: z.string(), reason: z.string() })
-      .nullable(),
+    paused: z.object({ at: z.string(), by: z.string(), code: z.string(), reason: z.string() }).nullable(),
     failuresInRow: z.number(),
     /** The next three planned times, in UTC and as clocks in its zone show them; none while it is off. */
     next: z.array(z.object({ at: z.string(), local: z.string() })),
