@@ -12,7 +12,7 @@ import { findGate } from './gates.ts';
 /** Finds one kind of object among what may be seen; null: there is none. */
 export type Locator = (text: string, visible: VisibleProjects) => Promise<Located | null>;
 
-/** How each kind of object is found. A kind whose room is not there finds nothing. */
+/** How each kind of object is found. */
 export function locators(
   db: Database,
   config: Pick<CurrentConfig, 'current'>,
@@ -21,7 +21,6 @@ export function locators(
     const { id, projectId, ownerId } = await findRun(db, text, visible);
     return { id, projectId, ownerId };
   };
-  const none: Locator = async () => null;
   return {
     run,
     proposal: run,
@@ -40,8 +39,6 @@ export function locators(
       const { record, gate } = found;
       return { id: gate.id, projectId: record.projectId, ownerId: record.ownerId };
     },
-    campaign: none,
-    gate: none,
     campaign: (text, visible) => findCampaign(db.sql, text, visible),
     async schedule(text, visible) {
       const { schedules, projects } = config.current().config;

@@ -13,15 +13,7 @@ type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | strin
 type Big = ColumnType<string, number | string | undefined, number | string>;
 
 export interface Tables
-  extends
-    ConfigTables,
-    AuditTables,
-    SignInTables,
-    TokenTables,
-    GateTables,
-    ScheduleTables,
-    CampaignTables {
-  extends ConfigTables, AuditTables, SignInTables, TokenTables, ScheduleTables, CampaignTables {
+  extends ConfigTables, AuditTables, SignInTables, TokenTables, GateTables, ScheduleTables, CampaignTables {
   schema_migrations: {
     number: number;
     name: string;
