@@ -3,6 +3,7 @@ import type { CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
 import { collect, type Act, type Acting, type Leaf } from './command-tree.ts';
 import { gateCommands } from './gate-commands.ts';
+import { jobCommands } from './job-commands.ts';
 import { serverCommands } from './server-commands.ts';
 import { secondRunCommands, taskCommands } from './task-commands.ts';
 import type { DocumentName } from './output/json-fields.ts';
@@ -119,6 +120,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .action(act(async () => (await import('./commands/serve.ts')).serve));
   serverCommands(program, leaf, act);
   configCommands(program, leaf, act);
+  jobCommands(program, leaf, act);
   auditCommands(program, leaf, act);
   watchable(paged(leaf(program, 'usage', 'what was used, by project, principal, model or day')))
     .option('--by <names>', 'project, principal, model, day; comma-separated', 'project')

@@ -48,7 +48,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       const door = internal === null ? null : await openInternalDoor(foundation, internal, health);
       if (door !== null) undo.push(() => door.close());
       const announce = (workerId: string): string | null => door?.announce(workerId) ?? null;
-      const worker = startWorkerPart(foundation, options, announce);
+      const worker = startWorkerPart(foundation, options, announce, controlPlane);
       health.worker(() => worker.status());
       undo.push(() => worker.stop());
       const listen = listenOf(options, foundation);

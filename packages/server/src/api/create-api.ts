@@ -26,6 +26,7 @@ import { healthRoutes } from './routes/health.ts';
 import { meRoutes } from './routes/me.ts';
 import { oidcRoutes } from './routes/oidc.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { campaignRoutes } from './routes/campaigns.ts';
 import { configRoutes } from './routes/config.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { liveStreamRoutes } from './routes/live-stream.ts';
@@ -36,6 +37,7 @@ import { runMakingRoutes } from './routes/run-making.ts';
 import { runRoutes } from './routes/runs.ts';
 import { signInPageRoutes } from './routes/sign-in-page.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { closeRefusedUpgrades, terminalRoutes } from './routes/terminal.ts';
 import { taskRoutes } from './routes/tasks.ts';
@@ -65,6 +67,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     controlPlane,
     audit: options.audit ?? null,
     config: options.config ?? null,
+    schedules: options.schedules ?? null,
+    campaigns: options.campaigns ?? null,
     usage: options.usage ?? noUsage,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
@@ -165,6 +169,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       meRoutes(v1, context);
       peopleRoutes(v1, context);
       projectRoutes(v1, context);
+      scheduleRoutes(v1, context);
+      campaignRoutes(v1, context);
       configRoutes(v1, context);
     },
     { prefix: '/api/v1' },

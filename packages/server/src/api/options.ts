@@ -5,6 +5,8 @@ import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { Health } from '../domain/ports/health.ts';
 import type { Terminals } from '../domain/ports/terminal.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { SchedulePlane } from '../triggers/schedules/plane.ts';
+import type { CampaignPlane } from '../runs/campaigns/plane.ts';
 import type { AuditReader, AuditSink } from '../domain/ports/audit.ts';
 import type { People } from '../access/people.ts';
 import type { SignIn } from '../access/sign-in/index.ts';
@@ -38,6 +40,10 @@ export interface ApiOptions {
   readonly token?: string;
   /** Configuration and projects; without it their routes find nothing. */
   readonly config?: ConfigPlane;
+  /** Tasks by the clock; without it there are none. */
+  readonly schedules?: SchedulePlane;
+  /** One task over many projects; without it there are none. */
+  readonly campaigns?: CampaignPlane;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
   readonly ready?: () => Promise<void>;
   /** Shells in sandboxes; without it there are none. */
@@ -65,6 +71,8 @@ export interface ApiContext {
   readonly controlPlane: ControlPlane;
   readonly audit: NonNullable<ApiOptions['audit']> | null;
   readonly config: ConfigPlane | null;
+  readonly schedules: SchedulePlane | null;
+  readonly campaigns: CampaignPlane | null;
   readonly usage: UsageReader;
   readonly ready: () => Promise<void>;
   readonly health: Health | null;

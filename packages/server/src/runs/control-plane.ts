@@ -95,7 +95,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     return { forge, number };
   };
 
-  const found = locators(db);
+  const found = locators(db, config);
   const reading = runReading(db, runViews(db));
   const making = runMaking({
     db,

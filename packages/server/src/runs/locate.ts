@@ -1,7 +1,9 @@
 import { isVisible, type VisibleProjects } from '../domain/access.ts';
+import type { CurrentConfig } from '../domain/config/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Located, ObjectKind } from '../domain/ports/control-plane.ts';
 import type { Database } from '../store/database.ts';
+import { findCampaign } from '../store/campaigns/campaigns.ts';
 import { findProject } from '../store/runs/find-project.ts';
 import { readTask } from '../store/runs/read-task.ts';
 import { findRun } from './find-run.ts';
@@ -10,13 +12,15 @@ import { findGate } from './gates.ts';
 /** Finds one kind of object among what may be seen; null: there is none. */
 export type Locator = (text: string, visible: VisibleProjects) => Promise<Located | null>;
 
-/** How each kind of object is found. A kind whose room is not there finds nothing. */
-export function locators(db: Database): Readonly<Record<ObjectKind, Locator>> {
+/** How each kind of object is found. */
+export function locators(
+  db: Database,
+  config: Pick<CurrentConfig, 'current'>,
+): Readonly<Record<ObjectKind, Locator>> {
   const run: Locator = async (text, visible) => {
     const { id, projectId, ownerId } = await findRun(db, text, visible);
     return { id, projectId, ownerId };
   };
-  const none: Locator = async () => null;
   return {
     run,
     proposal: run,
@@ -35,8 +39,14 @@ export function locators(db: Database): Readonly<Record<ObjectKind, Locator>> {
       const { record, gate } = found;
       return { id: gate.id, projectId: record.projectId, ownerId: record.ownerId };
     },
-    campaign: none,
-    schedule: none,
+    campaign: (text, visible) => findCampaign(db.sql, text, visible),
+    async schedule(text, visible) {
+      const { schedules, projects } = config.current().config;
+      const name = schedules.find((schedule) => schedule.name === text)?.project;
+      const repository = projects.find((project) => project.name === name)?.repository;
+      const project = repository === undefined ? null : await findProject(db, repository, visible);
+      return project === null ? null : { id: text, projectId: project.id, ownerId: null };
+    },
   };
 }
 

@@ -1,12 +1,15 @@
+import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { BerthError } from '../domain/errors/index.ts';
 import { modelsFor } from '../models-for.ts';
 import { equipRun } from '../runs/equip/index.ts';
 import { expireGates } from '../runs/expire-gates.ts';
+import { startCampaigns } from '../runs/campaigns/start.ts';
 import { reconcileSandboxes } from '../runs/reconcile.ts';
 import { tellPeople } from '../runs/tell-people.ts';
 import { startWorker, type WorkerStatus } from '../runs/worker.ts';
 import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
 import { notifiersOf } from './notifiers.ts';
+import { startSchedules } from '../triggers/schedules/start.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -16,11 +19,12 @@ export interface WorkerPart {
   stop(): Promise<void>;
 }
 
-/** Claims runs and moves them. */
+/** Claims runs and moves them; watches the clock for schedules. */
 export function startWorkerPart(
   foundation: Foundation,
   options: StartServerOptions,
   announce: (workerId: string) => string | null,
+  controlPlane: ControlPlane,
 ): WorkerPart {
   const { home, env, clock, db, hub, redact, redactor, secrets, config, audit, driver, forgeOf, log } =
     foundation;
@@ -63,10 +67,13 @@ export function startWorkerPart(
   });
   const endExpiring = expireGates(db, onError);
   const endTelling = tellPeople(notifiersOf(foundation, onError));
+  const schedules = startSchedules({ db, config, controlPlane, audit: audit.sink, onError });
+  const campaigns = startCampaigns({ db, controlPlane, audit: audit.sink }, { onError });
   const endReconciling = reconcileSandboxes(db, driver, onError);
   return {
     status: () => worker.status(),
     async stop() {
+      await Promise.all([schedules.stop(), campaigns.stop()]);
       await worker.stop();
       await endExpiring();
       await endTelling();

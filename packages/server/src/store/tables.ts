@@ -4,13 +4,16 @@ import type { AuditTables } from './audit-tables.ts';
 import type { GateTables } from './gate-tables.ts';
 import type { TokenTables } from './token-tables.ts';
 import type { SignInTables } from './sign-in-tables.ts';
+import type { CampaignTables } from './campaign-tables.ts';
+import type { ScheduleTables } from './schedule-tables.ts';
 
 type Instant = ColumnType<Date, Date | string, Date | string>;
 type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | string>;
 /** `bigint` and `numeric` arrive as text. */
 type Big = ColumnType<string, number | string | undefined, number | string>;
 
-export interface Tables extends ConfigTables, AuditTables, SignInTables, TokenTables, GateTables {
+export interface Tables
+  extends ConfigTables, AuditTables, SignInTables, TokenTables, GateTables, ScheduleTables, CampaignTables {
   schema_migrations: {
     number: number;
     name: string;

@@ -90,7 +90,13 @@ export interface AccessWorld {
 export function accessWorld(
   db: Database,
   configuration: object,
-  options: Partial<ApiOptions> = {},
+  {
+    controlPlane: given,
+    ...options
+  }: Partial<ApiOptions> & {
+    /** Instead of one that knows no configuration. */
+    readonly controlPlane?: ControlPlane;
+  } = {},
 ): AccessWorld {
   const config = changingConfig(configuration);
   const audit = memoryAudit();
@@ -99,22 +105,24 @@ export function accessWorld(
   const tokens = createTokens({ ...parts, revocations: over });
   const bearer: Authenticator = tokenAuthenticator(parts);
   const roles = currentRoles(db, config);
-  const controlPlane = createControlPlane({
-    db,
-    hub: liveHub(),
-    redact: (value) => value,
-    checkedRepository: async (repository) => repository,
-    forgeOf: async () => {
-      throw new BerthError('INTERNAL', 'No forge is needed here.');
-    },
-    mirrorOf: async () => {
-      throw new BerthError('INTERNAL', 'No repository is needed here.');
-    },
-    diffOf: async () => '',
-    doctor: async () => {
-      throw new BerthError('INTERNAL', 'No doctor is needed here.');
-    },
-  });
+  const controlPlane =
+    given ??
+    createControlPlane({
+      db,
+      hub: liveHub(),
+      redact: (value) => value,
+      checkedRepository: async (repository) => repository,
+      forgeOf: async () => {
+        throw new BerthError('INTERNAL', 'No forge is needed here.');
+      },
+      mirrorOf: async () => {
+        throw new BerthError('INTERNAL', 'No repository is needed here.');
+      },
+      diffOf: async () => '',
+      doctor: async () => {
+        throw new BerthError('INTERNAL', 'No doctor is needed here.');
+      },
+    });
   const person = async (id: string): Promise<Principal> => {
     if (id === 'local') return localPrincipal('tester');
     const identity = { kind: 'person', id, name: id, claims: [] } as const;

@@ -1,4 +1,5 @@
 import { namedSections, type Config } from '../../domain/config/index.ts';
+import { cronFault } from '../cron.ts';
 
 export interface BrokenRule {
   readonly path: readonly PropertyKey[];
@@ -96,13 +97,10 @@ function scheduleRules(config: Config): BrokenRule[] {
         sentence: `there is no project ${schedule.project}${known(projects)}`,
       });
     }
-    if (schedule.cron.trim().split(/\s+/).length !== 5) {
-      broken.push({
-        path: ['schedules', place, 'cron'],
-        sentence: 'five fields are needed: minute hour day-of-month month day-of-week',
-      });
-    }
-    if (!isTimeZone(schedule.timeZone)) {
+    const isZone = isTimeZone(schedule.timeZone);
+    const fault = cronFault(schedule.cron, isZone ? schedule.timeZone : 'UTC');
+    if (fault !== null) broken.push({ path: ['schedules', place, 'cron'], sentence: fault });
+    if (!isZone) {
       broken.push({
         path: ['schedules', place, 'timeZone'],
         sentence: `${schedule.timeZone} is no time zone; write it like Europe/Zurich`,

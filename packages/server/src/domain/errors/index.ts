@@ -5,6 +5,7 @@ import { blueprintErrors } from './blueprint.ts';
 import { configErrors } from './config.ts';
 import { gateErrors } from './gates.ts';
 import { gitErrors } from './git.ts';
+import { jobErrors } from './jobs.ts';
 import { limitsErrors } from './limits.ts';
 import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
@@ -27,6 +28,7 @@ export const errorRegistry = {
   ...configErrors,
   ...gateErrors,
   ...gitErrors,
+  ...jobErrors,
   ...limitsErrors,
   ...modelErrors,
   ...runErrors,
