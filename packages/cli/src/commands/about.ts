@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext, CommonFlags } from '../command-context.ts';
+import { asCalled } from '../called-as.ts';
 import { didYouMean, failure } from '../failure.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { nearest } from '../nearest.ts';
@@ -38,7 +39,7 @@ export function helpFor(program: Command) {
       const wide = Math.max(...rows.map(([name]) => String(name).length));
       return rows.map(([name, text]) => `  ${String(name).padStart(wide)}  ${text}\n`).join('');
     };
-    if (topic === undefined) out.write(helpOf(program));
+    if (topic === undefined) out.write(asCalled(helpOf(program), context.io.env));
     else if (topic === 'exit-codes') out.write(`Exit codes, stable:\n${two(exitCodes)}`);
     else if (topic === 'environment') {
       const wide = Math.max(...variables.map(([name]) => name.length));
@@ -55,7 +56,7 @@ export function helpFor(program: Command) {
           didYouMean(nearest(topic, topics)),
         );
       }
-      out.write(helpOf(command));
+      out.write(asCalled(helpOf(command), context.io.env));
     }
     return 0;
   };
