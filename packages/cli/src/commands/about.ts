@@ -33,7 +33,12 @@ export async function printVersion(context: CommandContext): Promise<number> {
 
 /** `berth help [topic]`. */
 export function helpFor(program: Command) {
-  return async (context: CommandContext, _: CommonFlags, topic: string | undefined): Promise<number> => {
+  return async (
+    context: CommandContext,
+    _: CommonFlags,
+    topic: string | undefined,
+    inGroup?: string,
+  ): Promise<number> => {
     const { out } = context;
     const two = (rows: readonly (readonly [string | number, string])[]): string => {
       const wide = Math.max(...rows.map(([name]) => String(name).length));
@@ -47,19 +52,19 @@ export function helpFor(program: Command) {
         `Environment:\n${variables.map(([name, text]) => `  ${name.padEnd(wide)}  ${text}\n`).join('')}`,
       );
     } else {
-      const command = program.commands.find((one) => one.name() === topic);
-      if (command === undefined) {
-        const topics = ['exit-codes', 'environment', ...program.commands.map((one) => one.name())];
-        throw failure(
-          'USAGE',
-          `There is no help on ${JSON.stringify(topic)}.`,
-          didYouMean(nearest(topic, topics)),
-        );
-      }
+      const group = commandOf(program, topic, ['exit-codes', 'environment']);
+      const command = inGroup === undefined ? group : commandOf(group, inGroup, []);
       out.write(asCalled(helpOf(command), context.io.env));
     }
     return 0;
   };
+}
+
+function commandOf(parent: Command, name: string, others: readonly string[]): Command {
+  const found = parent.commands.find((one) => one.name() === name || one.aliases().includes(name));
+  if (found !== undefined) return found;
+  const topics = [...others, ...parent.commands.map((one) => one.name())];
+  throw failure('USAGE', `There is no help on ${JSON.stringify(name)}.`, didYouMean(nearest(name, topics)));
 }
 
 function helpOf(command: Command): string {
