@@ -51,6 +51,9 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   fork: ['berth fork latest --at 120 --text "try it without the cache"'],
   replay: ['berth replay latest --at 120'],
   terminal: ['berth terminal', 'berth runs terminal latest'],
+  gates: ['berth gates', 'berth approve latest'],
+  approve: ['berth approve latest'],
+  refuse: ['berth refuse latest'],
   proposals: ['berth proposals', 'berth proposals show', 'berth proposals merge --yes'],
   doctor: ['berth doctor', 'berth doctor --json'],
   completion: [

@@ -6,6 +6,8 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
     'Tasks',
     [
       ['run', '"text", -f FILE or -: create a task and follow its run'],
+      ['gates, approve, refuse', 'what waits for approval; let it go on; end it'],
+      ['schedules, campaigns', 'tasks again and again; one task over many projects'],
       ['retry, fork', 'another attempt; a new task from a checkpoint of a run'],
       ['proposals', 'changes with their evidence: show, diff, merge, close'],
     ],
@@ -43,18 +45,25 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
   ],
 ];
 
+/** A row as far as its commands are there. */
+function rowOf([names, what]: readonly [string, string], there: ReadonlySet<string>): [string, string][] {
+  const known = names.split(', ').filter((name) => there.has(name));
+  return known.length === 0 ? [] : [[known.join(', '), what]];
+}
+
 /** `berth --help`: on one screen, by what one wants to do. Commands without a row of their own come last. */
 export function mainHelp(program: Command): string {
+  const visible = program.createHelp().visibleCommands(program);
+  const there = new Set(visible.map((one) => one.name()));
+  const grouped = groups.map(([title, rows]) => [title, rows.flatMap((one) => rowOf(one, there))] as const);
   const named = new Set([
     ...groups.flatMap(([, rows]) => rows.flatMap(([names]) => names.split(', '))),
     ...['help', 'version', 'completion'],
   ]);
-  const others = program
-    .createHelp()
-    .visibleCommands(program)
+  const others = visible
     .filter((one) => !named.has(one.name()))
     .map((one) => [one.name(), one.description()] as const);
-  const all = others.length === 0 ? groups : [...groups, ['More', others] as const];
+  const all = others.length === 0 ? grouped : [...grouped, ['More', others] as const];
   const row = ([names, what]: readonly [string, string]): string => `  ${names.padEnd(25)} ${what}\n`;
   return `Usage: berth <command> [options]
 
