@@ -1,3 +1,4 @@
+import { asCalled } from './called-as.ts';
 import type { Io } from './io.ts';
 import { document, listDocument } from './output/json.ts';
 import { paintFor, type Paint } from './output/style.ts';
@@ -60,7 +61,7 @@ export function commandContext(io: Io, flags: CommonFlags): CommandContext {
   const fields = flags.jsonFields?.split(',').filter((field) => field !== '') ?? null;
   const paintErr = paintFor(err);
   const note = (text: string): void => {
-    if (format === 'text') err.write(`${text}\n`);
+    if (format === 'text') err.write(`${asCalled(text, io.env)}\n`);
   };
   const printDocument = (value: object): void => out.write(document(value, out.isTty, fields));
   const printLine = (value: object): void => out.write(document(value, false, fields));

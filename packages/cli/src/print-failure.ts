@@ -1,6 +1,7 @@
 import type { ApiFailure } from '@berth/client/api-failure.ts';
 import type { CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
+import { asCalled } from './called-as.ts';
 import { document, failureDocument } from './output/json.ts';
 import { paintFor } from './output/style.ts';
 import { surfaceOf } from './output/surface.ts';
@@ -17,8 +18,8 @@ export function printFailure(
     return;
   }
   const paint = paintFor(err);
-  err.write(`${paint('bad', 'error:')} ${error.message}\n  code: ${error.code}\n`);
-  if (error.next !== null) err.write(`  next: ${error.next}\n`);
+  err.write(`${paint('bad', 'error:')} ${asCalled(error.message, io.env)}\n  code: ${error.code}\n`);
+  if (error.next !== null) err.write(`  next: ${asCalled(error.next, io.env)}\n`);
   if (error.requestId !== null) err.write(`  request: ${error.requestId}\n`);
   if ((io.env['BERTH_DEBUG'] ?? '') !== '') {
     const cause = error.cause instanceof Error ? error.cause : error;

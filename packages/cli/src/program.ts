@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import { Command, Help, Option } from 'commander';
+import { asCalled } from './called-as.ts';
 import type { CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
 import { collect, type Act, type Acting, type Leaf } from './command-tree.ts';
@@ -6,6 +7,8 @@ import { gateCommands } from './gate-commands.ts';
 import { jobCommands } from './job-commands.ts';
 import { serverCommands } from './server-commands.ts';
 import { secondRunCommands, taskCommands } from './task-commands.ts';
+import { addExamples } from './help-examples.ts';
+import { mainHelp } from './main-help.ts';
 import type { DocumentName } from './output/json-fields.ts';
 import { filterWords, listening, listFlags, oneRun, paged, stateChoices, watchable } from './flag-sets.ts';
 import { configCommands } from './program-config.ts';
@@ -27,16 +30,21 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .option('--insecure-http', 'also over plain http to another machine')
     .helpCommand(false)
     .exitOverride()
+    .configureHelp({
+      // An empty list is no default worth words.
+      optionDescription: (option) =>
+        Array.isArray(option.defaultValue) ? option.description : new Help().optionDescription(option),
+    })
     .showSuggestionAfterError(true)
     .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
+      writeOut: (text) => void io.stdout.write(asCalled(text, io.env)),
       // Failures are printed in one place and one form (`printFailure`).
       writeErr: () => undefined,
       outputError: () => undefined,
       getOutHelpWidth: () => Math.min(io.stdout.columns ?? 80, 100),
       getOutHasColors: () => false,
-    })
-    .addHelpText('after', mainHelp);
+    });
+  program.helpInformation = () => mainHelp(program);
 
   const act =
     <Flags>(load: () => Promise<Act<Flags & CommonFlags>>, document?: DocumentName) =>
@@ -136,6 +144,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
   );
   leaf(program, 'help', 'help for a command, or: exit-codes, environment')
     .argument('[topic]')
+    .argument('[command]', 'one of a group, as in: help tokens create')
     .action(act(async () => (await import('./commands/about.ts')).helpFor(program)));
   leaf(program, 'completion', 'completion script for bash, zsh or fish')
     .argument('<shell>')
@@ -143,6 +152,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
   leaf(program, 'host', 'carry runs until none is active', { hidden: true }).action(
     act(async () => (await import('./commands/host.ts')).host),
   );
+  addExamples(program);
   return program;
 }
 
@@ -237,20 +247,6 @@ function common(command: Command): Command {
     .option('--no-input', 'never ask')
     .allowExcessArguments(false);
 }
-
-const mainHelp = `
-An id left out means the newest run of this repository; ids take unique beginnings, --last is the newest of all,
-'#12' or lib#12 the run of a pull request.
-
-Examples:
-  berth run "fix the flaky date test"
-  berth run -f task.md --repo https://host/team/lib.git --limit cost=2,time=30m
-  berth logs -f
-  berth proposals show
-  berth proposals merge
-
-More: berth help exit-codes · berth help environment
-`;
 
 const runHelp = `
 Examples:

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext, CommonFlags } from '../command-context.ts';
+import { asCalled } from '../called-as.ts';
 import { didYouMean, failure } from '../failure.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { nearest } from '../nearest.ts';
@@ -32,13 +33,18 @@ export async function printVersion(context: CommandContext): Promise<number> {
 
 /** `berth help [topic]`. */
 export function helpFor(program: Command) {
-  return async (context: CommandContext, _: CommonFlags, topic: string | undefined): Promise<number> => {
+  return async (
+    context: CommandContext,
+    _: CommonFlags,
+    topic: string | undefined,
+    inGroup?: string,
+  ): Promise<number> => {
     const { out } = context;
     const two = (rows: readonly (readonly [string | number, string])[]): string => {
       const wide = Math.max(...rows.map(([name]) => String(name).length));
       return rows.map(([name, text]) => `  ${String(name).padStart(wide)}  ${text}\n`).join('');
     };
-    if (topic === undefined) out.write(helpOf(program));
+    if (topic === undefined) out.write(asCalled(helpOf(program), context.io.env));
     else if (topic === 'exit-codes') out.write(`Exit codes, stable:\n${two(exitCodes)}`);
     else if (topic === 'environment') {
       const wide = Math.max(...variables.map(([name]) => name.length));
@@ -46,19 +52,19 @@ export function helpFor(program: Command) {
         `Environment:\n${variables.map(([name, text]) => `  ${name.padEnd(wide)}  ${text}\n`).join('')}`,
       );
     } else {
-      const command = program.commands.find((one) => one.name() === topic);
-      if (command === undefined) {
-        const topics = ['exit-codes', 'environment', ...program.commands.map((one) => one.name())];
-        throw failure(
-          'USAGE',
-          `There is no help on ${JSON.stringify(topic)}.`,
-          didYouMean(nearest(topic, topics)),
-        );
-      }
-      out.write(helpOf(command));
+      const group = commandOf(program, topic, ['exit-codes', 'environment']);
+      const command = inGroup === undefined ? group : commandOf(group, inGroup, []);
+      out.write(asCalled(helpOf(command), context.io.env));
     }
     return 0;
   };
+}
+
+function commandOf(parent: Command, name: string, others: readonly string[]): Command {
+  const found = parent.commands.find((one) => one.name() === name || one.aliases().includes(name));
+  if (found !== undefined) return found;
+  const topics = [...others, ...parent.commands.map((one) => one.name())];
+  throw failure('USAGE', `There is no help on ${JSON.stringify(name)}.`, didYouMean(nearest(name, topics)));
 }
 
 function helpOf(command: Command): string {

@@ -53,6 +53,13 @@ function readBytes(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw failure(
+        'FILE_UNREADABLE',
+        `There is no file ${path}.`,
+        'Berth needs none. Name another one: `berth config check FILE`.',
+      );
+    }
     const why = error instanceof Error ? error.message : String(error);
     throw failure('FILE_UNREADABLE', `${path} cannot be read: ${why}`);
   }

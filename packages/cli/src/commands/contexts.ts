@@ -67,9 +67,10 @@ export async function remove(
 
 function known({ contexts }: Contexts, name = ''): string {
   if (Object.hasOwn(contexts, name)) return name;
+  const near = nearest(name, Object.keys(contexts));
   throw failure(
     'NOT_FOUND',
     `There is no context ${name}.`,
-    didYouMean(nearest(name, Object.keys(contexts))),
+    near.length === 0 ? 'See `berth context list`.' : didYouMean(near),
   );
 }

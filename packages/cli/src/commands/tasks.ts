@@ -24,11 +24,17 @@ export async function list(context: CommandContext, flags: ListFlags): Promise<n
       ids: tasks.map((task) => task.id),
       text: taskTable(context, tasks, flags.output === 'wide'),
       notes: [
-        ...(tasks.length === 0 ? ['No task is like that.'] : []),
+        ...(tasks.length === 0 ? [isNarrowed(flags) ? 'No task is like that.' : noTask] : []),
         ...(next === null ? [] : [`More: berth tasks --cursor ${next}`]),
       ],
     };
   });
+}
+
+const noTask = 'No task yet. Hand one in: `berth run "fix the flaky date test"`';
+
+function isNarrowed({ filter, state, project, cursor }: ListFlags): boolean {
+  return [filter, state, project, cursor].some((one) => one !== undefined);
 }
 
 function taskTable({ out, paint }: CommandContext, tasks: readonly TaskRow[], isWide: boolean): string {

@@ -13,7 +13,11 @@ export async function terminal(
 ): Promise<number> {
   const input = keyInputOf(context.io);
   if (input === null || !context.out.isTty) {
-    throw failure('USAGE', 'A terminal needs a terminal.', 'For what a run printed: `berth logs`.');
+    throw failure(
+      'USAGE',
+      'A shell needs a terminal on standard input, output and error.',
+      'For what a run printed: `berth logs`.',
+    );
   }
   return await context.withSession(['api'], async (session) => {
     const runId = await runIdOf(session, { id, last: flags.last, cwd: context.io.cwd });

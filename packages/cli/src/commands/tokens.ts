@@ -1,6 +1,7 @@
 import { harmlessLine, type NewToken, type Token } from '@berth/client';
 import type { CommandContext, CommonFlags } from '../command-context.ts';
-import { failure } from '../failure.ts';
+import { didYouMean, failure } from '../failure.ts';
+import { nearest } from '../nearest.ts';
 import { table } from '../output/table.ts';
 import { ago } from '../output/units.ts';
 
@@ -18,15 +19,19 @@ export async function create(context: CommandContext, flags: CreateFlags): Promi
   if (purpose === '')
     throw failure('USAGE', 'What is the token for?', 'Say it with --purpose "nightly pipeline".');
   const days = Number(flags.days ?? '30');
-  if (!(days > 0 && days <= 366)) throw failure('USAGE', 'A token lives more than 0 and at most 366 days.');
+  if (!(days > 0 && days <= 366))
+    throw failure('USAGE', 'A token lives more than 0 and at most 366 days.', 'For example --days 90.');
   return context.withSession(['api'], async (session) => {
-    const created = await session.client.createToken({
+    const answer = session.client.createToken({
       purpose,
       days,
       projects: orNull(flags.project),
       // The server knows the permissions and names them when one is not among them.
       permissions: orNull(flags.permission) as NonNullable<NewToken['permissions']> | null,
       serviceAccount: flags.serviceAccount ?? null,
+    });
+    const created = await answer.catch(async (error) => {
+      throw (await unknownPermission(flags.permission)) ?? error;
     });
     if (context.format === 'json' || context.format === 'jsonl') context.printDocument(created);
     else {
@@ -38,6 +43,20 @@ export async function create(context: CommandContext, flags: CreateFlags): Promi
   });
 }
 
+/** What to say of a permission that there is not; null when all are known here. */
+async function unknownPermission(given: readonly string[]): Promise<Error | null> {
+  const { permissions } = await import('@berth/server/domain/access.ts');
+  const known = new Set<string>(permissions);
+  const odd = (orNull(given) ?? []).find((one) => !known.has(one));
+  if (odd === undefined) return null;
+  const near = nearest(odd, permissions);
+  return failure(
+    'USAGE',
+    `There is no permission ${JSON.stringify(odd)}.`,
+    near.length === 0 ? `One of ${permissions.join(', ')}.` : didYouMean(near),
+  );
+}
+
 /** `berth tokens list`. */
 export async function list(
   context: CommandContext,
@@ -47,7 +66,11 @@ export async function list(
     const { tokens } = await session.client.listTokens(flags.all === true);
     if (context.format === 'json' || context.format === 'jsonl') context.printList(tokens);
     else if (context.format === 'quiet') context.out.write(tokens.map(({ id }) => `${id}\n`).join(''));
-    else context.out.write(table(context.out, context.paint, columns, tokens.map(row)));
+    else {
+      context.out.write(table(context.out, context.paint, columns, tokens.map(row)));
+      if (tokens.length === 0)
+        context.note('No token yet: `berth tokens create --purpose "nightly pipeline"`');
+    }
     return 0;
   });
 }

@@ -29,7 +29,10 @@ export async function usage(context: CommandContext, flags: UsageFlags): Promise
       document: used,
       ids: [],
       text: usageTable(context, used),
-      notes: used.truncated ? [`Only the first ${used.rows.length} rows; the sum is of all.`] : [],
+      notes: [
+        ...(used.rows.length === 0 ? [`Nothing was used since ${from}.`] : []),
+        ...(used.truncated ? [`Only the first ${used.rows.length} rows; the sum is of all.`] : []),
+      ],
     };
   });
 }

@@ -7,6 +7,7 @@ import { systemClock } from '../domain/clock.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { auditActs } from './access/audit-acts.ts';
+import { signInPageFor } from './access/sign-in-redirect.ts';
 import { noUsage } from '../domain/ports/usage.ts';
 import { guardRoutes } from './access/authorise.ts';
 import { honourIdempotencyKeys } from './access/idempotency.ts';
@@ -127,6 +128,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     logFailure(options.log, request, problem, thrown);
     options.onError?.(thrown, problem.code, request.id);
     const { retryAfterS } = problem.details;
+    const signIn = signInPageFor(request, problem.code, context.signIn !== null);
+    if (signIn !== null) return reply.redirect(signIn, 303);
     if (typeof retryAfterS === 'number') reply.header('retry-after', String(retryAfterS));
     return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
   });

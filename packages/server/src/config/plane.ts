@@ -76,7 +76,11 @@ export function configPlane(parts: {
 
   const project = async (id: string) => {
     const row = await readProject(db, id);
-    if (row === null) throw new BerthError('NOT_FOUND', `There is no project ${id}.`);
+    if (row === null) {
+      throw new BerthError('NOT_FOUND', `There is no project ${id}.`, {
+        next: 'List what there is with `berth projects`.',
+      });
+    }
     const own = await objectOf('projects', row.name);
     const view = projectView(row, config.current(), own?.value ?? null);
     return { row, view, version: own?.version ?? 'new' };

@@ -50,6 +50,12 @@ export function locators(
   };
 }
 
+/** What lists the objects of a kind, where it is not `berth runs`. */
+const lists: Readonly<Partial<Record<ObjectKind, string>>> = {
+  project: 'berth projects',
+  task: 'berth tasks',
+};
+
 /** @throws BerthError `NOT_FOUND`, `AMBIGUOUS_ID` */
 export async function locate(
   found: Readonly<Record<ObjectKind, Locator>>,
@@ -58,6 +64,13 @@ export async function locate(
   visible: VisibleProjects,
 ): Promise<Located> {
   const object = await found[kind](text, visible);
-  if (object === null) throw new BerthError('NOT_FOUND', `There is no ${kind} ${text}.`);
+  if (object === null) {
+    const next = lists[kind];
+    throw new BerthError(
+      'NOT_FOUND',
+      `There is no ${kind} ${text}.`,
+      next === undefined ? {} : { next: `List what there is with \`${next}\`.` },
+    );
+  }
   return object;
 }

@@ -14,6 +14,7 @@ import { chooseDriver } from '../sandboxes/choose-driver.ts';
 import type { Redactor } from '../secrets/redactor.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { createLog, type Log, silentLog } from '../telemetry/log.ts';
+import { databaseFailure } from './database-failure.ts';
 import { openServerConfig } from './config.ts';
 import { type LiveSecrets, liveSecrets } from './live-secrets.ts';
 import type { StartServerOptions } from './options.ts';
@@ -63,6 +64,8 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     signal,
     onProgress,
     ...(options.databaseRoot === undefined ? {} : { rootDirectory: options.databaseRoot }),
+  }).catch((error: unknown) => {
+    throw databaseFailure(error, env['DATABASE_URL']);
   });
   const config = await openServerConfig({ db, home, env, signal, onProblem: onProgress }).catch(
     async (error: unknown) => {

@@ -39,15 +39,27 @@ async function showWays(sentence) {
     offer(`Sign in with ${methods.oidc.name}`, `/auth/oidc/start${query}`);
   }
   if (methods.link)
-    hint.textContent = 'On the machine that runs Berth, the berth command makes a sign-in link.';
+    hint.textContent =
+      'Whoever started Berth: press Enter where “berth up” runs, and it prints a link that signs you in.';
   else if (methods.oidc === null) hint.textContent = 'Open Berth through the proxy that signs you in.';
 }
 
 // A server without the web interface has no page to go to: then this one stays.
 async function goTo(path) {
+  if (await isPage(path)) location.replace(path);
+  else offer('Read and try the API', '/api/docs');
+}
+
+async function isPage(path) {
   const there = await fetch(path, { headers: { accept: 'text/html' }, cache: 'no-store' });
-  if (there.ok && there.headers.get('content-type')?.includes('text/html') === true) location.replace(path);
-  else hint.textContent = 'This server has no pages of its own: use the API at /api/v1.';
+  return there.ok && there.headers.get('content-type')?.includes('text/html') === true;
+}
+
+// What the address asks for, unless it leads to another site.
+function ownPath(path) {
+  if (path === null || !URL.canParse(path, location.origin)) return '/';
+  const there = new URL(path, location.origin);
+  return there.origin === location.origin ? there.href : '/';
 }
 
 async function start() {
@@ -60,7 +72,8 @@ async function start() {
   try {
     const me = await ask('/api/v1/me');
     status.textContent = `Signed in as ${me.name}.`;
-    offer('Open Berth', '/');
+    if (await isPage(ownPath(returnTo))) offer('Open Berth', ownPath(returnTo));
+    else offer('Read and try the API', '/api/docs');
   } catch {
     await showWays('Sign in to go on.');
   }

@@ -123,11 +123,10 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       const { principal } = request;
       const { id } = request.params;
       const token = await tokensOf().get(id);
-      if (token === null || !mayRevoke(principal, token))
-        throw new BerthError('NOT_FOUND', `There is no token ${id}.`);
+      if (token === null || !mayRevoke(principal, token)) throw noToken(id);
       if (request.audited !== null) request.audited.details = { owner: token.owner };
       const revoked = await tokensOf().revoke(principal, id);
-      if (revoked === null) throw new BerthError('NOT_FOUND', `There is no token ${id}.`);
+      if (revoked === null) throw noToken(id);
       return revoked;
     },
   );
@@ -137,4 +136,10 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
 function mayRevoke(principal: Principal, token: TokenView): boolean {
   if (decide(principal, 'people.manage', installationObject) === 'granted') return true;
   return principal.tokenId === null ? token.owner === principal.id : token.id === principal.tokenId;
+}
+
+function noToken(id: string): BerthError {
+  return new BerthError('NOT_FOUND', `There is no token ${id}.`, {
+    next: 'List them: `berth tokens --all`.',
+  });
 }

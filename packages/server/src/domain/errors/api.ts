@@ -45,8 +45,8 @@ export const apiErrors = family({
     exit: 4,
   },
   TOKEN_REFUSED: {
-    sentence: 'The bearer token is missing or wrong.',
-    next: 'Send the token of the token file as `Authorization: Bearer …`.',
+    sentence: 'The token does not hold: it is wrong, or of another server.',
+    next: 'Make one where you are signed in, `berth tokens create`, and keep it with `berth login`.',
     retryable: false,
     http: 401,
     exit: 4,

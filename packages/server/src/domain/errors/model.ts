@@ -11,7 +11,7 @@ export const modelErrors = family({
   },
   MODEL_NOT_CONFIGURED: {
     sentence: 'No model is configured.',
-    next: 'Set ANTHROPIC_API_KEY, OPENAI_API_KEY, or BERTH_MODEL with BERTH_BASE_URL.',
+    next: 'Start Berth with ANTHROPIC_API_KEY, OPENAI_API_KEY, or BERTH_MODEL and BERTH_BASE_URL, or name models in berth.yaml.',
     retryable: false,
     http: 422,
     exit: 2,

@@ -46,7 +46,7 @@ export const signInErrors = family({
   },
   SIGN_IN_LINK_REFUSED: {
     sentence: 'The sign-in link is not valid: it was used, is older than 10 minutes, or never existed.',
-    next: 'Make a new one on the machine that runs Berth.',
+    next: 'Press Enter where `berth up` runs: it prints a new one.',
     retryable: false,
     http: 401,
     exit: 4,

@@ -32,7 +32,9 @@ test('admission goes round the projects, keeps the caps, and tells those who wai
     first.find((run) => run.runId === small[0])!,
     { requeue: false },
   );
-  expect(await admitRuns(store.db, { worker, config: capped({ total: 2, perProject: 5 }), limit: 10 })).toEqual([]);
+  expect(
+    await admitRuns(store.db, { worker, config: capped({ total: 2, perProject: 5 }), limit: 10 }),
+  ).toEqual([]);
   expect((await readRun(store.db, big[2]!)).status.code).toBe('QUEUE_TOTAL_CAP');
   const more = await admitRuns(store.db, { worker, config: capped({ total: 10, perProject: 10 }), limit: 1 });
   expect(more.map((run) => run.runId)).toEqual([big[2]]);

@@ -3,7 +3,15 @@ import { emptyConfig, type Config } from '../../domain/config/index.ts';
 import type { Database } from '../database.ts';
 import type { Tables } from '../tables.ts';
 import type { Ownership } from './claim-run.ts';
-import { activeRuns, budgetTables, commonCaps, installationRoom, projectCaps, standsSince } from './line.ts';
+import {
+  activeRuns,
+  budgetTables,
+  commonCaps,
+  installationRoom,
+  linePlan,
+  projectCaps,
+  standsSince,
+} from './line.ts';
 import { tellWaiting } from './tell-waiting.ts';
 import { waitingBudgets, type ScopeBudget } from './waiting-budgets.ts';
 
@@ -46,11 +54,9 @@ export async function admitRuns(
   if (limit <= 0 && !relabel && !line.is_untold && !line.is_asked) return [];
   return db.sql.transaction().execute(async (transaction) => {
     // Before the statements, so that their snapshots see what the last holder did. A process that is stopped while it
-    // holds the lock must not hold up all others. For the plan, see `planForLine`.
+    // holds the lock must not hold up all others. For the plan, see `linePlan`.
     await sql`select set_config('idle_in_transaction_session_timeout', '5000', true),
-      set_config('enable_nestloop', 'off', true), pg_advisory_xact_lock(${admissionLock})`.execute(
-      transaction,
-    );
+      ${linePlan}, pg_advisory_xact_lock(${admissionLock})`.execute(transaction);
     const admitted = line.is_asked ? await takeCancelled(transaction, worker) : [];
     let budgets = await waitingBudgets(transaction, config);
     for (let round = 0, left = limit; round < mostRounds && left > 0; round += 1) {

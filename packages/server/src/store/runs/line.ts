@@ -58,7 +58,12 @@ export function installationRoom(budgets: readonly ScopeBudget[]): { isSpent: bo
 /**
  * For the rest of a transaction: joins of the line with its counts are hash joins. The planner knows nothing of the
  * size of these and took nested loops: 10,000 waiting runs then took seconds instead of some tens of milliseconds.
+ * Where a nested loop is needed all the same, its cost counts as enormous, which makes a stock PostgreSQL compile the
+ * statement (`jit`): on a busy machine that outlasts the statement's timeout, and nothing is ever admitted.
  */
+export const linePlan = sql`set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)`;
+
+/** Sets `linePlan`. */
 export async function planForLine(transaction: Kysely<Tables>): Promise<void> {
-  await sql`select set_config('enable_nestloop', 'off', true)`.execute(transaction);
+  await sql`select ${linePlan}`.execute(transaction);
 }

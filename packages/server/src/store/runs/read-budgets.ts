@@ -1,10 +1,5 @@
 import { sql, type Kysely } from 'kysely';
-import {
-  isLimited,
-  type BudgetCaps,
-  type BudgetPeriod,
-  type BudgetScope,
-} from '../../domain/budgets.ts';
+import { isLimited, type BudgetCaps, type BudgetPeriod, type BudgetScope } from '../../domain/budgets.ts';
 import type { Tables } from '../tables.ts';
 
 /** A budget as it stands in the present period. */
