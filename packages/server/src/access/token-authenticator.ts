@@ -31,6 +31,8 @@ export function tokenAuthenticator(
     token: TokenRecord | null,
   ): Promise<never> => {
     failures.add(request.address);
+    // What was let in without being counted is counted from now on.
+    if (token !== null) known.delete(token.id);
     await audit.record({
       by: token?.owner ?? 'unknown',
       byKind: token?.ownerKind ?? 'unknown',

@@ -197,6 +197,24 @@ test('an address with many wrong tokens has to wait; a token that held lately st
   expect((await call('GET', '/api/v1/runs', bearer(fresh.secret))).code).toBe('TOO_MANY_ATTEMPTS');
 });
 
+test('a token that held lately is slowed down like any other once it is revoked', async () => {
+  const own = accessWorld(database.db, people);
+  const by = await own.person('ada@example.org');
+  const wish = { purpose: 'test', projects: null, permissions: null, days: 1, serviceAccount: null };
+  const { token, secret } = await own.tokens.create(by, wish);
+  const ask = async (): Promise<number> =>
+    (await own.app.inject({ url: '/api/v1/runs', headers: bearer(secret) })).statusCode;
+  expect(await ask()).toBe(200);
+  await own.tokens.revoke(by, token.id);
+  const answers: number[] = [];
+  for (let attempt = 0; attempt < 25; attempt += 1) answers.push(await ask());
+  expect(answers[0]).toBe(401);
+  expect(answers.at(-1)).toBe(429);
+  // Every answer that was not held up is counted on record: there are few.
+  expect(own.audit.acts.filter(({ action }) => action === 'token.use').length).toBeLessThanOrEqual(20);
+  await own.close();
+});
+
 test('the last use is noted, without the query, and not again within a minute', async () => {
   const { db } = database;
   const other = accessWorld(db, people);

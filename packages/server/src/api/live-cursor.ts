@@ -7,8 +7,11 @@ export interface LiveCursor {
   readonly rows: string | null;
 }
 
+/** The last entry that the database can count. */
+const mostSeq = 2_147_483_647;
+
 const schema = z.strictObject({
-  r: z.record(z.string().regex(/^r-[a-z0-9]{1,40}$/), z.int().min(0)),
+  r: z.record(z.string().regex(/^r-[a-z0-9]{1,40}$/), z.int().min(0).max(mostSeq)),
   l: z.string().max(200).nullable(),
 });
 
@@ -51,6 +54,8 @@ export function wantedRuns(text: string): WantedRun[] {
   return parts.map((part) => {
     const read = /^([A-Za-z0-9_-]{1,80})(?::(\d{1,15}))?$/.exec(part);
     if (read === null) throw new BerthError('USAGE', 'runs: wanted are ids, each with or without :<seq>');
-    return { id: read[1]!, afterSeq: read[2] === undefined ? null : Number(read[2]) };
+    const afterSeq = read[2] === undefined ? null : Number(read[2]);
+    if (afterSeq !== null && afterSeq > mostSeq) throw new BerthError('USAGE', `runs: no run has entry ${afterSeq}`);
+    return { id: read[1]!, afterSeq };
   });
 }

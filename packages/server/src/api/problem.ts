@@ -38,6 +38,9 @@ export function toBerthError(error: unknown): BerthError {
       details: { issues: error.cause.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) },
     });
   }
+  if (isUnstorableText(error)) {
+    return new BerthError('USAGE', 'A text holds a character that is none (NUL).', { cause: error });
+  }
   const status = statusOf(error);
   if (status === 413) return new BerthError('BODY_TOO_LARGE', undefined, { cause: error });
   if (status === 404) return new BerthError('NOT_FOUND', messageOf(error), { cause: error });
@@ -68,6 +71,12 @@ function fieldName(context: string | undefined, instancePath: string): string {
   const path = instancePath.replace(/^\//, '').replaceAll('/', '.');
   if (path === '') return context ?? 'request';
   return context === 'body' || context === undefined ? path : `${context}.${path}`;
+}
+
+/** What PostgreSQL says of a text or JSON with U+0000: whoever sent it has to leave it out. */
+function isUnstorableText(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
+  return code === '22021' || code === '22P05';
 }
 
 function statusOf(error: unknown): number | null {

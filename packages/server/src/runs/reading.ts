@@ -50,8 +50,8 @@ export function runReading(db: Database, views: RunViews): Reading {
     summaryPage: async (runId, query) => (await page(runId, query)).map(summaryOf),
     async event(runId, seq) {
       const { id } = await findRun(db, runId);
-      const [event] = await readEvents(db, id, { afterSeq: seq - 1, beforeSeq: seq + 1 });
-      if (event === undefined) throw new BerthError('NOT_FOUND', `The run ${id} has no entry ${seq}.`);
+      const [event] = await readEvents(db, id, { afterSeq: seq - 1, limit: 1 });
+      if (event?.seq !== seq) throw new BerthError('NOT_FOUND', `The run ${id} has no entry ${seq}.`);
       return eventView(event);
     },
     search: async (runId, query) => searchEvents(db, (await findRun(db, runId)).id, query),

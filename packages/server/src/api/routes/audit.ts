@@ -14,7 +14,11 @@ import { idParams, limitSchema, problems } from '../schemas.ts';
 /** Each reads everything there is: a few at once are plenty. */
 const verificationsAtOnce = 2;
 
-const word = z.string().min(1).max(500).optional();
+/** No control characters: an export that has begun cannot answer that the database takes none. */
+const word = z
+  .string()
+  .regex(/^\P{Cc}{1,500}$/u, '1 to 500 characters, none of them a control character')
+  .optional();
 const filterSchema = z.object({
   by: word.describe('Principal id.'),
   action: word.describe('`run.cancel`, or `run` for all of its kind.'),

@@ -67,7 +67,7 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
 /** A reader's own mark wins over the address it first asked. */
 function resumeAfter(lastEventId: string | undefined, after: number): number {
   if (lastEventId === undefined || lastEventId === '') return after;
-  if (!/^\d{1,15}$/.test(lastEventId)) {
+  if (!/^\d{1,10}$/.test(lastEventId) || Number(lastEventId) > 2_147_483_647) {
     throw new BerthError('USAGE', 'Last-Event-ID: a whole number, the seq of the last event seen');
   }
   return Number(lastEventId);

@@ -110,6 +110,8 @@ test.each([
           .join(',')}]`,
     ).join('\n')}`,
   ],
+  ['a list that holds itself', 'a: &a [*a,*a]'],
+  ['a map that holds itself', 'version: 1\na: &a { b: &b [*a, *b, *a] }\n'],
   ['deep nesting', `version: ${'['.repeat(20_000)}`],
   ['nested lists', `version: ${'- '.repeat(100_000)}`],
   ['deep closed nesting', `version: ${'['.repeat(5_000)}${']'.repeat(5_000)}`],

@@ -114,8 +114,11 @@ function refusedNodes(document: Document, lines: LineCounter): ConfigProblem[] {
     if (problems.length < maxProblems) problems.push({ ...positionAt(lines, offset), path: '', sentence });
   };
   visit(document, {
-    Alias: (_key, node) => {
+    Alias: (_key, node, path) => {
       aliases += 1;
+      // A few bytes that hold themselves twice are endless to whoever walks them.
+      const meant = node.resolve(document);
+      if (meant !== undefined && path.includes(meant)) refuse(node, 'an alias stands within what it names');
       if (aliases === maxAliases + 1) refuse(node, `more than ${maxAliases} aliases are not allowed`);
     },
     Pair: (_key, pair) => {

@@ -35,6 +35,14 @@ test('the same request five times at once makes one task', async () => {
   expect(made.filter((one) => one.isNew)).toHaveLength(1);
 });
 
+test('a key that was used in another project answers nothing of that one', async () => {
+  const made = await makeRun(store.db, { idempotencyKey: 'delivery-2' });
+  expect(made.isNew).toBe(true);
+  await expect(
+    makeRun(store.db, { idempotencyKey: 'delivery-2', repository: '/srv/other.git' }),
+  ).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+});
+
 test('a huge task text is stored and read back whole', async () => {
   const text = 'ü'.repeat(99_000);
   const { taskId, runId } = await makeRun(store.db, { text });

@@ -108,7 +108,7 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
     });
     return true;
   });
-  if (!isNew) return findByKey(db, origin.by, idempotencyKey ?? '');
+  if (!isNew) return findByKey(db, project.id, origin.by, idempotencyKey ?? '');
   db.bell.ring(waitingRuns);
   return { taskId, runId, isNew };
 }
@@ -116,15 +116,25 @@ export async function createTask(db: Database, input: NewTask): Promise<CreatedT
 /** What the bell rings for when a run has begun to wait. */
 export const waitingRuns = 'waiting';
 
-async function findByKey(db: Database, by: string, key: string): Promise<CreatedTask> {
+/**
+ * In the same project alone: a key that was used for another one, which the caller may not see now (a narrowed token, a
+ * role that was taken away), must not answer that task.
+ */
+async function findByKey(
+  db: Database,
+  projectId: string,
+  by: string,
+  key: string,
+): Promise<CreatedTask> {
   const row = await db.sql
     .selectFrom('tasks')
     .innerJoin('runs', 'runs.task_id', 'tasks.id')
-    .select(['tasks.id as taskId', 'runs.id as runId'])
+    .select(['tasks.id as taskId', 'tasks.project_id as projectId', 'runs.id as runId'])
     .where(sql<string>`tasks.origin ->> 'by'`, '=', by)
     .where('tasks.idempotency_key', '=', key)
     .orderBy('runs.attempt')
     .executeTakeFirst();
   if (row === undefined) throw new BerthError('CONFLICT', 'Another request with this key is under way.');
-  return { ...row, isNew: false };
+  if (row.projectId !== projectId) throw new BerthError('IDEMPOTENCY_KEY_REUSED');
+  return { taskId: row.taskId, runId: row.runId, isNew: false };
 }
