@@ -25,7 +25,7 @@ function problemIn(line: string): string | null {
       const flag = word.replace(/=.*$/, '');
       // A group without a word is its list, or what it shows.
       const silent = command.commands.find((one) => ['list', 'show'].includes(one.name())) ?? command;
-      const known = [command, silent, program].some((one) => one.options.some((option) => option.is(flag)));
+      const known = [command, silent, program].some((one) => one.options.some(({ short, long }) => short === flag || long === flag));
       if (!known && !everywhere.has(flag)) return `${command.name()} has no ${flag}`;
       continue;
     }
