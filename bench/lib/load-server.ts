@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { asBerthError } from '../../packages/server/src/domain/errors/index.ts';
+import type { CreateTask } from '../../packages/server/src/domain/ports/control-plane.ts';
 import { startServer } from '../../packages/server/src/main.ts';
 import { MemoryOnlyDriver } from './memory-driver.ts';
 import { sampleTask } from './sample-repository.ts';
@@ -51,6 +53,19 @@ const server = await startServer({
   },
 });
 
+/** An overloaded server refuses a task; whoever hands it in tries again. */
+async function handIn(task: CreateTask): Promise<void> {
+  for (;;) {
+    try {
+      await server.controlPlane.createTask(task);
+      return;
+    } catch (error) {
+      if (asBerthError(error).code !== 'DATABASE_UNAVAILABLE') throw error;
+      await delay(200);
+    }
+  }
+}
+
 async function handle(request: LoadRequest): Promise<void> {
   switch (request.kind) {
     case 'start':
@@ -58,10 +73,7 @@ async function handle(request: LoadRequest): Promise<void> {
         const repository = repositories[started % repositories.length] ?? '';
         started += 1;
         const task = sampleTask(repository, blueprint);
-        await server.controlPlane.createTask({
-          ...task,
-          options: { ...task.options, cassette: cassette ?? '' },
-        });
+        await handIn({ ...task, options: { ...task.options, cassette: cassette ?? '' } });
       }
       return;
     case 'counts':
