@@ -75,6 +75,14 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import('./benchmarks/admission.ts'),
   },
   {
+    name: 'api-load',
+    what: '1,000 runs of a scripted model at work in one process, while 40 reads a second and 20 live streams look at them.',
+    why: 'people look at runs while they work, and a worker that is busy must not make them wait.',
+    goal: 'p99 of the reads below 100 ms on 2 cores.',
+    timeLimitMs: 270_000,
+    load: () => import('./benchmarks/api-load.ts'),
+  },
+  {
     name: 'memory',
     what: 'resident memory of an idle server (API and worker, PostgreSQL apart), and of each run that waits for a model.',
     why: 'one worker is to carry hundreds to thousands of runs, most of them waiting.',

@@ -5,6 +5,8 @@ import { readBudgets, type BudgetState } from '../store/runs/read-budgets.ts';
 
 /** What a run has reserved, and the budgets it stands in. */
 export interface RunStanding {
+  /** Name of its project. */
+  readonly project: string;
   readonly reserved: { readonly costUsd: number; readonly tokens: number; readonly steps: number };
   readonly budgets: readonly BudgetState[];
 }
@@ -27,6 +29,7 @@ export async function readStanding(db: Database, config: Config, runId: string):
     .where('runs.id', '=', runId)
     .executeTakeFirst();
   return {
+    project: row?.project ?? '',
     reserved: {
       costUsd: Number(row?.reserved_usd ?? 0),
       tokens: Number(row?.reserved_tokens ?? 0),

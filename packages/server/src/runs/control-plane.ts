@@ -59,14 +59,15 @@ export interface ControlPlaneParts {
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { db } = parts;
   const config = parts.config ?? unconfigured;
+  // One for all that is shown of runs: what somebody looked at before is not folded from its beginning again.
+  const views = runViews(db);
 
   const viewOf = async (record: RunRecord): Promise<RunView> => {
-    const [state, task, standing] = await Promise.all([
-      readState(db, record.id),
-      readTask(db, record.taskId),
+    const [view, standing] = await Promise.all([
+      views.at(record.id, record.head.seq),
       readStanding(db, config.current().config, record.id),
     ]);
-    return { ...runView(state, task.project.name, standing), status: record.status };
+    return { ...runView(view.run, standing.project, standing), status: record.status };
   };
 
   /** Posts to the run's inbox and waits, within a bound, until its owner has taken it in. */
@@ -96,7 +97,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   };
 
   const found = locators(db, config);
-  const reading = runReading(db, runViews(db));
+  const reading = runReading(db, views);
   const making = runMaking({
     db,
     redact: parts.redact,

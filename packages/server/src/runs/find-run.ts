@@ -1,8 +1,17 @@
 import { BerthError } from '../domain/errors/index.ts';
-import type { VisibleProjects } from '../domain/access.ts';
+import { isVisible, type VisibleProjects } from '../domain/access.ts';
 import type { Database } from '../store/database.ts';
 import { listRuns } from '../store/runs/list-runs.ts';
+import { readRun } from '../store/runs/read-run.ts';
 import type { RunRecord } from '../store/runs/run-record.ts';
+
+/** As `newId` makes them. */
+const wholeId = /^r-[0-9a-hjkmnp-tv-z]{16}$/;
+
+function orNone(error: unknown): null {
+  if (error instanceof BerthError && error.code === 'NOT_FOUND') return null;
+  throw error;
+}
 
 /**
  * The run that a person means: an id, a unique beginning of one, or `latest`.
@@ -13,6 +22,11 @@ export async function findRun(
   text: string,
   visible: VisibleProjects = 'all',
 ): Promise<RunRecord> {
+  // Most are whole: the API has found them before. What is not there may still be hidden, and is explained below.
+  if (wholeId.test(text)) {
+    const run = await readRun(db, text).catch(orNone);
+    if (run !== null && isVisible(visible, run.projectId)) return run;
+  }
   const filter = {
     visible,
     ...(text === 'latest' ? {} : { idPrefix: text.startsWith('r-') ? text : `r-${text}` }),

@@ -4,10 +4,12 @@ import type { RunStanding } from '../limits/read-standing.ts';
 import type { BudgetState } from '../store/runs/read-budgets.ts';
 
 type LimitView = RunView['limits'][number];
-const nothing: RunStanding = { reserved: { costUsd: 0, tokens: 0, steps: 0 }, budgets: [] };
+type Standing = Omit<RunStanding, 'project'>;
+
+const nothing: Standing = { reserved: { costUsd: 0, tokens: 0, steps: 0 }, budgets: [] };
 
 /** The limits of a run, its own first, then the budgets it spends from, each with what is reserved now. Pure. */
-export function limitViews(state: RunState, standing: RunStanding = nothing): LimitView[] {
+export function limitViews(state: RunState, standing: Standing = nothing): LimitView[] {
   return [...ownLimits(state, standing.reserved), ...standing.budgets.flatMap(budgetViews)];
 }
 
