@@ -25,7 +25,9 @@ function problemIn(line: string): string | null {
       const flag = word.replace(/=.*$/, '');
       // A group without a word is its list, or what it shows.
       const silent = command.commands.find((one) => ['list', 'show'].includes(one.name())) ?? command;
-      const known = [command, silent, program].some((one) => one.options.some((option) => option.is(flag)));
+      const known = [command, silent, program].some((one) =>
+        one.options.some(({ long, short }) => flag === long || flag === short),
+      );
       if (!known && !everywhere.has(flag)) return `${command.name()} has no ${flag}`;
       continue;
     }
