@@ -150,3 +150,24 @@ test('the codes of the command are rows of the one registry, with the same exit 
     expect(errorRegistry[code as keyof typeof errorRegistry]?.exit).toBe(exit);
   }
 });
+
+test('what is missing points to the help of that command; other refusals say what would be right', async () => {
+  for (const [args, next] of [
+    [['projects', 'add', 'web'], '`berth projects add --help`'],
+    [['audit', '--result', 'zz'], '`berth audit --help`'],
+    [['projects', 'add', 'web', 'relative/path'], 'write the whole path'],
+    [['usage', '--by', 'project,week'], 'Known: day, project, principal, model.'],
+    [['context', 'use', 'nowhere'], '`berth context list`'],
+    [['help', 'tokens', 'crate'], '`create`'],
+  ] as const) {
+    const result = await world.run([...args]);
+    expect(result.stderr).toContain(next);
+    expect(result.stdout).toBe('');
+    expect(result.code).toBe(args[0] === 'context' ? 8 : 2);
+  }
+});
+
+test('hints name the command as the launcher says it was called', async () => {
+  const { stderr } = await world.run(['fork', '--at', 'x'], { env: { BERTH_CALLED_AS: './berth' } });
+  expect(stderr).toContain('`./berth logs -a`');
+});

@@ -56,7 +56,7 @@ test.each([
 test('a file that is not there is said to be', async () => {
   const { code, stderr } = await world.run(['config', 'check', 'nowhere.yaml']);
   expect(code).toBe(2);
-  expect(stderr).toContain('nowhere.yaml cannot be read');
+  expect(stderr).toContain('There is no file nowhere.yaml.');
 });
 
 test('the path is that of BERTH_CONFIG, else of the data directory', async () => {

@@ -58,7 +58,9 @@ export function mainHelp(program: Command): string {
   const grouped = groups.map(([title, rows]) => [title, rows.flatMap((one) => rowOf(one, there))] as const);
   const named = new Set([
     ...groups.flatMap(([, rows]) => rows.flatMap(([names]) => names.split(', '))),
-    ...['help', 'version', 'completion'],
+    'help',
+    'version',
+    'completion',
   ]);
   const others = visible
     .filter((one) => !named.has(one.name()))

@@ -52,7 +52,20 @@ function usage(error: CommanderError, program: Command): ApiFailure {
   const excess = /^too many arguments for '(\w+)'.*: (.*)\.$/.exec(first);
   if (excess !== null) return tooMany(sentence, excess[1]!, excess[2]!, program);
   const guess = /\(Did you mean (?:one of )?([^?]+)\?\)/.exec(rest.join(' '))?.[1];
-  return failure('USAGE', sentence, guess === undefined ? undefined : didYouMean(guess.split(', ')));
+  return failure('USAGE', sentence, guess === undefined ? helpHint(program) : didYouMean(guess.split(', ')));
+}
+
+/** Names the help of the command that was meant, as far as its name was understood. */
+function helpHint(program: Command): string {
+  const path: string[] = [];
+  let command = program;
+  for (const word of program.args) {
+    const next = command.commands.find((one) => one.name() === word);
+    if (next === undefined) break;
+    path.push(word);
+    command = next;
+  }
+  return path.length === 0 ? 'See `berth help`.' : `See \`berth ${path.join(' ')} --help\`.`;
 }
 
 /** Words that belong to no argument: a task without quotes, or a misspelt command of a group. */

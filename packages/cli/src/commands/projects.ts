@@ -1,8 +1,10 @@
+import { isAbsolute } from 'node:path';
 import { harmlessLine, type Project, type ProjectRow } from '@berth/client';
 import type { CommandContext, CommonFlags } from '../command-context.ts';
 import { failure } from '../failure.ts';
 import { table } from '../output/table.ts';
 import { present, type PresentFlags } from '../present.ts';
+import { isUrl } from '../repository.ts';
 
 export interface ProjectListFlags extends PresentFlags {
   readonly cursor?: string;
@@ -90,6 +92,13 @@ export async function add(
 ): Promise<number> {
   if (name === undefined || repository === undefined) {
     throw failure('USAGE', 'Give a name and a repository: `berth projects add NAME REPOSITORY`.');
+  }
+  if (!isUrl(repository) && !isAbsolute(repository)) {
+    throw failure(
+      'USAGE',
+      `${JSON.stringify(repository)} is no URL and no absolute path.`,
+      'A server stands in no directory of yours: write the whole path.',
+    );
   }
   return context.withSession(['api'], async (session) => {
     await session.client.addConfigObject('projects', name, { repository });

@@ -18,6 +18,7 @@ const dimensions = ['day', 'project', 'principal', 'model'] as const;
 /** `berth usage`: what was used, by project unless asked otherwise; with `--budgets` what still may be. */
 export async function usage(context: CommandContext, flags: UsageFlags): Promise<number> {
   if (flags.budgets === true) return budgets(context, flags);
+  checkBy(flags.by);
   const from = firstDay(flags.since, Date.now());
   return present(context, flags, async (session) => {
     const used = await session.client.usage({
@@ -115,6 +116,14 @@ function budgetTable({ out, paint }: CommandContext, { budgets: rows }: Budgets)
       ];
     }),
   );
+}
+
+/** @throws ApiFailure `USAGE` */
+function checkBy(by: string): void {
+  const known: readonly string[] = dimensions;
+  const odd = by.split(',').find((name) => name !== '' && !known.includes(name));
+  if (odd === undefined) return;
+  throw failure('USAGE', `--by takes no ${JSON.stringify(odd)}.`, `Known: ${dimensions.join(', ')}.`);
 }
 
 /** The first day of `7d` (today included), or the day itself. */

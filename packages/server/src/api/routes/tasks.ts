@@ -44,8 +44,21 @@ async function requireTaskCreate(
     return null;
   });
   if (projectId === null || !sees(principal, projectId)) {
-    requirePermission(principal, 'project.create', nothingYet);
+    requireProjectCreate(principal);
   } else requirePermission(principal, 'task.create', { projectId, ownerId: null });
+}
+
+function requireProjectCreate(principal: Principal): void {
+  try {
+    requirePermission(principal, 'project.create', nothingYet);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    // The same words for a foreign project and for none.
+    throw new BerthError(error.code, error.message, {
+      next: 'You have no project of this repository. An admin makes one with `berth projects add`, or gives you a role on it.',
+      details: error.details,
+    });
+  }
 }
 
 /** Creating and reading tasks. */

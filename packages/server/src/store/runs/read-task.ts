@@ -21,7 +21,11 @@ export async function readTask(db: Database, taskId: string): Promise<Task & { r
     ])
     .where('tasks.id', '=', taskId)
     .executeTakeFirst();
-  if (row === undefined) throw new BerthError('NOT_FOUND', `There is no task ${taskId}.`);
+  if (row === undefined) {
+    throw new BerthError('NOT_FOUND', `There is no task ${taskId}.`, {
+      next: 'List what there is with `berth tasks`.',
+    });
+  }
   return {
     id: row.id,
     projectId: row.project_id,
