@@ -8,9 +8,9 @@ import { BerthError } from '../../domain/errors/index.ts';
  */
 export function places(most: number): {
   /** Refuses without taking. @throws BerthError `OVERLOADED`, `RATE_LIMITED` */
-  check(principal: Principal): void;
+  readonly check: (principal: Principal) => void;
   /** Takes one; what it returns gives it back, once. Throws as `check` does. */
-  take(principal: Principal): () => void;
+  readonly take: (principal: Principal) => () => void;
 } {
   const mostOfOne = Math.max(1, Math.floor(most / 4));
   const held = new Map<string, number>();
