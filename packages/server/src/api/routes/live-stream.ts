@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { visibleProjects, type VisibleProjects } from '../../domain/access.ts';
-import { asBerthError, BerthError } from '../../domain/errors/index.ts';
+import { asBerthError, type BerthError } from '../../domain/errors/index.ts';
 import type { ControlPlane, Located } from '../../domain/ports/control-plane.ts';
 import { requirePermission } from '../access/authorise.ts';
 import { places } from '../access/places.ts';
