@@ -7,6 +7,8 @@ export interface IncomingRequest {
   /** Path and query. */
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  /** Names, in lower case, of headers that came more than once: which of their values holds is not guessed at. */
+  readonly repeated?: ReadonlySet<string>;
   /** Address it came from, as far as trusted proxies tell. */
   readonly address: string;
   /** Whether it came over TLS, here or at a trusted proxy. */

@@ -28,8 +28,15 @@ export async function listenApi(app: FastifyInstance, address: ListenAddress): P
   return listenOnPort(app, address);
 }
 
+/** Connections open at once; whoever opens more must not use up the file descriptors that runs need. */
+const mostConnections = 4_096;
+/** Headers that take longer come from nobody who wants an answer. */
+const headersTimeoutMs = 20_000;
+
 async function listenOnPort(app: FastifyInstance, address: TcpAddress): Promise<string> {
   const { host, port } = address;
+  app.server.maxConnections = mostConnections;
+  app.server.headersTimeout = headersTimeoutMs;
   try {
     await app.listen({ host, port });
   } catch (error) {

@@ -55,7 +55,8 @@ export function wantedRuns(text: string): WantedRun[] {
     const read = /^([A-Za-z0-9_-]{1,80})(?::(\d{1,15}))?$/.exec(part);
     if (read === null) throw new BerthError('USAGE', 'runs: wanted are ids, each with or without :<seq>');
     const afterSeq = read[2] === undefined ? null : Number(read[2]);
-    if (afterSeq !== null && afterSeq > mostSeq) throw new BerthError('USAGE', `runs: no run has entry ${afterSeq}`);
+    if (afterSeq !== null && afterSeq > mostSeq)
+      throw new BerthError('USAGE', `runs: no run has entry ${afterSeq}`);
     return { id: read[1]!, afterSeq };
   });
 }

@@ -92,6 +92,11 @@ test('a host is ours or it is nobody’s', () => {
   expect(ownOrigin(place, 'berth.example.com:8443')).toBe('https://berth.example.com:8443');
   expect(ownOrigin(place, 'localhost:7420')).toBe('http://localhost:7420');
   expect(ownOrigin(placeOf(server, '0.0.0.0:7420'), 'localhost:7420')).toBeNull();
+  for (const port of ['65536', '99999', '00000']) {
+    expect(() => ownOrigin(place, `127.0.0.1:${port}`)).not.toThrow();
+    expect(() => ownOrigin(place, `[::1]:${port}`)).not.toThrow();
+  }
+  expect(ownOrigin(place, '127.0.0.1:65536')).toBeNull();
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (host) => {
       const origin = ownOrigin(place, host);

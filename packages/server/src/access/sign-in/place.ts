@@ -36,8 +36,9 @@ export function ownOrigin(place: Place, host: string | undefined): string | null
   if (host === undefined || !/^[A-Za-z0-9.:[\]-]{1,255}$/.test(host)) return null;
   const { publicUrl } = place;
   if (publicUrl !== null && hostOf(publicUrl.protocol, host) === publicUrl.host) return publicUrl.origin;
-  if (place.isLoopback && isLoopbackName(host)) return new URL(`http://${host}`).origin;
-  return null;
+  if (!place.isLoopback || !isLoopbackName(host)) return null;
+  // A port beyond 65535 is no address.
+  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).origin : null;
 }
 
 /** As URLs write it: lower case, without the port that goes without saying. */

@@ -18,7 +18,7 @@ const shortestSecret = 16;
 export function readTrustedHeaders(
   settings: TrustedHeaderSettings,
   secret: string,
-  { headers }: Pick<IncomingRequest, 'headers'>,
+  { headers, repeated }: Pick<IncomingRequest, 'headers' | 'repeated'>,
 ): Identity | null {
   const value = (name: string): string | null => {
     const given = headers[name.toLowerCase()];
@@ -32,6 +32,10 @@ export function readTrustedHeaders(
     });
   }
   if (!sameSecret(given, secret)) throw new BerthError('PROXY_REFUSED');
+  // One from the client and one of the proxy, which added its own instead of replacing it: Node joins them.
+  if (trustedHeaderNames(settings).some((name) => repeated?.has(name) === true)) {
+    throw new BerthError('PROXY_REFUSED', 'The proxy lets through headers that only it may set.');
+  }
   const user = value(settings.userHeader);
   const id = plainEmail(value(settings.emailHeader)) ?? plainEmail(user) ?? withoutMail(user);
   if (id === null) throw new BerthError('PROXY_REFUSED', 'The proxy names nobody.');

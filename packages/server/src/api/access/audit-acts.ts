@@ -204,7 +204,11 @@ function fieldOf(value: unknown, name: string): unknown {
 function opensTerminal(request: FastifyRequest): boolean {
   const { access } = request.routeOptions.config;
   return (
-    access?.kind === 'object' && access.permission === 'run.terminal' && readingMethods.has(request.method)
+    access?.kind === 'object' &&
+    access.permission === 'run.terminal' &&
+    // Anything else is refused, over a connection that may live on.
+    request.raw.headers.upgrade !== undefined &&
+    readingMethods.has(request.method)
   );
 }
 

@@ -55,7 +55,8 @@ export function tcpDoor(options: {
         const hidden = trustedHeader === undefined ? [] : trustedHeaderNames(trustedHeader);
         for (const name of [assertionHeader, 'cookie', ...hidden]) delete request.raw.headers[name];
         if (probes.has(request.routeOptions.url ?? '')) return;
-        if (ownOrigin(signIn.place(), incoming.headers.host) === null) throw new BerthError('HOST_REFUSED');
+        const isOurs = ownOrigin(signIn.place(), incoming.headers.host) !== null;
+        if (!isOurs || incoming.repeated?.has('host') === true) throw new BerthError('HOST_REFUSED');
       });
       app.addHook('onSend', async (request, reply) => {
         const own = ownOrigin(signIn.place(), incomingOf(request, trusted()).headers.host);

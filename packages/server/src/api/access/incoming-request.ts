@@ -20,6 +20,7 @@ export function incomingOf(request: FastifyRequest, trustedProxies: readonly str
     method,
     url,
     headers: { ...headers },
+    repeated: repeatedIn(request.raw.rawHeaders),
     address: clientAddress(peer, textOf(headers['x-forwarded-for']), isTrusted),
     secure:
       socket instanceof TLSSocket ||
@@ -27,6 +28,18 @@ export function incomingOf(request: FastifyRequest, trustedProxies: readonly str
   };
   known.set(request.raw, made);
   return made;
+}
+
+/** @param raw names and values in turn, as they came */
+function repeatedIn(raw: readonly string[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!.toLowerCase();
+    if (seen.has(name)) repeated.add(name);
+    seen.add(name);
+  }
+  return repeated;
 }
 
 /**

@@ -43,8 +43,9 @@ export function auditRoutes(app: FastifyInstance, context: ApiContext): void {
     return audit.reader;
   };
   const filterOf = async (query: z.infer<typeof filterSchema>): Promise<AuditFilter> => {
-    const { project, ...rest } = query;
-    const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+    const { project, since, until, ...rest } = query;
+    const all = { ...rest, since: instant('since', since), until: instant('until', until) };
+    const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
     if (project === undefined) return given;
     return { ...given, project: (await controlPlane.locate('project', project, 'all')).id };
   };
@@ -148,4 +149,13 @@ export function auditRoutes(app: FastifyInstance, context: ApiContext): void {
 
 function verdictView(verdict: AuditVerdict): z.infer<typeof auditVerdictSchema> {
   return { schema: 'berth.audit-verdict/v1', ...verdict, findings: [...verdict.findings] };
+}
+
+/** In UTC: there are offsets that the database does not know. @throws BerthError `USAGE` beyond the years 1 to 9999 */
+function instant(name: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const iso = new Date(text).toISOString();
+  if (!/^(?!0000)\d{4}-/.test(iso))
+    throw new BerthError('USAGE', `${name}: wanted is a time of the years 1 to 9999`);
+  return iso;
 }

@@ -2,9 +2,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { visibleProjects, type VisibleProjects } from '../../domain/access.ts';
-import { asBerthError, BerthError } from '../../domain/errors/index.ts';
+import { asBerthError, type BerthError } from '../../domain/errors/index.ts';
 import type { ControlPlane, Located } from '../../domain/ports/control-plane.ts';
 import { requirePermission } from '../access/authorise.ts';
+import { places } from '../access/places.ts';
 import { listOf } from '../access/route-access.ts';
 import { decodeLiveCursor, encodeLiveCursor, wantedRuns } from '../live-cursor.ts';
 import type { ApiContext } from '../options.ts';
@@ -21,7 +22,7 @@ const flag = z.enum(['0', '1']).default('0');
  * connecting anew with the last `id`.
  */
 export function liveStreamRoutes(app: FastifyInstance, context: ApiContext): void {
-  let open = 0;
+  const held = places(context.maxStreams);
   app.withTypeProvider<ZodTypeProvider>().get(
     '/stream',
     {
@@ -47,7 +48,7 @@ export function liveStreamRoutes(app: FastifyInstance, context: ApiContext): voi
       },
     },
     async (request, reply) => {
-      if (open >= context.maxStreams) throw new BerthError('OVERLOADED');
+      held.check(request.principal);
       const { runs, lists, frames, view, after } = request.query;
       // A reader's own mark wins over the address it first asked.
       const mark = request.headers['last-event-id'] ?? '';
@@ -67,7 +68,7 @@ export function liveStreamRoutes(app: FastifyInstance, context: ApiContext): voi
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const revoked = context.revocations?.signalFor(request.principal, gone.signal);
-      open += 1;
+      const leave = held.take(request.principal);
       reply.hijack();
       const { heartbeatMs, stalledReaderMs } = context;
       const writer = new SseWriter(reply.raw, { heartbeatMs, stalledReaderMs, requestId: request.id });
@@ -78,7 +79,7 @@ export function liveStreamRoutes(app: FastifyInstance, context: ApiContext): voi
           await writer.named('problem', problemOf(toBerthError(error), request.id));
         }
       } finally {
-        open -= 1;
+        leave();
         if (context.stopping.aborted) writer.comeBack();
         writer.end();
       }

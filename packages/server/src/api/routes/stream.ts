@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { BerthError } from '../../domain/errors/index.ts';
 import { problemOf, toBerthError } from '../problem.ts';
+import { places } from '../access/places.ts';
 import { on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { idParams, problems, seqSchema } from '../schemas.ts';
@@ -15,7 +16,7 @@ import { SseWriter } from '../sse-writer.ts';
  */
 export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
   const { controlPlane, heartbeatMs, stalledReaderMs, maxStreams, revocations, stopping } = context;
-  let open = 0;
+  const held = places(maxStreams);
   app.withTypeProvider<ZodTypeProvider>().get(
     '/runs/:id/stream',
     {
@@ -33,12 +34,12 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      if (open >= maxStreams) throw new BerthError('OVERLOADED');
+      held.check(request.principal);
       const after = resumeAfter(request.headers['last-event-id'], request.query.after);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const over = revocations?.signalFor(request.principal, gone.signal);
-      open += 1;
+      const leave = held.take(request.principal);
       reply.hijack();
       const writer = new SseWriter(reply.raw, { heartbeatMs, stalledReaderMs, requestId: request.id });
       const signal = AbortSignal.any([writer.closed, stopping, ...(over === undefined ? [] : [over])]);
@@ -56,7 +57,7 @@ export function streamRoutes(app: FastifyInstance, context: ApiContext): void {
       } catch (error) {
         if (!signal.aborted) await writer.named('problem', problemOf(toBerthError(error), request.id));
       } finally {
-        open -= 1;
+        leave();
         if (stopping.aborted) writer.comeBack();
         writer.end();
       }

@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Terminal } from '../../domain/ports/terminal.ts';
+import { places } from '../access/places.ts';
 import { on } from '../access/route-access.ts';
 import type { ApiContext } from '../options.ts';
 import { idParams, problems } from '../schemas.ts';
@@ -26,7 +27,7 @@ const controlSchema = z.object({
  * `{type:"exit",exitCode}` or `{type:"error",code,text}`, from the server.
  */
 export function terminalRoutes(app: FastifyInstance, context: ApiContext): void {
-  let open = 0;
+  const held = places(maxTerminals);
   app.withTypeProvider<ZodTypeProvider>().route({
     method: 'GET',
     url: '/runs/:id/terminal',
@@ -35,7 +36,8 @@ export function terminalRoutes(app: FastifyInstance, context: ApiContext): void 
     preHandler: async (request) => {
       refuseForeignPages(request);
       if (context.terminals === null) throw new BerthError('TERMINAL_UNAVAILABLE');
-      if (open >= maxTerminals || context.stopping.aborted) throw new BerthError('OVERLOADED');
+      if (context.stopping.aborted) throw new BerthError('OVERLOADED');
+      held.check(request.principal);
     },
     schema: {
       operationId: 'openTerminal',
@@ -48,17 +50,30 @@ export function terminalRoutes(app: FastifyInstance, context: ApiContext): void 
       throw new BerthError('USAGE', 'A terminal is opened over a WebSocket.');
     },
     wsHandler: (socket, request) => {
-      open += 1;
+      const leave = takePlace(held, socket, request);
+      if (leave === null) return;
       serve(socket, request, context)
         .catch((error: unknown) => {
           context.log?.error('terminal failed', { error, request: request.id, run: request.target.id });
           socket.terminate();
         })
-        .finally(() => {
-          open -= 1;
-        });
+        .finally(leave);
     },
   });
+}
+
+/** Between the check and here others may have come in: the connection that is one too many is closed. */
+function takePlace(
+  held: ReturnType<typeof places>,
+  socket: WebSocket,
+  request: FastifyRequest,
+): (() => void) | null {
+  try {
+    return held.take(request.principal);
+  } catch {
+    socket.close(1013, 'too many terminals');
+    return null;
+  }
 }
 
 /**

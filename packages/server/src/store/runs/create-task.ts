@@ -120,12 +120,7 @@ export const waitingRuns = 'waiting';
  * In the same project alone: a key that was used for another one, which the caller may not see now (a narrowed token, a
  * role that was taken away), must not answer that task.
  */
-async function findByKey(
-  db: Database,
-  projectId: string,
-  by: string,
-  key: string,
-): Promise<CreatedTask> {
+async function findByKey(db: Database, projectId: string, by: string, key: string): Promise<CreatedTask> {
   const row = await db.sql
     .selectFrom('tasks')
     .innerJoin('runs', 'runs.task_id', 'tasks.id')
