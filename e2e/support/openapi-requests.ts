@@ -204,7 +204,8 @@ export function requestOf(
       if (!isGiven) continue;
       const written = typeof value === 'string' ? value : JSON.stringify(value);
       if (parameter.in === 'path') path = path.replace(`{${parameter.name}}`, encoded(written));
-      else if (parameter.in === 'query') query.append(parameter.name, written.toWellFormed());
+      // A line longer than any server reads is answered before it is looked at: that says nothing about the route.
+      else if (parameter.in === 'query') query.append(parameter.name, written.slice(0, 4_000).toWellFormed());
       // What cannot stand in a header never leaves a client.
       else if (parameter.in === 'header' && /^[\x20-\x7e]*$/.test(written)) headers[parameter.name] = written;
     }

@@ -92,8 +92,9 @@ test('a shell opens where the repository is, has the size asked for, and ends wi
   await shell.shows('24 80');
   await shell.shows(/\/dev\/pts\/\d+/);
   shell.terminal.resize(132, 43);
-  shell.type('stty size\r');
-  await shell.shows('43 132');
+  // The size travels beside what is typed: the shell looks until it has it.
+  shell.type('until [ "$(stty size)" = "43 132" ]; do sleep 0.1; done; echo re""sized\r');
+  await shell.shows('resized');
   shell.type('exit 7\r');
   expect(await shell.terminal.ended).toEqual({ kind: 'exit', exitCode: 7 });
   expect(types()).toEqual(expect.arrayContaining(['terminal.opened', 'terminal.typed', 'terminal.closed']));
