@@ -2,7 +2,8 @@ import { isAlias, LineCounter, parseDocument, visit, type Document } from 'yaml'
 import { blueprintSchema, type Blueprint } from '../domain/blueprint.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import { visible } from '../domain/events/index.ts';
-import { locatorOf, type BlueprintProblem } from './positions.ts';
+import { locatorOf } from '../domain/yaml-positions.ts';
+import type { BlueprintProblem } from './problem.ts';
 import { rulesOf } from './rules.ts';
 import { describeIssue } from './schema-issues.ts';
 

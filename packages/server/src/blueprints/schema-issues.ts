@@ -3,7 +3,8 @@ import { blueprintSchema, checkSchema, commandSchema, stepSchema } from '../doma
 import { ecosystems } from '../domain/egress.ts';
 import { visible } from '../domain/events/index.ts';
 import { runLimitsSchema } from '../domain/limits.ts';
-import type { BlueprintProblem, Locator } from './positions.ts';
+import type { Locator } from '../domain/yaml-positions.ts';
+import type { BlueprintProblem } from './problem.ts';
 
 type Issue = z.core.$ZodIssue;
 

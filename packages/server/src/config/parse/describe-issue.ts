@@ -3,7 +3,7 @@ import { ecosystems } from '../../domain/egress.ts';
 import { visible } from '../../domain/events/index.ts';
 import { nearest } from './nearest.ts';
 import { spell, type ConfigProblem } from './problem.ts';
-import type { Locator } from './read-yaml.ts';
+import type { Locator } from '../../domain/yaml-positions.ts';
 import { isSecretAt, keysAt } from './schema-walk.ts';
 
 type Issue = z.core.$ZodIssue;

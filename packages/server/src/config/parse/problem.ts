@@ -1,8 +1,4 @@
-/** A place in a file, both counted from 1. */
-export interface Position {
-  readonly line: number;
-  readonly column: number;
-}
+import type { Position } from '../../domain/yaml-positions.ts';
 
 /** One thing that is wrong with a configuration, and where. */
 export interface ConfigProblem extends Position {

@@ -1,6 +1,7 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
+import { isNode, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { visible } from '../../domain/events/index.ts';
-import { spell, type ConfigProblem, type Position } from './problem.ts';
+import { locatorOf, positionAt, type Locator } from '../../domain/yaml-positions.ts';
+import { spell, type ConfigProblem } from './problem.ts';
 
 /** Largest configuration, in bytes: thousands of projects fit, nothing that could hold up a server does. */
 export const maxConfigBytes = 1_048_576;
@@ -10,14 +11,6 @@ const maxAliases = 256;
 const maxDepth = 40;
 /** More tell nobody anything. */
 const maxProblems = 100;
-
-/** Finds where things stand in a parsed document. */
-export interface Locator {
-  /** The value at `path`, or the nearest thing around it that exists. */
-  value(path: readonly PropertyKey[]): Position;
-  /** The key `key` of the map at `path`. */
-  key(path: readonly PropertyKey[], key: string): Position;
-}
 
 export type ReadYaml =
   | { readonly ok: true; readonly value: unknown; readonly locator: Locator }
@@ -84,12 +77,6 @@ function isDeep(text: string): boolean {
 
 function whole(sentence: string): ReadYaml {
   return { ok: false, problems: [{ line: 1, column: 1, path: '', sentence }] };
-}
-
-function positionAt(lines: LineCounter, offset: number | undefined): Position {
-  if (offset === undefined) return { line: 1, column: 1 };
-  const { line, col } = lines.linePos(offset);
-  return { line: Math.max(line, 1), column: Math.max(col, 1) };
 }
 
 function sentenceOf(code: string, message: string): string {
@@ -159,31 +146,4 @@ export function unstorableValues(root: unknown, locator: Pick<Locator, 'value'>)
   };
   walk(root, []);
   return problems;
-}
-
-function locatorOf(document: Document, lines: LineCounter): Locator {
-  const nodeAt = (path: readonly PropertyKey[]): unknown => {
-    let node: unknown = document.contents;
-    for (const part of path) {
-      let next: unknown;
-      if (isMap(node)) next = node.items.find((pair) => keyText(pair.key) === String(part))?.value;
-      else if (isSeq(node) && typeof part === 'number') next = node.items[part];
-      if (!isNode(next)) return node;
-      node = next;
-    }
-    return node;
-  };
-  const at = (node: unknown): Position => positionAt(lines, isNode(node) ? node.range?.[0] : undefined);
-  return {
-    value: (path) => at(nodeAt(path)),
-    key: (path, key) => {
-      const node = nodeAt(path);
-      const pair = isMap(node) ? node.items.find((item) => keyText(item.key) === key) : undefined;
-      return at(pair !== undefined && isNode(pair.key) ? pair.key : node);
-    },
-  };
-}
-
-function keyText(key: unknown): string | null {
-  return isScalar(key) ? String(key.value) : null;
 }

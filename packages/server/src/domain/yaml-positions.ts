@@ -1,15 +1,9 @@
-import { isMap, isNode, isPair, isScalar, isSeq, type Document, type LineCounter } from 'yaml';
+import { isMap, isNode, isScalar, isSeq, type Document, type LineCounter } from 'yaml';
 
 /** A place in a YAML file, both counted from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
-}
-
-/** One thing that is wrong with a blueprint, and where. */
-export interface BlueprintProblem extends Position {
-  /** What was found and what is allowed, for people. */
-  readonly sentence: string;
 }
 
 /** Finds where things stand in a parsed YAML document. */
@@ -20,13 +14,14 @@ export interface Locator {
   key(path: readonly PropertyKey[], key: string): Position;
 }
 
-export function locatorOf(document: Document, lines: LineCounter): Locator {
-  const at = (offset: number | undefined): Position => {
-    if (offset === undefined) return { line: 1, column: 1 };
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
+/** The place of an offset; the beginning of the file where there is none. */
+export function positionAt(lines: LineCounter, offset: number | undefined): Position {
+  if (offset === undefined) return { line: 1, column: 1 };
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
 
+export function locatorOf(document: Document, lines: LineCounter): Locator {
   const nodeAt = (path: readonly PropertyKey[]): unknown => {
     let node: unknown = document.contents;
     for (const part of path) {
@@ -38,19 +33,13 @@ export function locatorOf(document: Document, lines: LineCounter): Locator {
     }
     return node;
   };
-
+  const at = (node: unknown): Position => positionAt(lines, isNode(node) ? node.range?.[0] : undefined);
   return {
-    value: (path) => {
-      const node = nodeAt(path);
-      return at(isNode(node) ? node.range?.[0] : undefined);
-    },
+    value: (path) => at(nodeAt(path)),
     key: (path, key) => {
       const node = nodeAt(path);
-      if (isMap(node)) {
-        const pair = node.items.find((item) => isPair(item) && keyText(item.key) === key);
-        if (pair !== undefined && isNode(pair.key)) return at(pair.key.range?.[0]);
-      }
-      return at(isNode(node) ? node.range?.[0] : undefined);
+      const pair = isMap(node) ? node.items.find((item) => keyText(item.key) === key) : undefined;
+      return at(pair !== undefined && isNode(pair.key) ? pair.key : node);
     },
   };
 }
