@@ -26,6 +26,7 @@ export function newSpec(): SandboxSpec {
     limits: defaultSandboxLimits(),
     env: {},
     egress: noEgress,
+    profile: null,
   };
 }
 

@@ -1,17 +1,127 @@
 import { z } from 'zod';
 
-/** Package ecosystems whose registry is asked of the tool's own configuration on the worker, never written down. */
-export const ecosystems = ['npm', 'pip', 'go', 'cargo', 'apt'] as const;
+/** Package ecosystems whose registry is asked of the tool's own configuration, never written down. */
+export const ecosystems = ['npm', 'pip', 'go', 'cargo', 'maven', 'apt'] as const;
 
-export const egressRuleSchema = z.union([
-  z.strictObject({
-    /** A host name, or `*.example.org` for every name below it. Never a bare `*`. */
-    host: z.string().regex(/^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i),
-    ports: z.array(z.int().min(1).max(65_535)).min(1).default([443]),
+const hostPattern = z
+  .string()
+  .regex(
+    /^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i,
+    'a host name, or *.name',
+  );
+const portsSchema = z.array(z.int().min(1).max(65_535)).min(1).default([443]);
+
+/** Methods a rule can name. CONNECT is the door's own; TRACE echoes credentials. */
+export const egressMethods = [
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'PROPFIND',
+] as const;
+
+/**
+ * Whether what passes is read. `inspect`: TLS ends at the worker, with an authority made for this sandbox, and begins
+ * anew to the checked host. `tunnel`: opaque bytes, shown as not inspected; for hosts that pin their certificate.
+ */
+export const contentsSchema = z.enum(['inspect', 'tunnel']);
+
+const hostRule = z.strictObject({
+  /** A host name, or `*.example.org` for every name below it. Never a bare `*`. */
+  host: hostPattern,
+  ports: portsSchema,
+  /** Only these methods; absent: all. Such a rule is inspected. */
+  methods: z.array(z.enum(egressMethods)).min(1).optional(),
+  /** Only paths that are one of these or lie below it, compared segment by segment. Such a rule is inspected. */
+  paths: z
+    .array(
+      z
+        .string()
+        .regex(/^\/[^\s?#]*$/, 'a path that begins with /')
+        .max(1_024),
+    )
+    .min(1)
+    .optional(),
+  /** Absent: `inspect` where `methods`, `paths` or a credential need it, else `tunnel`. */
+  contents: contentsSchema.optional(),
+});
+
+const ecosystemRule = z.strictObject({
+  ecosystem: z.enum(ecosystems),
+  /** Absent: GET and HEAD only. */
+  publish: z.literal(true).optional(),
+  /** Absent: `inspect`. */
+  contents: contentsSchema.optional(),
+});
+
+/** What a blueprint, and with it the repository, may write. */
+export const egressRuleSchema = z.union([hostRule, ecosystemRule]);
+
+/** What the configuration may write beside it: ways to places inside the network of the worker. */
+export const configEgressRuleSchema = z.union([
+  hostRule.extend({
+    /** The host may resolve into a special range (private, link-local …); never loopback of the worker or metadata. */
+    internal: z.literal(true).optional(),
   }),
-  z.strictObject({ ecosystem: z.enum(ecosystems) }),
+  ecosystemRule,
+  /** Addresses themselves, and names that resolve to them when a host rule allows the name. */
+  z.strictObject({ cidr: z.union([z.cidrv4(), z.cidrv6()]), ports: portsSchema }),
 ]);
-export type EgressRule = z.infer<typeof egressRuleSchema>;
+export type EgressRule = z.infer<typeof configEgressRuleSchema>;
+
+/** Where a brokered credential is put on a request. */
+export const credentialPlacementSchema = z.discriminatedUnion('in', [
+  /** `prefix` stands before the value: `Bearer `, `token `. */
+  z.strictObject({
+    in: z.literal('header'),
+    name: z.string().regex(/^[A-Za-z0-9-]+$/),
+    prefix: z
+      .string()
+      .max(40)
+      .regex(/^[\x20-\x7e]*$/)
+      .default(''),
+  }),
+  z.strictObject({
+    in: z.literal('basic'),
+    username: z
+      .string()
+      .min(1)
+      .max(200)
+      .regex(/^[^:\0-\x1f]+$/),
+  }),
+  z.strictObject({ in: z.literal('query'), name: z.string().regex(/^[A-Za-z0-9._~-]+$/) }),
+]);
+
+/**
+ * A secret that never enters the sandbox: inside there is a placeholder, and requests to the one host and path get the
+ * real value from the worker. Hosts of credentials are always inspected.
+ */
+export interface BrokeredCredential {
+  readonly name: string;
+  /** Exactly this host; no pattern. */
+  readonly host: string;
+  readonly port: number;
+  /** As `paths` of a rule; empty: all of the host. */
+  readonly paths: readonly string[];
+  readonly placement: z.infer<typeof credentialPlacementSchema>;
+  /** Stands for the value inside the sandbox; unguessable, new for each run. A request that has it is given the value. */
+  readonly placeholder: string;
+}
+
+/** Credentials of a run. Values are read at each use, so that a rotation counts from the next request. */
+export interface CredentialBroker {
+  list(): readonly BrokeredCredential[];
+  /** @throws BerthError `SECRET_UNAVAILABLE` */
+  value(name: string, signal: AbortSignal): Promise<string>;
+}
+
+export const noCredentials: CredentialBroker = {
+  list: () => [],
+  value: () => Promise.reject(new Error('this run has no credentials')),
+};
 
 /** What the configuration says about every policy. */
 export interface EgressBounds {
@@ -45,13 +155,45 @@ export function hostMatches(pattern: string, host: string): boolean {
 /** Whether `ceiling` allows all that `rule` opens. Pure. */
 export function covers(ceiling: readonly EgressRule[], rule: EgressRule): boolean {
   if ('ecosystem' in rule) {
-    return ceiling.some((one) => 'ecosystem' in one && one.ecosystem === rule.ecosystem);
+    return ceiling.some(
+      (one) =>
+        'ecosystem' in one &&
+        one.ecosystem === rule.ecosystem &&
+        (one.publish === true || rule.publish !== true) &&
+        (one.contents === 'tunnel' || rule.contents !== 'tunnel'),
+    );
   }
+  if ('cidr' in rule) return ceiling.some((one) => 'cidr' in one && one.cidr === rule.cidr);
   return rule.ports.every((port) =>
-    ceiling.some(
-      (one) => !('ecosystem' in one) && one.ports.includes(port) && coversHost(one.host, rule.host),
-    ),
+    ceiling.some((one) => 'host' in one && one.ports.includes(port) && coversHostRule(one, rule)),
   );
+}
+
+type HostRule = Extract<EgressRule, { host: string }>;
+
+function coversHostRule(wide: HostRule, narrow: HostRule): boolean {
+  if (!coversHost(wide.host, narrow.host)) return false;
+  // What must be read cannot be tunnelled past.
+  if (isInspected(wide) && narrow.contents === 'tunnel') return false;
+  const methods = narrow.methods ?? egressMethods;
+  if (wide.methods !== undefined && !methods.every((method) => wide.methods?.includes(method))) return false;
+  if (wide.paths === undefined) return true;
+  return narrow.paths?.every((path) => pathWithin(wide.paths ?? [], path)) ?? false;
+}
+
+/** Whether a rule needs the contents of what passes. Pure. */
+export function isInspected(rule: EgressRule): boolean {
+  if ('cidr' in rule) return false;
+  if (rule.contents !== undefined) return rule.contents === 'inspect';
+  return 'ecosystem' in rule || rule.methods !== undefined || rule.paths !== undefined;
+}
+
+/** Whether a path is one of `prefixes` or lies below one, segment by segment: `/a` covers `/a/b`, not `/ab`. Pure. */
+export function pathWithin(prefixes: readonly string[], path: string): boolean {
+  return prefixes.some((prefix) => {
+    const directory = prefix.endsWith('/') ? prefix : `${prefix}/`;
+    return path === prefix || path.startsWith(directory);
+  });
 }
 
 /** Whether every host that `pattern` means is denied. Pure. */

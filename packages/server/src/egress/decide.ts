@@ -1,4 +1,4 @@
-import { hostMatches, type EgressPolicy, type EgressRule } from '../domain/egress.ts';
+import { hostMatches, isInspected, type EgressPolicy, type EgressRule } from '../domain/egress.ts';
 import type { EcosystemHost } from './ecosystems.ts';
 import { isAddressLiteral, type Target } from './hosts.ts';
 
@@ -45,7 +45,9 @@ function byRules(rules: readonly EgressRule[], ecosystems: EcosystemHosts, targe
   }
   const otherPorts = new Set<number>();
   for (const rule of rules) {
-    if ('ecosystem' in rule || !hostMatches(rule.host, target.host)) continue;
+    if (!('host' in rule) || !hostMatches(rule.host, target.host)) continue;
+    // Until the door reads what passes, a rule that limits it opens nothing.
+    if (isInspected(rule)) continue;
     if (rule.ports.includes(target.port)) return { allowed: true, reason: `host ${rule.host}`, named: false };
     for (const port of rule.ports) otherPorts.add(port);
   }

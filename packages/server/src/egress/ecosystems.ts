@@ -52,6 +52,7 @@ export function createEcosystems(options: {
     pip: () => pipFacts(ask, options.fetchText, env),
     go: () => goFacts(ask),
     cargo: () => cargoFacts(options.fetchText, env),
+    maven: () => Promise.resolve(nothing),
     apt: () => aptFacts(),
   };
   return {

@@ -35,6 +35,7 @@ test('a lost sandbox is recorded once and replaced by one, however many ask for 
     epoch: 1,
     driver,
     limits: fakeSpec().limits,
+    profile: null,
     // The database takes its time.
     events: {
       append: async (...events) => {

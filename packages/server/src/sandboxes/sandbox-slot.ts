@@ -13,6 +13,7 @@ export interface SandboxSlotParts {
   readonly epoch: number;
   readonly driver: SandboxDriver;
   readonly limits: SandboxLimits;
+  readonly profile: SandboxSpec['profile'];
   readonly events: EventSink;
   readonly log: RunLog;
   readonly clock: Clock;
@@ -214,5 +215,6 @@ function specOf(id: string, purpose: SandboxPurpose, parts: SandboxSlotParts): S
     limits: parts.limits,
     env: {},
     egress: noEgress,
+    profile: parts.profile,
   };
 }

@@ -230,6 +230,7 @@ export function fakeSpec(overrides: Partial<SandboxSpec> = {}): SandboxSpec {
     },
     env: {},
     egress: noEgress,
+    profile: null,
     ...overrides,
   };
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import { egressRuleSchema } from '../egress.ts';
+import { configEgressRuleSchema } from '../egress.ts';
 import { limitsSchema } from './limits.ts';
 import { groupSchema, personSchema, serviceAccountSchema, signInSchema } from './people.ts';
 import { notificationsSchema } from './notifications.ts';
-import { gatesSchema, modelsSchema, projectConfigSchema, sandboxProfileSchema } from './projects.ts';
+import { gatesSchema, modelsSchema, projectConfigSchema } from './projects.ts';
+import { sandboxProfileSchema } from './sandboxes.ts';
+import { secretSchema } from './secrets.ts';
 import { scheduleSchema } from './schedules.ts';
 import { durationSchema, secretReferenceSchema } from './text.ts';
 
@@ -11,7 +13,9 @@ export * from './limits.ts';
 export * from './notifications.ts';
 export * from './people.ts';
 export * from './projects.ts';
+export * from './sandboxes.ts';
 export * from './schedules.ts';
+export * from './secrets.ts';
 export * from './text.ts';
 
 /**
@@ -43,11 +47,13 @@ export const configSchema = z
     /** The most that any blueprint may open; absent: no ceiling. `deny` is stronger than every rule. */
     egress: z
       .strictObject({
-        allow: z.array(egressRuleSchema).optional(),
+        allow: z.array(configEgressRuleSchema).optional(),
         deny: z.array(z.string().min(1)).default([]),
       })
       .prefault({}),
     sandboxes: z.array(sandboxProfileSchema).default([]),
+    /** Secrets that projects may use, each for the projects it names. */
+    secrets: z.array(secretSchema).default([]),
     /** For projects that have none of their own. */
     gates: gatesSchema.prefault({}),
     projects: z.array(projectConfigSchema).default([]),
@@ -89,6 +95,7 @@ export const namedSections = [
   ['groups', 'name'],
   ['serviceAccounts', 'name'],
   ['sandboxes', 'name'],
+  ['secrets', 'name'],
   ['schedules', 'name'],
 ] as const satisfies readonly (readonly [keyof Config, string])[];
 export type NamedSection = (typeof namedSections)[number][0];

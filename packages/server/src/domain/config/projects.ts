@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { egressRuleSchema } from '../egress.ts';
+import { configEgressRuleSchema } from '../egress.ts';
 import { runLimitsSchema } from '../limits.ts';
 import { budgetSchema } from './limits.ts';
+import { credentialSchema, forwardEnvSchema } from './secrets.ts';
 import { durationSchema, nameSchema, secretReferenceSchema } from './text.ts';
 
 export const modelSlots = ['primary', 'fast', 'condense', 'judge'] as const;
@@ -40,17 +41,6 @@ export const modelsSchema = z.strictObject({
 });
 export type ModelsSection = z.infer<typeof modelsSchema>;
 
-export const sandboxProfileSchema = z.strictObject({
-  name: nameSchema,
-  driver: z.enum(['auto', 'bubblewrap', 'container', 'kubernetes']).default('auto'),
-  memoryMiB: z.int().min(128).max(1_048_576).optional(),
-  cpus: z.number().min(0.1).max(1_024).optional(),
-  processes: z.int().min(16).max(1_000_000).optional(),
-  diskMiB: z.int().min(128).optional(),
-  fileMiB: z.int().min(1).optional(),
-});
-export type SandboxProfile = z.infer<typeof sandboxProfileSchema>;
-
 /** What must be the case before a person has to approve. */
 export const gatePoints = ['start', 'proposal', 'objection'] as const;
 export type GatePoint = (typeof gatePoints)[number];
@@ -78,8 +68,14 @@ export const projectConfigSchema = z.strictObject({
   cap: z.int().min(1).max(100_000).optional(),
   budgets: z.array(budgetSchema).optional(),
   /** Hosts that its blueprint may open; absent: whatever the installation allows. */
-  egress: z.array(egressRuleSchema).optional(),
+  egress: z.array(configEgressRuleSchema).optional(),
   sandbox: nameSchema.optional(),
+  /** Put on requests by the worker; the sandbox has a placeholder. */
+  credentials: z.array(credentialSchema).max(50).default([]),
+  /** Values that its sandboxes get as they are: whoever runs code there can read them. */
+  forwardEnv: z.array(forwardEnvSchema).max(50).default([]),
+  /** Whether `SANDBOX_ENV_NAME` of the worker's environment reaches its sandboxes as `NAME`. */
+  sandboxEnv: z.boolean().default(false),
   gates: gatesSchema.optional(),
   priority: z.int().min(-100).max(100).default(0),
 });

@@ -1,5 +1,6 @@
 import type { DoctorCheck } from '../doctor.ts';
-import type { EgressDecision, EgressPolicy } from '../egress.ts';
+import type { SandboxProfile } from '../config/sandboxes.ts';
+import type { CredentialBroker, EgressDecision, EgressPolicy } from '../egress.ts';
 import type { SandboxPurpose } from '../purpose.ts';
 
 export type DriverName = 'bubblewrap' | 'container' | 'kubernetes' | 'fake';
@@ -28,6 +29,13 @@ export interface SandboxSpec {
   /** Added to the sandbox's own clean environment (PATH, HOME, proxies …); nothing of the worker's is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly egress: EgressPolicy;
+  /** Credentials that the way out puts on requests; absent: none. */
+  readonly credentials?: CredentialBroker;
+  /**
+   * What the project's profile asks for beyond `limits`: image, runtime, services, placement. A driver that cannot honour
+   * a part refuses with `SANDBOX_UNSUPPORTED`. Null: nothing is asked.
+   */
+  readonly profile: SandboxProfile | null;
 }
 
 /** Enough to find a sandbox again after the worker died; stored in the log, so it holds no secret. */

@@ -67,6 +67,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       ...base,
       driver,
       limits: profileLimits(settings, sandboxLimits),
+      profile: settings.sandbox,
       egressBounds: egressBounds(config, settings, created.repository),
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),

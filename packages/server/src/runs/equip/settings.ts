@@ -66,7 +66,7 @@ export function assertWithinCeilings(blueprint: Blueprint, settings: ProjectSett
 }
 
 function objectionTo(rule: EgressRule, { egress }: ProjectSettings): string | null {
-  const denied = 'ecosystem' in rule ? null : deniedBy(egress.deny, rule.host);
+  const denied = !('host' in rule) ? null : deniedBy(egress.deny, rule.host);
   if (denied !== null) return `egress.deny of the configuration has ${denied}`;
   const place = egress.ceilings.findIndex((ceiling) => !covers(ceiling, rule));
   if (place === -1) return null;
@@ -76,6 +76,7 @@ function objectionTo(rule: EgressRule, { egress }: ProjectSettings): string | nu
 
 function words(rule: EgressRule): string {
   if ('ecosystem' in rule) return `the ecosystem ${rule.ecosystem}`;
+  if ('cidr' in rule) return `${rule.cidr}:${rule.ports.join(',')}`;
   return rule.ports.length === 1 && rule.ports[0] === 443
     ? rule.host
     : `${rule.host}:${rule.ports.join(',')}`;

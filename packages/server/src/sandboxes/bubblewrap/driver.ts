@@ -83,6 +83,7 @@ export class BubblewrapDriver implements SandboxDriver {
     signal.throwIfAborted();
     const host = await this.#inspect();
     refuseWhatCannotBeHeld(host);
+    refuseWhatNeedsAnEngine(spec);
     const place = new Place(this.#options.stateDirectory, spec.id);
     if (place.createdMs() !== null)
       throw new BerthError('SANDBOX_UNAVAILABLE', `There already is a sandbox ${spec.id}.`);
@@ -219,6 +220,21 @@ function refuseWhatCannotBeHeld(host: Host): void {
       'This user namespace has no user ids 64000 to 64999 for sandboxes.',
     );
   }
+}
+
+/** Images and services need an engine; a profile that asks for them gets no sandbox without. */
+function refuseWhatNeedsAnEngine({ profile }: SandboxSpec): void {
+  if (profile === null) return;
+  const wanted = [
+    ...(profile.image === undefined ? [] : ['an image']),
+    ...(profile.runtime === undefined ? [] : ['a runtime']),
+    ...(profile.services.length === 0 ? [] : ['services']),
+  ];
+  if (wanted.length === 0) return;
+  throw new BerthError(
+    'SANDBOX_UNSUPPORTED',
+    `The profile ${profile.name} asks for ${wanted.join(' and ')}, which the driver bubblewrap does not have.`,
+  );
 }
 
 async function runnerUp(up: Promise<void>, place: Place, signal: AbortSignal): Promise<void> {
