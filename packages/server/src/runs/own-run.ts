@@ -11,6 +11,7 @@ import { appendEvents } from '../store/events/append-events.ts';
 import { prepareAppend, type Redact } from '../store/events/prepare-append.ts';
 import { readEvents } from '../store/events/read-events.ts';
 import { loadRunState } from '../store/runs/load-run-state.ts';
+import { inboxOf } from '../store/runs/post-inbox.ts';
 import { readInbox } from '../store/runs/read-inbox.ts';
 import { readRun } from '../store/runs/read-run.ts';
 import type { Ownership } from '../store/runs/claim-run.ts';
@@ -28,7 +29,6 @@ import { limitMinutes, limitWrapUp } from './time-limit.ts';
 import { settleOpenCalls } from './settle-open.ts';
 import { isStorageAway, whileAway } from './while-away.ts';
 
-const inboxPollMs = 3_000;
 /** How long it may take until an owner has its workbench: the repository is fetched again, maybe. */
 const inHandMs = 30_000;
 /** A cancelled run is stopped within two seconds; half of that is for saving what the agent has done. */
@@ -299,19 +299,10 @@ function inboxPump(
       else void run.stop(known);
     });
   };
-  const stopListening = db.bell.listen(ownership.runId, wake);
-  // A notification can be lost: this is the net beneath the bell.
-  const ended = new AbortController();
-  const poll = async (): Promise<void> => {
-    for (;;) {
-      await db.clock.sleep(inboxPollMs, ended.signal);
-      wake();
-    }
-  };
-  poll().catch(() => undefined);
+  // The net beneath the bell is the worker's: one look for all of its runs.
+  const stopListening = db.bell.listen(inboxOf(ownership.runId), wake);
   const stop = async (): Promise<void> => {
     stopListening();
-    ended.abort();
     // What is being taken in decides whether the run rests or goes on.
     await draining.catch(() => undefined);
   };

@@ -5,6 +5,7 @@ import { admitRuns } from '../store/runs/admit-runs.ts';
 import { waitingRuns } from '../store/runs/create-task.ts';
 import type { Ownership } from '../store/runs/claim-run.ts';
 import { listOwned } from '../store/runs/list-owned.ts';
+import { inboxOf } from '../store/runs/post-inbox.ts';
 import { takeOver } from '../store/runs/take-over.ts';
 import { keepLease, type Lease } from '../store/workers/keep-lease.ts';
 import { ownRun, type OwnRunParts } from './own-run.ts';
@@ -88,6 +89,7 @@ export function startWorker(parts: WorkerParts): Worker {
     // Owned by the database and not by us: the answer to a claim was lost, or a run failed before it let go.
     for (const ownership of await listOwned(db, lease.workerId)) {
       if (!owned.has(ownership.runId)) take(ownership, lease, signal);
+      else if (ownership.isAsked) db.bell.wakeHere(inboxOf(ownership.runId));
     }
     const room = parts.maxRuns - owned.size;
     const taken = room > 0 ? await takeOver(db, lease.workerId, room) : [];

@@ -30,13 +30,19 @@ export class EventBell {
     this.#clock = clock;
   }
 
-  /** Says that `runId`'s log (or inbox) has grown. Never waits, never fails. */
+  /** Says that `runId`'s log (or what else has a name) has grown. Never waits, never fails. */
   ring(runId: string): void {
-    this.#wake(runId);
+    this.wakeHere(runId);
     this.#toTell.add(runId);
     this.#telling ??= this.#tell().finally(() => {
       this.#telling = null;
     });
+  }
+
+  /** Wakes those of this process that wait for `runId`: whoever polls has found what a lost ring was about. */
+  wakeHere(runId: string): void {
+    for (const wake of this.#waiting.get(runId) ?? []) wake();
+    for (const wake of this.#waitingForAny) wake();
   }
 
   /** Calls `wake` whenever the bell rings for `runId`, until the returned function is called. */
@@ -60,14 +66,9 @@ export class EventBell {
 
   async close(): Promise<void> {
     this.#closed.abort(new Error('the bell is closed'));
-    for (const runId of this.#waiting.keys()) this.#wake(runId);
+    for (const runId of this.#waiting.keys()) this.wakeHere(runId);
     await this.#telling;
     await this.#listening;
-  }
-
-  #wake(runId: string): void {
-    for (const wake of this.#waiting.get(runId) ?? []) wake();
-    for (const wake of this.#waitingForAny) wake();
   }
 
   async #tell(): Promise<void> {
@@ -98,13 +99,13 @@ export class EventBell {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     client.on('error', () => end());
     client.on('end', () => end());
-    client.on('notification', ({ payload }) => this.#wake(payload ?? ''));
+    client.on('notification', ({ payload }) => this.wakeHere(payload ?? ''));
     this.#closed.signal.addEventListener('abort', () => end(), { once: true });
     try {
       await client.connect();
       await client.query(`listen ${channel}`);
       // Whatever was said while nobody listened.
-      for (const runId of this.#waiting.keys()) this.#wake(runId);
+      for (const runId of this.#waiting.keys()) this.wakeHere(runId);
       if (!this.#closed.signal.aborted) await ended;
     } finally {
       client.end().catch(() => undefined);

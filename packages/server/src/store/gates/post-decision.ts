@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 import { toStorable } from '../events/storable.ts';
 import { waitingRuns } from '../runs/create-task.ts';
+import { inboxOf } from '../runs/post-inbox.ts';
 import type { InboxRequest } from '../../domain/inbox.ts';
 
 type Decision = Extract<InboxRequest, { kind: 'gate' }>;
@@ -58,7 +59,7 @@ export async function postDecision(
     return { kind: 'posted' };
   });
   if (posted.kind === 'posted') {
-    db.bell.ring(runId);
+    db.bell.ring(inboxOf(runId));
     db.bell.ring(waitingRuns);
   }
   return posted;

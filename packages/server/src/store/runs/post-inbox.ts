@@ -5,6 +5,11 @@ import type { Database } from '../database.ts';
 import { toStorable } from '../events/storable.ts';
 import { waitingRuns } from './create-task.ts';
 
+/** What the bell rings for when a run's inbox has grown. */
+export function inboxOf(runId: string): string {
+  return `inbox of ${runId}`;
+}
+
 /**
  * Asks something of a run. The same `id` again changes nothing. A run without an owner begins to wait for one.
  * @returns whether the entry is new
@@ -32,7 +37,7 @@ export async function postInbox(
     )
     select exists (select from run) as found, exists (select from added) as added`.execute(db.sql);
   if (rows[0]?.found !== true) throw new BerthError('NOT_FOUND', `There is no run ${entry.runId}.`);
-  db.bell.ring(entry.runId);
+  db.bell.ring(inboxOf(entry.runId));
   db.bell.ring(waitingRuns);
   return rows[0].added;
 }
