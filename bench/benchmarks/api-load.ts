@@ -15,10 +15,11 @@ import { median, percentile } from '../lib/statistics.ts';
 const wantedRuns = 1_000;
 /** As many repositories as runs on their way: runs of one wait for each other while it is fetched. */
 const onTheirWay = 8;
-const rampMs = 90_000;
-const measureMs = 20_000;
-/** Twelve turns of some twenty seconds each: a run writes about twenty entries a minute, and is there for some four minutes. */
-const turns = 12;
+/** Some 200 runs are started in a minute: each takes its repository, plans, makes a sandbox. */
+const rampMs = 420_000;
+const measureMs = 60_000;
+/** Turns of some twenty seconds each: a run writes about twenty entries a minute, and is there for some thirteen minutes. */
+const turns = 40;
 const commandMs = 20_000;
 const readsPerSecond = 40;
 const streams = 20;

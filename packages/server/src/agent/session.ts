@@ -16,6 +16,8 @@ export interface AgentModels {
   readonly condense: Model;
 }
 
+const builtinSpecs: readonly ToolSpec[] = builtinTools.map((tool) => tool.spec);
+
 /** One agent step under way: the run, its models, and the conversation as far as it was read from the log. */
 export class Session {
   readonly ctx: RunContext;
@@ -23,7 +25,7 @@ export class Session {
   readonly models: AgentModels;
   readonly rules: RulesReader;
   readonly tools: readonly Tool[] = builtinTools;
-  readonly specs: readonly ToolSpec[] = builtinTools.map((tool) => tool.spec);
+  readonly specs = builtinSpecs;
   /** Directories that were looked at and have no rules files: nothing to store, so only remembered here. */
   readonly withoutRules = new Set<string>();
   /** Set when the provider says that the conversation is too long, whatever our estimate was. */

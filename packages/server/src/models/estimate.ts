@@ -10,17 +10,40 @@ const tokensOfToolUse = 800;
  * else one per byte. Too high for prose by about a half; an estimate that is too low would let a run pass its limit.
  */
 export function estimateTokens(request: Pick<ModelRequest, 'system' | 'messages' | 'tools'>): number {
-  let tokens = textTokens(request.system) + tokensPerMessage;
-  for (const tool of request.tools) {
+  let tokens = systemTokens(request.system) + tokensPerMessage + toolTokens(request.tools);
+  for (const message of request.messages) tokens += messageTokens(message);
+  return Math.ceil(tokens);
+}
+
+/** The system text of the last requests: a run's stays the same from call to call, and most runs have the same. */
+const systems = new Map<string, number>();
+const mostSystems = 16;
+
+function systemTokens(system: string): number {
+  const known = systems.get(system);
+  if (known !== undefined) return known;
+  const tokens = textTokens(system);
+  if (systems.size >= mostSystems) systems.clear();
+  systems.set(system, tokens);
+  return tokens;
+}
+
+/** The tools of a run are one list that does not change. */
+const estimatedTools = new WeakMap<ModelRequest['tools'], number>();
+
+function toolTokens(tools: ModelRequest['tools']): number {
+  const known = estimatedTools.get(tools);
+  if (known !== undefined) return known;
+  let tokens = tools.length > 0 ? tokensOfToolUse : 0;
+  for (const tool of tools) {
     tokens +=
       textTokens(tool.name) +
       textTokens(tool.description) +
       textTokens(JSON.stringify(tool.inputSchema)) +
       tokensPerTool;
   }
-  if (request.tools.length > 0) tokens += tokensOfToolUse;
-  for (const message of request.messages) tokens += messageTokens(message);
-  return Math.ceil(tokens);
+  estimatedTools.set(tools, tokens);
+  return tokens;
 }
 
 /** Messages do not change once they are in a conversation, and a long one is estimated before every call. */

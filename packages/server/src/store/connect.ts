@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
-import { Pool, type ClientConfig } from 'pg';
+import { Pool, type ClientConfig, type PoolClient } from 'pg';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Tables } from './tables.ts';
 import { databaseError } from './unavailable.ts';
@@ -45,11 +45,15 @@ export function connectPool(address: Address, onUnavailable: OnUnavailable, max 
   // An idle connection that breaks is replaced by the next use; without a listener Node would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: guarded(pool, onUnavailable) }) });
+  return new Kysely<Tables>({
+    dialect: new PostgresDialect({
+      pool: guarded(pool, onUnavailable, address.kind === 'socket' || !address.isPooled),
+    }),
+  });
 }
 
 /** Gives errors their codes, and never puts a connection back whose last answer did not arrive. */
-function guarded(pool: Pool, onUnavailable: OnUnavailable): PostgresPool {
+function guarded(pool: Pool, onUnavailable: OnUnavailable, canPrepare: boolean): PostgresPool {
   const told = (error: unknown): unknown => {
     const known = databaseError(error);
     if (known instanceof BerthError && known.code === 'DATABASE_UNAVAILABLE') onUnavailable(known);
@@ -65,10 +69,11 @@ function guarded(pool: Pool, onUnavailable: OnUnavailable): PostgresPool {
       return {
         async query(text: string, values: readonly unknown[]) {
           try {
-            return await client.query(text, [...values]);
+            const name = canPrepare && values.length > 0 ? nameOf(client, text) : undefined;
+            return await client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) });
           } catch (error) {
             const known = told(error);
-            if (known instanceof BerthError) isBroken = true;
+            if (known instanceof BerthError || isOutdated(error)) isBroken = true;
             throw known;
           }
         },
@@ -77,4 +82,28 @@ function guarded(pool: Pool, onUnavailable: OnUnavailable): PostgresPool {
     },
     end: () => pool.end(),
   };
+}
+
+/** Statements that a connection remembers; ours are some hundred, and lists of other lengths make more of them. */
+const mostPrepared = 256;
+const prepared = new WeakMap<PoolClient, Map<string, string>>();
+
+/**
+ * The name under which a statement is parsed once per connection instead of at every use: for the server the append's
+ * parsing was half of its work. Not for those that answer every column: a migration beside us adds some.
+ */
+function nameOf(client: PoolClient, text: string): string | undefined {
+  if (text.includes('*,') || text.includes('select *') || text.includes('returning *')) return undefined;
+  const names = prepared.get(client) ?? new Map<string, string>();
+  prepared.set(client, names);
+  const known = names.get(text);
+  if (known !== undefined || names.size >= mostPrepared) return known;
+  const name = `berth_${names.size}`;
+  names.set(text, name);
+  return name;
+}
+
+/** What a connection has prepared does not fit the schema any more: the next one prepares anew. */
+function isOutdated(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '0A000';
 }
