@@ -96,8 +96,15 @@ export class RowTail {
   }
 }
 
+/** Made once for all who follow: a change is kept as one object, and each of its readers is sent the same. */
+const shown = new WeakMap<ChangedRun, ChangedRow>();
+
 function changedRow(change: ChangedRun): ChangedRow {
-  return { row: runRow(change), position: positionText(change.position) };
+  const known = shown.get(change);
+  if (known !== undefined) return known;
+  const made = { row: runRow(change), position: positionText(change.position) };
+  shown.set(change, made);
+  return made;
 }
 
 function isBefore(one: ChangePosition, other: ChangePosition): boolean {
