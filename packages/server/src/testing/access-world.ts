@@ -155,7 +155,8 @@ export function accessWorld(
         method: request.method,
         url: request.url,
         headers: request.headers,
-        address: request.ip,
+        // None over a unix socket.
+        address: request.raw.socket.remoteAddress ?? '',
         secure: true,
       });
       if (found !== null) return found;
