@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { roles, type Permission, type Role } from '../../domain/access.ts';
-import { accessMatrix, addressOf, person, type AccessMatrix, type Who } from '../../testing/access-matrix.ts';
+import {
+  accessMatrix,
+  addressOf,
+  person,
+  type AccessMatrix,
+  type Objects,
+  type Who,
+} from '../../testing/access-matrix.ts';
 import { testDatabase } from '../../testing/database.ts';
 import { createApi } from '../create-api.ts';
 import type { RouteEntry } from './authorise.ts';
