@@ -140,10 +140,14 @@ export function revocations(db: Database, config?: CurrentConfig): Revocations {
 }
 
 /** What decides about rights; any change of it ends the streams of people and service accounts. */
-function rightsIn({
-  people,
-  groups,
-  serviceAccounts,
-}: ReturnType<CurrentConfig['current']>['config']): unknown {
-  return { people, groups, serviceAccounts };
+function rightsIn(config: ReturnType<CurrentConfig['current']>['config']): unknown {
+  const { people, groups, serviceAccounts } = config;
+  const granted = new Set(
+    [...people, ...groups, ...serviceAccounts].flatMap((one) => Object.keys(one.projects)),
+  );
+  // A role is on the repository that its project's name stands for.
+  const repositories = config.projects
+    .filter(({ name }) => granted.has(name))
+    .map(({ name, repository }) => [name, repository]);
+  return { people, groups, serviceAccounts, repositories };
 }

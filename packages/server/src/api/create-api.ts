@@ -14,6 +14,7 @@ import { honourIdempotencyKeys } from './access/idempotency.ts';
 import { localCaller } from './access/local-caller.ts';
 import { limitRates } from './access/rate-limits.ts';
 import { signedIn } from './access/route-access.ts';
+import { closeRefusedUpgrades, refuseUpgrades } from './access/upgrades.ts';
 import { withReferencedSchemas } from './openapi-schemas.ts';
 import { logFailure, logSlowRequests } from './log-requests.ts';
 import { answerUnchanged } from './unchanged.ts';
@@ -40,7 +41,7 @@ import { signInPageRoutes } from './routes/sign-in-page.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { streamRoutes } from './routes/stream.ts';
-import { closeRefusedUpgrades, terminalRoutes } from './routes/terminal.ts';
+import { terminalRoutes } from './routes/terminal.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { usageRoutes } from './routes/usage.ts';
@@ -103,6 +104,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   app.addHook('preClose', async () => stopping.abort());
   options.door?.install(app);
   guardRoutes(app, controlPlane, limitRates(app, authenticate, systemClock, options.rates));
+  refuseUpgrades(app);
   // An answer that is given again is no second act: keys come first.
   honourIdempotencyKeys(app, options.idempotency);
   app.decorateRequest('audited', null);

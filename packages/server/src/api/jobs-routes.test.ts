@@ -40,6 +40,7 @@ beforeAll(async () => {
       throw new BerthError('CONFIG_READ_ONLY');
     },
     object: async () => ({ version: 'new' }),
+    current: () => config.current(),
   } as unknown as ConfigPlane;
   world = accessWorld(db, configuration, {
     controlPlane,

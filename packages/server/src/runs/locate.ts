@@ -34,7 +34,11 @@ export function locators(
       return project === null ? null : { id: project.id, projectId: project.id, ownerId: null };
     },
     async gate(text, visible) {
-      const found = await findGate(db, text, visible);
+      // Its id names its run: where that is not found, what was asked for is still a gate.
+      const found = await findGate(db, text, visible).catch((error: unknown) => {
+        if (error instanceof BerthError && error.code === 'NOT_FOUND') return null;
+        throw error;
+      });
       if (found === null) return null;
       const { record, gate } = found;
       return { id: gate.id, projectId: record.projectId, ownerId: record.ownerId };

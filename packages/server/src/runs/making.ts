@@ -41,7 +41,7 @@ export function runMaking(parts: MakingParts): RunMaking {
     return revision.number;
   };
   return {
-    async retry(text, { base, instruction, limits }) {
+    async retry(text, { by, base, instruction, limits }) {
       const record = await findRun(db, text);
       const state = await readState(db, record.id);
       const offered = await offeredBy(db, record.taskId);
@@ -54,6 +54,7 @@ export function runMaking(parts: MakingParts): RunMaking {
         pushed: offered.pushed,
         checkpoint: null,
         handover: null,
+        by,
       };
       const task = await readTask(db, record.taskId);
       const configRevision = pin(task.project.repository, limits);
@@ -89,6 +90,7 @@ export function runMaking(parts: MakingParts): RunMaking {
         pushed: null,
         checkpoint: checkpoint.data,
         handover: handoverOf(entries),
+        by,
       };
       const created = await createTask(db, {
         configRevision: pin(task.project.repository, limits),

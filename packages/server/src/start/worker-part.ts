@@ -3,6 +3,7 @@ import type { BerthError } from '../domain/errors/index.ts';
 import { modelsFor } from '../models-for.ts';
 import { equipRun } from '../runs/equip/index.ts';
 import { expireGates } from '../runs/expire-gates.ts';
+import { principalNow } from '../access/principal-now.ts';
 import { startCampaigns } from '../runs/campaigns/start.ts';
 import { reconcileSandboxes } from '../runs/reconcile.ts';
 import { tellPeople } from '../runs/tell-people.ts';
@@ -68,7 +69,10 @@ export function startWorkerPart(
   const endExpiring = expireGates(db, onError);
   const endTelling = tellPeople(notifiersOf(foundation, onError));
   const schedules = startSchedules({ db, config, controlPlane, audit: audit.sink, onError });
-  const campaigns = startCampaigns({ db, controlPlane, audit: audit.sink }, { onError });
+  const campaigns = startCampaigns(
+    { db, controlPlane, audit: audit.sink, principalNow: principalNow(db, config) },
+    { onError },
+  );
   const endReconciling = reconcileSandboxes(db, driver, onError);
   return {
     status: () => worker.status(),

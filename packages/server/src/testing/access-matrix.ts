@@ -2,17 +2,16 @@ import type { FastifyInstance } from 'fastify';
 import type { RouteEntry } from '../api/access/authorise.ts';
 import { createApi } from '../api/create-api.ts';
 import { roles, type Permission, type Principal, type Role } from '../domain/access.ts';
-import { BerthError } from '../domain/errors/index.ts';
-import { objectKinds, type Located, type ObjectKind } from '../domain/ports/control-plane.ts';
+import type { ObjectKind } from '../domain/ports/control-plane.ts';
+import { gateIdOf } from '../domain/gates.ts';
 import { runOptionsSchema } from '../domain/task.ts';
 import type { Database } from '../store/database.ts';
+import { insertCampaign } from '../store/campaigns/campaigns.ts';
 import { createTask } from '../store/runs/create-task.ts';
 import { ensureProject } from '../store/runs/ensure-project.ts';
 import { accessWorld, type AccessWorld } from './access-world.ts';
+import { penOf, planned } from './long-run.ts';
 import { testProjection } from './project-run.ts';
-
-/** Kinds of objects that are really made here; the others answer through a locator that keeps the port's contract. */
-export const realKinds: readonly ObjectKind[] = ['project', 'task', 'run', 'proposal'];
 
 export type Objects = Readonly<Record<ObjectKind, string>>;
 /** A person of the configuration, or a token by its purpose. */
@@ -41,6 +40,8 @@ export interface AccessMatrix {
 }
 
 export const person = (role: Role): string => `${role}@example.org`;
+const projects = ['web', 'vault'] as const;
+const scheduleOf = (project: string): string => `nightly-${project}`;
 const plenty = { perSecond: 1e6, burst: 1e6 };
 
 /**
@@ -49,6 +50,13 @@ const plenty = { perSecond: 1e6, burst: 1e6 };
  */
 export async function accessMatrix(db: Database, permissions: readonly Permission[]): Promise<AccessMatrix> {
   const world = accessWorld(db, {
+    projects: projects.map((name) => ({ name, repository: `/srv/${name}.git` })),
+    schedules: projects.map((project) => ({
+      name: scheduleOf(project),
+      project,
+      task: `scheduled in ${project}`,
+      cron: '30 2 * * *',
+    })),
     people: [
       ...roles.map((role) => ({ id: person(role), projects: { web: role } })),
       { id: 'everywhere@example.org', role: 'admin' },
@@ -81,32 +89,11 @@ export async function accessMatrix(db: Database, permissions: readonly Permissio
     await token(permission, 'everywhere@example.org', { projects: null, permissions: [permission] });
   }
 
-  const made = new Map<string, Located>();
-  for (const [objects, ownerId] of [
-    [ours, null],
-    [members, person('member')],
-    [foreign, null],
-  ] as const) {
-    for (const id of Object.values(objects)) made.set(id, { id, projectId: objects.project, ownerId });
-  }
-  const gates = createApi(
-    {
-      ...world.controlPlane,
-      async locate(kind, text, visible) {
-        if (realKinds.includes(kind)) return world.controlPlane.locate(kind, text, visible);
-        const found = made.get(text);
-        if (found?.projectId == null || (visible !== 'all' && !visible.includes(found.projectId))) {
-          throw new BerthError('NOT_FOUND', `There is no ${kind} ${text}.`);
-        }
-        return found;
-      },
-    },
-    {
-      authenticate: async ({ headers }) =>
-        principals.get(String(headers['x-test-token'])) ?? world.person(String(headers['x-test-person'])),
-      rates: { reads: plenty, writes: plenty, unknown: plenty },
-    },
-  );
+  const gates = createApi(world.controlPlane, {
+    authenticate: async ({ headers }) =>
+      principals.get(String(headers['x-test-token'])) ?? world.person(String(headers['x-test-person'])),
+    rates: { reads: plenty, writes: plenty, unknown: plenty },
+  });
   // Who may is decided before any handler; what a handler wants of a body is not what is asked here.
   gates.setValidatorCompiler(() => () => true);
   gates.addHook('preHandler', async (_, reply) => reply.code(299).send('"entered"'));
@@ -155,7 +142,7 @@ export function addressOf(route: RouteEntry, objects: Objects | string): string 
   const { access, url } = route;
   const parameter = access.kind === 'object' ? (access.parameter ?? 'id') : null;
   return url.replace(/\*$/, 'anything').replaceAll(/:([A-Za-z]+)/g, (_, name: string) => {
-    if (name !== parameter || access.kind !== 'object') return 'anything';
+    if (name !== parameter || access.kind !== 'object') return name === 'seq' ? '1' : 'anything';
     return typeof objects === 'string' ? objects : objects[access.object];
   });
 }
@@ -163,14 +150,51 @@ export function addressOf(route: RouteEntry, objects: Objects | string): string 
 async function makeObjects(db: Database, project: string, by: string): Promise<Objects> {
   const repository = `/srv/${project}.git`;
   const { id, name } = await ensureProject(db, { name: project, repository });
+  const text = `secret of ${project} by ${by}`;
+  const options = runOptionsSchema.parse({});
   const { taskId, runId } = await createTask(db, {
     project: { id, name, repository },
-    text: `secret of ${project} by ${by}`,
+    text,
     origin: { kind: 'api', by, url: null },
-    options: runOptionsSchema.parse({}),
+    options,
     projection: testProjection,
     redact: (value) => value,
   });
-  const others = Object.fromEntries(objectKinds.map((kind) => [kind, `${kind}-of-${id}-${by}`]));
-  return { ...(others as Objects), project: id, task: taskId, run: runId, proposal: runId };
+  const gate = gateIdOf(runId, 1);
+  const pen = await penOf(db, runId);
+  await pen.append([
+    planned,
+    {
+      type: 'gate.opened',
+      data: {
+        gateId: gate,
+        at: 'start',
+        reason: `gate of ${project}`,
+        objections: [],
+        proposal: null,
+        selfApproval: false,
+        requesters: [by],
+        expiresAt: '2100-01-01T00:00:00.000Z',
+      },
+    },
+  ]);
+  const campaign = await insertCampaign(db, {
+    text,
+    options,
+    createdBy: by,
+    concurrency: 1,
+    canary: 0,
+    stopRate: null,
+    stopAfter: 5,
+    projectIds: [id],
+  });
+  return {
+    project: id,
+    task: taskId,
+    run: runId,
+    proposal: runId,
+    gate,
+    campaign,
+    schedule: scheduleOf(project),
+  };
 }

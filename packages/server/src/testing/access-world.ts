@@ -17,9 +17,11 @@ import {
 import { BerthError } from '../domain/errors/index.ts';
 import type { AuditAct, AuditReader, AuditSink } from '../domain/ports/audit.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import { campaignPlane } from '../runs/campaigns/plane.ts';
 import { createControlPlane } from '../runs/control-plane.ts';
 import { liveHub } from '../runs/live-hub.ts';
 import type { Database } from '../store/database.ts';
+import { schedulePlane } from '../triggers/schedules/plane.ts';
 
 /** A configuration that a test changes. */
 export function changingConfig(first: object): CurrentConfig & { change(next: object): void } {
@@ -110,6 +112,7 @@ export function accessWorld(
     createControlPlane({
       db,
       hub: liveHub(),
+      config: { ...config, current: () => config.current(), revision: async () => config.current() },
       redact: (value) => value,
       checkedRepository: async (repository) => repository,
       forgeOf: async () => {
@@ -137,6 +140,8 @@ export function accessWorld(
   };
   const app = createApi(controlPlane, {
     audit: { sink: audit, reader: nothingToRead },
+    schedules: schedulePlane({ db, config, controlPlane, audit }),
+    campaigns: campaignPlane(db),
     tokens,
     revocations: over,
     idempotency: idempotencyIn(db),
@@ -150,7 +155,8 @@ export function accessWorld(
         method: request.method,
         url: request.url,
         headers: request.headers,
-        address: request.ip,
+        // None over a unix socket.
+        address: request.raw.socket.remoteAddress ?? '',
         secure: true,
       });
       if (found !== null) return found;

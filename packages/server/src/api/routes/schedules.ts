@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { visibleProjects } from '../../domain/access.ts';
+import { visibleProjects, type Principal } from '../../domain/access.ts';
 import { nameSchema } from '../../domain/config/index.ts';
 import { BerthError } from '../../domain/errors/index.ts';
+import type { Located } from '../../domain/ports/control-plane.ts';
 import type { SchedulePlane } from '../../triggers/schedules/plane.ts';
 import { scheduleViewSchema, type ScheduleView } from '../../triggers/schedules/view.ts';
 import { requirePermission } from '../access/authorise.ts';
@@ -174,15 +175,7 @@ async function change(
   { name, value, expected }: { name: string; value: { readonly project: string }; expected: string },
 ): Promise<ScheduleView> {
   const { principal } = request;
-  const project = await context.controlPlane
-    .locate('project', value.project, visibleProjects(principal))
-    .catch((error: unknown) => {
-      if (!(error instanceof BerthError) || error.code !== 'NOT_FOUND') throw error;
-      throw new BerthError(
-        'FORBIDDEN',
-        `There is no project ${value.project} that you may make schedules in.`,
-      );
-    });
+  const project = await projectOf(context, principal, value.project);
   requirePermission(principal, 'schedule.manage', project);
   const { revision, before } = await planeOf(context).change({
     section: 'schedules',
@@ -197,6 +190,22 @@ async function change(
     { before, after: value, revision },
   );
   return schedulesOf(context).get(name);
+}
+
+/**
+ * The project as the configuration means it: by its repository, since a project that is not configured can have the name
+ * of one that is.
+ */
+async function projectOf(context: ApiContext, principal: Principal, name: string): Promise<Located> {
+  const { projects } = planeOf(context).current().config;
+  const repository = projects.find((one) => one.name === name)?.repository;
+  const refused = new BerthError('FORBIDDEN', `There is no project ${name} that you may make schedules in.`);
+  if (repository === undefined) throw refused;
+  return context.controlPlane
+    .locate('project', repository, visibleProjects(principal))
+    .catch((error: unknown) => {
+      throw error instanceof BerthError && error.code === 'NOT_FOUND' ? refused : error;
+    });
 }
 
 function schedulesOf({ schedules }: ApiContext): SchedulePlane {

@@ -76,16 +76,6 @@ function takePlace(
   }
 }
 
-/**
- * The socket of a request for a WebSocket belongs to nobody once it was answered with anything else: Node has let go of it.
- * Unless it is closed here, whoever is refused holds it for ever.
- */
-export function closeRefusedUpgrades(app: FastifyInstance): void {
-  app.addHook('onResponse', async ({ raw }, reply) => {
-    if (raw.headers.upgrade !== undefined && reply.statusCode >= 400) raw.socket.destroySoon();
-  });
-}
-
 /** A page of another origin can open WebSockets with this origin's cookies: its `Origin` tells. */
 function refuseForeignPages({ headers }: FastifyRequest): void {
   const { origin, host } = headers;

@@ -21,6 +21,8 @@ export const runParentSchema = z.object({
   checkpoint: checkpointSchema.nullable(),
   /** What its agent is told of what came before; hostile text. */
   handover: z.string().nullable(),
+  /** Principal that asked for it; absent in older logs. */
+  by: z.string().optional(),
 });
 export type RunParent = z.infer<typeof runParentSchema>;
 

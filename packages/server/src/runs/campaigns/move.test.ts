@@ -1,15 +1,18 @@
 import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
+import { localPrincipal, type Principal } from '../../domain/access.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import { runOptionsSchema } from '../../domain/task.ts';
 import type { Database } from '../../store/database.ts';
+import { readEvents } from '../../store/events/read-events.ts';
 import { readItems } from '../../store/campaigns/items.ts';
 import { ensureProject } from '../../store/runs/ensure-project.ts';
 import { memoryAudit } from '../../testing/access-world.ts';
 import { testDatabase } from '../../testing/database.ts';
 import { ManualClock } from '../../testing/manual-clock.ts';
 import { handingInPlane, pinnedConfig } from '../../testing/schedule-world.ts';
+import { requestersOf } from '../requesters.ts';
 import { isActive, itemState } from './decide.ts';
 import { moveCampaign, type MoveParts } from './move.ts';
 import { campaignPlane, type NewCampaign } from './plane.ts';
@@ -18,11 +21,23 @@ const database = testDatabase();
 let clock: ManualClock;
 let db: Database;
 let parts: MoveParts;
+/** What somebody may do, where it is not everything. */
+let rights: Record<string, Partial<Principal> | BerthError>;
 beforeEach(async () => {
   clock = new ManualClock(Date.parse('2026-05-01T00:00:00Z'));
   db = await database.open(clock);
   await sql`truncate campaigns, tasks cascade`.execute(db.sql);
-  parts = { db, audit: memoryAudit(), controlPlane: handingInPlane(db, pinnedConfig({})) };
+  rights = {};
+  parts = {
+    db,
+    audit: memoryAudit(),
+    controlPlane: handingInPlane(db, pinnedConfig({})),
+    principalNow: async (id) => {
+      const own = rights[id] ?? {};
+      if (own instanceof BerthError) throw own;
+      return { ...localPrincipal(id), id, ...own };
+    },
+  };
 });
 
 async function make(names: readonly string[], options: Partial<NewCampaign> = {}): Promise<string> {
@@ -122,6 +137,62 @@ test('it stops at its failure rate, once enough are over', async () => {
     reason: '2 of 3 that are over failed (67%).',
   });
   expect((await states(id)).filter((state) => state === 'waiting')).toHaveLength(4);
+});
+
+test('each turn asks again: who lost a role, or was shut out, hands nothing more in', async () => {
+  const id = await make(names(4), { concurrency: 1 });
+  await moveCampaign(parts, id);
+  const [, second] = await readItems(db.sql, id);
+  rights['ann@example.org'] = { globalRole: null, projectRoles: { [second?.projectId ?? '']: 'member' } };
+  await end(id, [0], 'succeeded');
+  await moveCampaign(parts, id);
+  expect((await readItems(db.sql, id))[1]?.refused).toBeNull();
+  expect(await states(id)).toEqual(['succeeded', 'queued', 'waiting', 'waiting']);
+  await end(id, [1], 'succeeded');
+  await moveCampaign(parts, id);
+  expect(await states(id)).toEqual(['succeeded', 'succeeded', 'failed', 'waiting']);
+  rights['ann@example.org'] = new BerthError('TOKEN_OWNER_DISABLED', 'ann@example.org is shut out.');
+  await moveCampaign(parts, id);
+  const { results } = await campaignPlane(db).results(id, { visible: 'all', limit: 9 });
+  expect(results.map(({ code }) => code).slice(2)).toEqual(['FORBIDDEN', 'TOKEN_OWNER_DISABLED']);
+  expect(results[2]?.reason).toBe('ann@example.org lacks the permission task.create on p2 by now.');
+  expect(await db.sql.selectFrom('tasks').select('id').execute()).toHaveLength(2);
+});
+
+test('a viewer of all projects is no member of them, and a database that is away refuses nothing', async () => {
+  const id = await make(names(2), { concurrency: 2 });
+  rights['ann@example.org'] = new BerthError('DATABASE_UNAVAILABLE');
+  await expect(moveCampaign(parts, id)).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  rights['ann@example.org'] = { globalRole: 'viewer' };
+  await moveCampaign(parts, id);
+  expect(await states(id)).toEqual(['failed', 'failed']);
+  expect(await db.sql.selectFrom('tasks').select('id').execute()).toHaveLength(0);
+});
+
+test('attempts are those of whoever asked for them, by the rights they have then', async () => {
+  const id = await make(names(2), { concurrency: 2 });
+  await moveCampaign(parts, id);
+  await end(id, [0, 1], 'failed', 'CHECKS_FAILED');
+  await moveCampaign(parts, id);
+  const [first] = await readItems(db.sql, id);
+  rights['ann@example.org'] = new BerthError('TOKEN_OWNER_DISABLED');
+  rights['eve@example.org'] = { globalRole: null, projectRoles: { [first?.projectId ?? '']: 'maintainer' } };
+  await campaignPlane(db).retry(id, 'eve@example.org', null);
+  await moveCampaign(parts, id);
+  expect(await states(id)).toEqual(['queued', 'failed']);
+  const [again, refused] = await readItems(db.sql, id);
+  expect(refused?.refused?.code).toBe('FORBIDDEN');
+  const [created] = await readEvents(db, again?.runId ?? '', { types: ['run.created'] });
+  expect(created?.data).toMatchObject({ parent: { kind: 'retry', by: 'eve@example.org' } });
+  const who = (parts.audit as ReturnType<typeof memoryAudit>).acts.filter(
+    (act) => act.action === 'run.retry',
+  );
+  expect(who.map(({ by }) => by)).toEqual(['eve@example.org']);
+  // Who asked for an attempt may not be the one who approves it.
+  expect((await requestersOf(db, again?.taskId ?? '')).toSorted()).toEqual([
+    'ann@example.org',
+    'eve@example.org',
+  ]);
 });
 
 test('what cannot be handed in is a failure of its project', async () => {

@@ -1,4 +1,5 @@
-import { asBerthError } from '../../domain/errors/index.ts';
+import { decide, type Permission, type Principal } from '../../domain/access.ts';
+import { asBerthError, BerthError } from '../../domain/errors/index.ts';
 import type { AuditSink } from '../../domain/ports/audit.ts';
 import type { ControlPlane } from '../../domain/ports/control-plane.ts';
 import {
@@ -15,10 +16,14 @@ export interface MoveParts {
   readonly db: Database;
   readonly controlPlane: Pick<ControlPlane, 'createTask' | 'cancel' | 'retry'>;
   readonly audit: AuditSink;
+  /** What somebody may do at this moment; throws for whoever is shut out. */
+  readonly principalNow: (id: string) => Promise<Principal>;
 }
 
 /** Cancels that are asked for at once: each waits a bounded while for the run's worker. */
 const cancelsAtOnce = 10;
+/** Who changed a campaign's state where nobody did. */
+const byItself = 'campaign';
 
 /**
  * Moves one campaign as far as it goes now. Whose turn it is is written under the campaign's lock before anything is
@@ -69,7 +74,7 @@ async function decideUnder(
   if (move.canaryPassed && !campaign.canaryPassed) {
     await transaction.updateTable('campaigns').set({ canary_passed: true }).where('id', '=', id).execute();
   }
-  const by = 'campaign';
+  const by = byItself;
   if (move.stop !== null) {
     await changeCampaign(transaction, id, ['running'], { state: 'stopped', by, at, ...move.stop });
   } else if (move.isDone) {
@@ -87,6 +92,7 @@ async function handIn(parts: MoveParts, campaign: CampaignRow, item: CampaignIte
   const { state } = await readCampaign(db.sql, campaign.id);
   if (state !== 'running' && state !== 'stopped') return;
   try {
+    await assertMayStill(parts, campaign, item, isNew);
     if (isNew)
       await changeItem(db.sql, at, {
         task_id: await create(parts, campaign, item),
@@ -105,8 +111,35 @@ async function handIn(parts: MoveParts, campaign: CampaignRow, item: CampaignIte
   }
 }
 
+/** Who made the campaign go on: what failed is attempted again in their name. */
+function mover({ stateBy, createdBy }: CampaignRow): string {
+  return stateBy === byItself ? createdBy : stateBy;
+}
+
+/**
+ * Asked at each project's turn: a campaign outlives a role that was taken away.
+ * @throws BerthError `FORBIDDEN`, `TOKEN_OWNER_DISABLED`
+ */
+async function assertMayStill(
+  { principalNow }: MoveParts,
+  campaign: CampaignRow,
+  { projectId, project }: CampaignItem,
+  isNew: boolean,
+): Promise<void> {
+  const by = isNew ? campaign.createdBy : mover(campaign);
+  const principal = await principalNow(by);
+  const needed: readonly Permission[] = isNew ? ['task.create', 'campaign.manage'] : ['campaign.manage'];
+  const lacking = needed.find(
+    (permission) => decide(principal, permission, { projectId, ownerId: campaign.createdBy }) !== 'granted',
+  );
+  if (lacking === undefined) return;
+  throw new BerthError('FORBIDDEN', `${by} lacks the permission ${lacking} on ${project} by now.`, {
+    details: { permission: lacking },
+  });
+}
+
 async function create(parts: MoveParts, campaign: CampaignRow, item: CampaignItem): Promise<string> {
-  return recorded(parts, campaign, item, 'task.create', async () => {
+  return recorded(parts, campaign, item, { action: 'task.create', by: campaign.createdBy }, async () => {
     const { task } = await parts.controlPlane.createTask({
       repository: item.repository,
       text: campaign.text,
@@ -122,9 +155,10 @@ async function create(parts: MoveParts, campaign: CampaignRow, item: CampaignIte
 async function again(parts: MoveParts, campaign: CampaignRow, item: CampaignItem): Promise<void> {
   const { retryOf } = item;
   if (retryOf !== null && item.runId === retryOf) {
-    await recorded(parts, campaign, item, 'run.retry', async () =>
+    const by = mover(campaign);
+    await recorded(parts, campaign, item, { action: 'run.retry', by }, async () =>
       parts.controlPlane
-        .retry(retryOf, { by: campaign.createdBy, base: 'newest', instruction: null, limits: {} })
+        .retry(retryOf, { by, base: 'newest', instruction: null, limits: {} })
         .catch((error: unknown) => {
           if (asBerthError(error).code !== 'RUN_ACTIVE') throw error;
         }),
@@ -141,11 +175,11 @@ async function recorded<Result>(
   { audit }: MoveParts,
   campaign: CampaignRow,
   item: CampaignItem,
-  action: string,
+  { action, by }: { readonly action: string; readonly by: string },
   work: () => Promise<Result>,
 ): Promise<Result> {
   const act = await audit.begin({
-    by: campaign.createdBy,
+    by,
     byKind: 'trigger',
     tokenId: null,
     via: 'campaign',

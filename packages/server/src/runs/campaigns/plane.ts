@@ -122,9 +122,11 @@ export function campaignPlane(db: Database): CampaignPlane {
           },
         );
       }
-      // One that was over goes on; one that was stopped or paused does when it is resumed.
+      // One that was over goes on; one that was stopped or paused does when it is resumed. From then on it moves in the
+      // name of whoever asked last: attempts are theirs.
       const at = new Date(db.clock.nowMs());
-      await changeCampaign(db.sql, id, ['done'], { state: 'running', by, at, goOn: true });
+      const goesOn = await changeCampaign(db.sql, id, ['done'], { state: 'running', by, at, goOn: true });
+      if (!goesOn) await changeCampaign(db.sql, id, ['running'], { state: 'running', by, at });
       db.bell.ring(movingCampaigns);
       return get(id, 'all');
     },

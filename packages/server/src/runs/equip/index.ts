@@ -14,8 +14,8 @@ import { setRunCaps } from '../../limits/set-run-caps.ts';
 import type { ModelSlots } from '../../models/index.ts';
 import { createWorkbench } from '../../sandboxes/workbench.ts';
 import type { Database } from '../../store/database.ts';
-import { readTask } from '../../store/runs/read-task.ts';
 import type { OwnRunParts, RunEquipment } from '../own-run.ts';
+import { requestersOf } from '../requesters.ts';
 import { egressOnRecord } from './egress-on-record.ts';
 import { agentRunner } from './agent-runner.ts';
 import { repositoryDelivery } from './delivery.ts';
@@ -118,12 +118,6 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       },
     };
   };
-}
-
-/** Whose task it is, and who handed it in: a service may act for a person. */
-async function requestersOf(db: Database, taskId: string): Promise<string[]> {
-  const { owner, origin } = await readTask(db, taskId);
-  return [owner, origin.by];
 }
 
 /** A forge that is only written to while the run is ours. */

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { BerthError } from '../../domain/errors/index.ts';
+import { requestersOf } from '../../runs/requesters.ts';
 import type { Database } from '../../store/database.ts';
 import { readFirings } from '../../store/schedules/firings.ts';
 import { memoryAudit } from '../../testing/access-world.ts';
@@ -170,6 +171,9 @@ test('run now hands in at once, also while it is paused', async () => {
   const view = await plane.runNow('hourly', 'ann@example.org');
   expect(view.paused?.reason).toBe('holidays');
   expect(view.last).toMatchObject([{ kind: 'asked', outcome: 'handed_in', by: 'ann@example.org' }]);
+  // Whoever had it fire may not be the one who approves it.
+  const task = await db.sql.selectFrom('tasks').select('id').executeTakeFirstOrThrow();
+  expect(await requestersOf(db, task.id)).toEqual(['schedule:hourly', 'ann@example.org']);
 });
 
 test('one that was removed and comes again begins anew', async () => {
