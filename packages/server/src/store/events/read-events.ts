@@ -40,6 +40,53 @@ export async function readEvents(
   runId: string,
   filter: EventFilter = {},
 ): Promise<StoredEvent[]> {
+  const rows = isPage(filter) ? await pageOf(db, runId, filter) : await rowsOf(db, runId, filter);
+  const events: StoredEvent[] = [];
+  for (let at = 0; at < rows.length; at += readAtOnce) {
+    events.push(...(await Promise.all(rows.slice(at, at + readAtOnce).map((row) => decode(db, row)))));
+  }
+  return filter.last === true ? events.toReversed() : events;
+}
+
+/** Whether the entries alone say which ones are meant. */
+function isPage(filter: EventFilter): boolean {
+  return filter.limit !== undefined && filter.step === undefined && filter.withoutErased !== true;
+}
+
+/**
+ * A page is cut before its payloads are looked up, one by one: with a plain join the planner reads the payloads of the
+ * run from its beginning for each page (38 ms instead of 2 ms at the 9,000th entry of 10,000).
+ */
+function pageOf(db: Database, runId: string, filter: EventFilter): Promise<readonly EventRow[]> {
+  const order = filter.last === true ? 'desc' : 'asc';
+  let entries = db.sql
+    .selectFrom('events')
+    .select(['run_id', 'seq', 'type', 'version', 'at'])
+    .where('run_id', '=', runId)
+    .orderBy('seq', order)
+    .limit(filter.limit ?? 0);
+  if (filter.afterSeq !== undefined) entries = entries.where('seq', '>', filter.afterSeq);
+  if (filter.beforeSeq !== undefined) entries = entries.where('seq', '<', filter.beforeSeq);
+  if (filter.types !== undefined) entries = entries.where('type', 'in', [...filter.types]);
+  return db.sql
+    .selectFrom(entries.as('entries'))
+    .innerJoinLateral(
+      (one) =>
+        one
+          .selectFrom('event_payloads')
+          .select(['data', 'blob', 'erased_at'])
+          .whereRef('event_payloads.run_id', '=', 'entries.run_id')
+          .whereRef('event_payloads.seq', '=', 'entries.seq')
+          .limit(1)
+          .as('payload'),
+      (join) => join.onTrue(),
+    )
+    .select(['run_id', 'seq', 'type', 'version', 'at', 'data', 'blob', 'erased_at'])
+    .orderBy('seq', order)
+    .execute();
+}
+
+function rowsOf(db: Database, runId: string, filter: EventFilter): Promise<readonly EventRow[]> {
   let query = db.sql
     .selectFrom('events')
     .innerJoin('event_payloads', (join) =>
@@ -48,10 +95,14 @@ export async function readEvents(
         .onRef('event_payloads.seq', '=', 'events.seq'),
     )
     .select(['events.run_id', 'events.seq', 'type', 'version', 'at', 'data', 'blob', 'erased_at'])
+    .where('event_payloads.run_id', '=', runId)
     .where('events.run_id', '=', runId)
     .orderBy('events.seq', filter.last === true ? 'desc' : 'asc');
-  if (filter.afterSeq !== undefined) query = query.where('events.seq', '>', filter.afterSeq);
-  if (filter.beforeSeq !== undefined) query = query.where('events.seq', '<', filter.beforeSeq);
+  // Said of both, as the planner does not conclude it.
+  for (const seq of ['events.seq', 'event_payloads.seq'] as const) {
+    if (filter.afterSeq !== undefined) query = query.where(seq, '>', filter.afterSeq);
+    if (filter.beforeSeq !== undefined) query = query.where(seq, '<', filter.beforeSeq);
+  }
   if (filter.types !== undefined) query = query.where('type', 'in', [...filter.types]);
   if (filter.withoutErased === true) query = query.where('erased_at', 'is', null);
   if (filter.step !== undefined) {
@@ -66,12 +117,7 @@ export async function readEvents(
     );
   }
   if (filter.limit !== undefined) query = query.limit(filter.limit);
-  const rows: readonly EventRow[] = await query.execute();
-  const events: StoredEvent[] = [];
-  for (let at = 0; at < rows.length; at += readAtOnce) {
-    events.push(...(await Promise.all(rows.slice(at, at + readAtOnce).map((row) => decode(db, row)))));
-  }
-  return filter.last === true ? events.toReversed() : events;
+  return query.execute();
 }
 
 async function decode(db: Database, row: EventRow): Promise<StoredEvent> {
