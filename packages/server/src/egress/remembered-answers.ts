@@ -79,8 +79,11 @@ function configurationFiles(env: NodeJS.ProcessEnv): string[] {
   return [
     join(home, '.npmrc'),
     join(prefix, 'etc/npmrc'),
-    ...['/etc/npmrc', '/usr/etc/npmrc', '/usr/local/etc/npmrc'],
-    ...['/etc/pip.conf', '/etc/xdg/pip/pip.conf'],
+    '/etc/npmrc',
+    '/usr/etc/npmrc',
+    '/usr/local/etc/npmrc',
+    '/etc/pip.conf',
+    '/etc/xdg/pip/pip.conf',
     join(home, '.pip/pip.conf'),
     join(config, 'pip/pip.conf'),
     join(home, '.pyenv/version'),
