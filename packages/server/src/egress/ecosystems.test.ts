@@ -33,8 +33,12 @@ test('pip tells its index, or its help tells the built-in one, and the index tel
   const page = '<a href="https://files.corp.example/a.whl#sha256=1">a</a><a href="../b.whl">b</a>';
   const set = source(
     {
-      'python3 -m pip config get global.index-url': 'https://bob:s3cret@pip.corp.example/simple/\n',
-      'python3 -m pip config get global.extra-index-url': 'http://x:s3cret@extra.example:81/simple\n',
+      'python3 -m pip config list': [
+        ":env:.index-url='https://elsewhere.example/'",
+        "global.index-url='https://bob:s3cret@pip.corp.example/simple/'",
+        "global.extra-index-url='\\nhttp://x:s3cret@extra.example:81/simple\\nhttps://more.example/simple'",
+        '',
+      ].join('\n'),
     },
     { 'https://bob:s3cret@pip.corp.example/simple/pip/': page },
   );
@@ -42,11 +46,12 @@ test('pip tells its index, or its help tells the built-in one, and the index tel
   expect(await hosts()).toEqual([
     { host: 'pip.corp.example', port: 443 },
     { host: 'extra.example', port: 81 },
+    { host: 'more.example', port: 443 },
     { host: 'files.corp.example', port: 443 },
   ]);
   expect(env).toMatchObject({
     PIP_INDEX_URL: 'https://pip.corp.example/simple/',
-    PIP_EXTRA_INDEX_URL: 'http://extra.example:81/simple',
+    PIP_EXTRA_INDEX_URL: 'http://extra.example:81/simple https://more.example/simple',
   });
   expect(JSON.stringify(env)).not.toContain('s3cret');
   const help = source({

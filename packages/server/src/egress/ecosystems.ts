@@ -81,17 +81,15 @@ async function npmFacts(ask: AskTool): Promise<EcosystemFacts> {
 
 async function pipFacts(ask: AskTool, fetchText: FetchText, env: NodeJS.ProcessEnv): Promise<EcosystemFacts> {
   const pip = (args: readonly string[]) => ask('python3', ['-m', 'pip', ...args]);
+  const isTold = env['PIP_INDEX_URL'] !== undefined && env['PIP_EXTRA_INDEX_URL'] !== undefined;
+  const settings = isTold ? '' : ((await pip(['config', 'list'])) ?? '');
   // Without a setting pip's built-in default counts, and its help text is where it tells it.
   const index =
     urlOf(env['PIP_INDEX_URL']) ??
-    urlOf(await pip(['config', 'get', 'global.index-url'])) ??
+    urlOf(pipSetting(settings, 'index-url')) ??
     urlOf(/\(default\s+(https?:\/\/[^\s)]+)\)/.exec((await pip(['download', '--help'])) ?? '')?.[1]);
   if (index === null) return nothing;
-  const extras = (
-    env['PIP_EXTRA_INDEX_URL'] ??
-    (await pip(['config', 'get', 'global.extra-index-url'])) ??
-    ''
-  )
+  const extras = (env['PIP_EXTRA_INDEX_URL'] ?? pipSetting(settings, 'extra-index-url') ?? '')
     .split(/\s+/)
     .map(urlOf)
     .filter((url) => url !== null);
@@ -109,6 +107,12 @@ async function pipFacts(ask: AskTool, fetchText: FetchText, env: NodeJS.ProcessE
       ...(more === '' ? {} : { PIP_EXTRA_INDEX_URL: more, UV_INDEX: more }),
     },
   };
+}
+
+/** A setting in `pip config list`, which quotes as Python does: several lines become one with `\n` in it. */
+function pipSetting(list: string, name: string): string | undefined {
+  const [, , value] = new RegExp(`^global\\.${name}=(['"])(.*)\\1$`, 'm').exec(list) ?? [];
+  return value?.replaceAll('\\n', ' ');
 }
 
 /** An index may keep its files on another host: it says so itself in every page, pip's own for example. */
@@ -228,7 +232,7 @@ async function readText(path: string): Promise<string | null> {
 }
 
 /** Runs outside any project, so that no repository's `.npmrc` or `pip.conf` answers in the operator's place. */
-const askTool: AskTool = (file, args) =>
+export const askTool: AskTool = (file, args) =>
   new Promise((resolve) => {
     execFile(file, [...args], { cwd: '/', timeout: 20_000, maxBuffer: 1 << 20 }, (error, stdout) => {
       resolve(error === null ? stdout : null);

@@ -9,10 +9,13 @@ import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import {
+  answersDirectory,
+  askTool,
   createEcosystems,
   createEgressDoor,
   fetchText,
   registryEnv,
+  rememberAnswers,
   type EcosystemSource,
   type EgressDoorOptions,
 } from '../../egress/index.ts';
@@ -66,11 +69,14 @@ export class BubblewrapDriver implements SandboxDriver {
 
   constructor(options: BubblewrapOptions) {
     this.#options = options;
-    this.#ecosystems = options.ecosystems ?? createEcosystems({ fetchText });
+    const { env } = process;
+    const memory = { directory: answersDirectory(env), clock: options.clock, env };
+    this.#ecosystems =
+      options.ecosystems ?? createEcosystems({ fetchText, ask: rememberAnswers(askTool, memory) });
   }
 
   async probe(signal?: AbortSignal): ReturnType<SandboxDriver['probe']> {
-    // Asking the tools takes a second (pip); whoever probes will soon want a sandbox.
+    // Asking the tools takes seconds (pip) unless they were asked lately; whoever probes will soon want a sandbox.
     void registryEnv(this.#ecosystems);
     return probeHost(
       await inspectHost(this.#options.stateDirectory, signal),

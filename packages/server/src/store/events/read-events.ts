@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { type Expression, type ExpressionBuilder, sql, type SqlBool } from 'kysely';
 import { BerthError } from '../../domain/errors/index.ts';
 import { eventTypes, type EventType, type StoredEvent } from '../../domain/events/index.ts';
 import type { Database } from '../database.ts';
+import type { Tables } from '../tables.ts';
 
 export interface EventFilter {
   readonly afterSeq?: number;
@@ -40,6 +41,62 @@ export async function readEvents(
   runId: string,
   filter: EventFilter = {},
 ): Promise<StoredEvent[]> {
+  const rows =
+    filter.limit === undefined
+      ? await rowsOf(db, runId, filter)
+      : await pageOf(db, runId, filter, filter.limit);
+  const events: StoredEvent[] = [];
+  for (let at = 0; at < rows.length; at += readAtOnce) {
+    events.push(...(await Promise.all(rows.slice(at, at + readAtOnce).map((row) => decode(db, row)))));
+  }
+  return filter.last === true ? events.toReversed() : events;
+}
+
+/**
+ * A page is cut before its payloads are looked up, one by one: with a plain join the planner reads the payloads of the
+ * run from its beginning for each page (38 ms instead of 2 ms at the 9,000th entry of 10,000).
+ */
+function pageOf(
+  db: Database,
+  runId: string,
+  filter: EventFilter,
+  limit: number,
+): Promise<readonly EventRow[]> {
+  const { afterSeq, beforeSeq, types, last = false } = filter;
+  const order = last ? 'desc' : 'asc';
+  let entries = db.sql
+    .selectFrom('events')
+    .select(['run_id', 'seq', 'type', 'version', 'at'])
+    .where('run_id', '=', runId)
+    .orderBy('seq', order);
+  if (afterSeq !== undefined) entries = entries.where('seq', '>', afterSeq);
+  if (beforeSeq !== undefined) entries = entries.where('seq', '<', beforeSeq);
+  if (types !== undefined) entries = entries.where('type', 'in', [...types]);
+  // What payloads decide is only known after the look; the planner still takes the entries in order, up to the limit.
+  entries = isOfPayload(filter) ? entries.offset(0) : entries.limit(limit);
+  return db.sql
+    .selectFrom(entries.as('entries'))
+    .innerJoinLateral(
+      (one) =>
+        one
+          .selectFrom('event_payloads')
+          .select(['data', 'blob', 'erased_at'])
+          .whereRef('event_payloads.run_id', '=', 'entries.run_id')
+          .whereRef('event_payloads.seq', '=', 'entries.seq')
+          .where(wantedPayload(filter))
+          .limit(1)
+          .as('payload'),
+      (join) => join.onTrue(),
+    )
+    .select(['run_id', 'seq', 'type', 'version', 'at', 'data', 'blob', 'erased_at'])
+    .orderBy('seq', order)
+    .limit(limit)
+    .execute();
+}
+
+/** All of them, for which one join is quicker. */
+function rowsOf(db: Database, runId: string, filter: EventFilter): Promise<readonly EventRow[]> {
+  const { afterSeq, beforeSeq, types, last = false } = filter;
   let query = db.sql
     .selectFrom('events')
     .innerJoin('event_payloads', (join) =>
@@ -49,29 +106,36 @@ export async function readEvents(
     )
     .select(['events.run_id', 'events.seq', 'type', 'version', 'at', 'data', 'blob', 'erased_at'])
     .where('events.run_id', '=', runId)
-    .orderBy('events.seq', filter.last === true ? 'desc' : 'asc');
-  if (filter.afterSeq !== undefined) query = query.where('events.seq', '>', filter.afterSeq);
-  if (filter.beforeSeq !== undefined) query = query.where('events.seq', '<', filter.beforeSeq);
-  if (filter.types !== undefined) query = query.where('type', 'in', [...filter.types]);
-  if (filter.withoutErased === true) query = query.where('erased_at', 'is', null);
-  if (filter.step !== undefined) {
-    const { step } = filter;
-    // The step of a payload that is in the blob store is only known once it is read.
-    query = query.where((either) =>
-      either.or([
-        either('blob', 'is not', null),
-        either(sql<string>`data ->> 'step'`, '=', step),
-        either(sql<string>`data ->> 'key'`, '=', step),
-      ]),
-    );
+    .where(wantedPayload(filter))
+    .orderBy('events.seq', last ? 'desc' : 'asc');
+  // Said of both: the planner concludes it for equality alone.
+  for (const seq of ['events.seq', 'event_payloads.seq'] as const) {
+    if (afterSeq !== undefined) query = query.where(seq, '>', afterSeq);
+    if (beforeSeq !== undefined) query = query.where(seq, '<', beforeSeq);
   }
-  if (filter.limit !== undefined) query = query.limit(filter.limit);
-  const rows: readonly EventRow[] = await query.execute();
-  const events: StoredEvent[] = [];
-  for (let at = 0; at < rows.length; at += readAtOnce) {
-    events.push(...(await Promise.all(rows.slice(at, at + readAtOnce).map((row) => decode(db, row)))));
-  }
-  return filter.last === true ? events.toReversed() : events;
+  if (types !== undefined) query = query.where('type', 'in', [...types]);
+  return query.execute();
+}
+
+function isOfPayload({ step, withoutErased }: EventFilter): boolean {
+  return step !== undefined || withoutErased === true;
+}
+
+function wantedPayload({ step, withoutErased }: EventFilter) {
+  return (one: ExpressionBuilder<Tables, 'event_payloads'>): Expression<SqlBool> =>
+    one.and([
+      ...(withoutErased === true ? [one('erased_at', 'is', null)] : []),
+      // The step of a payload that is in the blob store is only known once it is read.
+      ...(step === undefined
+        ? []
+        : [
+            one.or([
+              one('blob', 'is not', null),
+              one(sql<string>`data ->> 'step'`, '=', step),
+              one(sql<string>`data ->> 'key'`, '=', step),
+            ]),
+          ]),
+    ]);
 }
 
 async function decode(db: Database, row: EventRow): Promise<StoredEvent> {

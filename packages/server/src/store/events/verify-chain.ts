@@ -104,7 +104,9 @@ function readPage(db: Database, runId: string, afterSeq: number, lastSeq: number
     .leftJoin('event_payloads', (join) =>
       join
         .onRef('event_payloads.run_id', '=', 'events.run_id')
-        .onRef('event_payloads.seq', '=', 'events.seq'),
+        .onRef('event_payloads.seq', '=', 'events.seq')
+        // Concluded for equality alone: without it each page begins with the first payload of the run.
+        .on('event_payloads.seq', '>', afterSeq),
     )
     .select([
       'events.seq',
