@@ -5,6 +5,12 @@ import { createClient, socketPathOf } from '../packages/client/src/index.ts';
 import { openTerminal } from '../packages/client/src/open-terminal.ts';
 import type { EventView, RunView } from '../packages/server/src/domain/views.ts';
 import { cassetteText, script } from '../packages/server/src/models/index.ts';
+import { systemClock } from '../packages/server/src/domain/clock.ts';
+import { isOutcome } from '../packages/server/src/domain/status.ts';
+import {
+  BubblewrapDriver,
+  defaultStateDirectory,
+} from '../packages/server/src/sandboxes/bubblewrap/index.ts';
 import { bubblewrapMissing } from './support/parts.ts';
 import { externalDatabase, type Replica, startReplica } from './support/replica.ts';
 import { place, type Place, request } from './support/start-run.ts';
@@ -27,6 +33,9 @@ checks:
 `,
 };
 
+/** Fifty are tried with `E2E_CROWD=50`; what can go wrong does so among fewer. */
+const crowd = Number(process.env['E2E_CROWD'] ?? '10');
+const crowdPatience = { timeout: 600_000, interval: 500 };
 const patience = { timeout: 40_000, interval: 100 };
 
 /** Promise 3 over replicas: two API and two worker processes over one PostgreSQL, each killed in turn. */
@@ -211,6 +220,55 @@ describe.skipIf(bubblewrapMissing !== null)(`replicas (${bubblewrapMissing ?? 'w
     expect(executions(viewer.events)).toEqual(['execution 1']);
     expect(viewer.events.at(-1)).toMatchObject({ type: 'run.ended', data: { outcome: 'succeeded' } });
   }, 120_000);
+
+  test(`${crowd} runs, with each replica killed and PostgreSQL restarted: each ends well, once, and leaves nothing behind`, async () => {
+    const ids: string[] = [];
+    for (let place = 0; place < crowd; place += 1) ids.push(await startRun(`crowd-${place}`, [0.25]));
+    const disturbances = [
+      () => replace(workers, workers[0]!),
+      () => replace(apis, apis[0]!),
+      () => database.restart(),
+      () => replace(workers, workers[0]!),
+      () => replace(apis, apis[0]!),
+    ];
+    let most = 0;
+    const ended = async (): Promise<number> => {
+      // While the database or a replica is away nobody can say.
+      const views = await Promise.all(ids.map((id) => call<RunView>(`/api/v1/runs/${id}`))).catch(() => []);
+      most = Math.max(most, views.filter(({ status }) => isOutcome(status.state)).length);
+      return most;
+    };
+    for (const [place, disturb] of disturbances.entries()) {
+      const due = Math.floor((place * crowd) / (disturbances.length + 1));
+      await vi.waitFor(async () => expect(await ended()).toBeGreaterThanOrEqual(due), crowdPatience);
+      await disturb();
+    }
+    await vi.waitFor(async () => expect(await ended()).toBe(crowd), crowdPatience);
+    const pullRequests = new Set<number>();
+    for (const id of ids) {
+      const run = await call<RunView>(`/api/v1/runs/${id}`);
+      const { events } = await call<{ events: EventView[] }>(`/api/v1/runs/${id}/events?limit=1000`);
+      expect([id, run.status.state, run.status.reason]).toEqual([id, 'succeeded', run.status.reason]);
+      expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1));
+      expect(run.seq).toBe(events.length);
+      for (const once of ['run.created', 'run.planned', 'proposal.opened', 'run.ended']) {
+        expect([id, once, events.filter((event) => event.type === once).length]).toEqual([id, once, 1]);
+      }
+      expect(executions(events)).toEqual(['execution 1']);
+      pullRequests.add(run.pullRequest?.number ?? -1);
+    }
+    expect(pullRequests.size).toBe(crowd);
+    expect(pullRequests).not.toContain(-1);
+    // Promise 3: no orphan after two minutes.
+    const driver = new BubblewrapDriver({
+      stateDirectory: defaultStateDirectory(here.home),
+      clock: systemClock,
+    });
+    await vi.waitFor(async () => expect(await driver.list()).toEqual([]), {
+      timeout: 120_000,
+      interval: 500,
+    });
+  }, 900_000);
 });
 
 /** How often the counted commands were executed, as they themselves printed it. */

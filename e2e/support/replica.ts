@@ -1,11 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { inject } from 'vitest';
+import { setTimeout as wait } from 'node:timers/promises';
+import { systemClock } from '../../packages/server/src/domain/clock.ts';
 import { databaseUser } from '../../packages/server/src/store/embedded/initialise.ts';
+import { openEmbedded } from '../../packages/server/src/store/embedded/open-embedded.ts';
 import { runSql } from '../../packages/server/src/testing/run-sql.ts';
+import { postmasterOf } from './postgres.ts';
 
 const berth = join(import.meta.dirname, '../../packages/cli/src/main.ts');
 
@@ -22,15 +27,44 @@ export interface Replica {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** A database of its own in the tests' PostgreSQL, as an URL. */
-export async function externalDatabase(): Promise<{ readonly url: string; remove(): Promise<void> }> {
-  const name = `e_${randomBytes(6).toString('hex')}`;
-  const sockets = inject('databaseSockets');
-  await runSql(sockets, `create database ${name}`);
+/** A PostgreSQL apart from all others, as the replicas' `DATABASE_URL`; they do nothing for its life. */
+export interface ExternalDatabase {
+  readonly url: string;
+  /** A fast shutdown, in which sessions are cut off; then the server is started again. */
+  restart(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export async function externalDatabase(): Promise<ExternalDatabase> {
+  const home = await mkdtemp(join(tmpdir(), 'berth-external-'));
+  const rootDirectory = join('/var/tmp', `berth-e2e-${process.pid}-${randomBytes(4).toString('hex')}`);
+  const { signal } = new AbortController();
+  const server = await openEmbedded({ home, clock: systemClock, signal, durable: false, rootDirectory });
+  const name = 'replicas';
+  await runSql(server.sockets, `create database ${name}`);
   return {
-    url: `postgres://${databaseUser}@localhost/${name}?host=${encodeURIComponent(sockets)}`,
-    remove: () => runSql(sockets, `drop database if exists ${name} with (force)`),
+    url: `postgres://${databaseUser}@localhost/${name}?host=${encodeURIComponent(server.sockets)}`,
+    async restart() {
+      const pid = postmasterOf({ home, databaseRoot: rootDirectory });
+      if (pid === null) throw new Error('there is no PostgreSQL to restart');
+      process.kill(pid, 'SIGINT');
+      while (isThere(pid)) await wait(20);
+      await server.revive(signal);
+    },
+    async remove() {
+      await server.close();
+      await rm(home, { recursive: true, force: true, maxRetries: 5 });
+      await rm(rootDirectory, { recursive: true, force: true, maxRetries: 5 });
+    },
   };
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** Starts `berth serve` and waits until it is ready. */
