@@ -137,7 +137,7 @@ test('an own schedule is not moved into a foreign project, whatever the foreign 
       ask('mel', 'PUT', '/schedules/moves', { task: 'x', project: 'web', cron }, { 'if-match': etag }),
     ),
   );
-  expect(changes.map(({ status }) => status).toSorted()).toEqual([200, 412, 412]);
+  expect(changes.map(({ status }) => String(status)).toSorted()).toEqual(['200', '412', '412']);
 });
 
 test('times and zones that are none are refused by their place', async () => {
@@ -263,18 +263,25 @@ const text = fc.oneof(
   fc.constantFrom('web', 'vault', 'all', '\0', 'v-', '__proto__'),
 );
 const members = fc.constantFrom(
-  ...[
-    'text',
-    'projects',
-    'concurrency',
-    'canary',
-    'stopOnFailureRate',
-    'stopAfter',
-    'options',
-    'dryRun',
-    'name',
-  ],
-  ...['project', 'task', 'cron', 'timeZone', 'limits', 'base', 'code', 'reason', 'comment', 'tree'],
+  'text',
+  'projects',
+  'concurrency',
+  'canary',
+  'stopOnFailureRate',
+  'stopAfter',
+  'options',
+  'dryRun',
+  'name',
+  'project',
+  'task',
+  'cron',
+  'timeZone',
+  'limits',
+  'base',
+  'code',
+  'reason',
+  'comment',
+  'tree',
 );
 const value = fc.oneof(text, fc.array(text, { maxLength: 4 }), fc.jsonValue({ maxDepth: 2 }));
 
