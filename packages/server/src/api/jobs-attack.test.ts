@@ -218,6 +218,8 @@ test('the same key of another person is another campaign, and whoever lost the r
   expect(paused.status).toBe(200);
   world.config.change({ people: people.filter((one) => one.id !== 'maya@example.org') });
   expect((await ask('maya', 'POST', `/campaigns/${id}/pause`, {}, key)).status).toBe(404);
+  const earlier = await ask('maya', 'POST', '/campaigns', body, key);
+  expect([earlier.status, earlier.text.includes(id)]).toEqual([403, false]);
   world.config.change({ projects: config.current().config.projects, people });
 });
 

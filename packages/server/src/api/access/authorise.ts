@@ -89,8 +89,8 @@ async function authorise(
     case 'list':
       return requireSomewhere(request.principal, access.permission);
     case 'new':
-      // On which project, only the handler knows; a token without the permission has it nowhere.
-      return requireInScope(request.principal, access.permission);
+      // On which project, only the handler knows. Who has it nowhere is not answered what an earlier request was, either.
+      return requireSomewhere(request.principal, access.permission);
     case 'installation':
       return requirePermission(request.principal, access.permission, { projectId: null, ownerId: null });
     case 'object': {

@@ -174,12 +174,11 @@ test('lists and new objects: refused to who has the permission nowhere', async (
       [{ token: permission }, 'granted'],
       [{ token: other }, 'denied'],
     ];
-    if (kind === 'list') {
-      for (const role of roles) {
-        const expected = weakest[permission][0] === 'viewer' || may(role, permission, true);
-        asked.push([{ person: person(role) }, expected ? 'granted' : 'denied']);
-      }
+    for (const role of roles) {
+      const expected = weakest[permission][0] === 'viewer' || may(role, permission, true);
+      asked.push([{ person: person(role) }, expected ? 'granted' : 'denied']);
     }
+    if (kind === 'new') asked.push([{ person: 'stranger@example.org' }, 'denied']);
     for (const [who, expected] of asked) {
       const found = await matrix.enter(route, who, '');
       if (found !== expected)
