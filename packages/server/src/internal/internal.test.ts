@@ -53,8 +53,8 @@ async function hello(authority: Authority, self: InternalName, expected: Interna
   });
 }
 
-/** A plain TLS client that does not care who answers: whether it is let in by what it shows. */
-function letIn(shown: Credentials | null): Promise<boolean> {
+/** A plain TLS client that does not care who answers: the status it is answered by what it shows; null: not a word. */
+function letIn(shown: Credentials | null): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect({
       port: listener.port,
@@ -67,10 +67,12 @@ function letIn(shown: Credentials | null): Promise<boolean> {
       socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'),
     );
     socket.on('data', (data: Buffer) => (answered += data.toString()));
-    socket.on('error', () => resolve(false));
-    socket.on('close', () => resolve(answered.startsWith('HTTP/1.1 200')));
+    socket.on('error', () => resolve(statusOf(answered)));
+    socket.on('close', () => resolve(statusOf(answered)));
   });
 }
+
+const statusOf = (answer: string): string | null => /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? null;
 
 test('an API replica reaches the worker it expects, and both know whom they speak to', async () => {
   expect(await hello(ours, api, worker)).toBe('hello x');
@@ -90,10 +92,10 @@ test('a certificate is what it says: short-lived, for one purpose, of our author
 test('nobody is let in without a certificate, with one of their own, or with one that ran out', async () => {
   const foreign = createAuthority(generateKeyPairSync('ed25519').privateKey, systemClock);
   const past = createAuthority(key, { nowMs: () => Date.now() - 3 * 60 * 60_000 });
-  expect(await letIn(ours.issue(api))).toBe(true);
-  expect(await letIn(null)).toBe(false);
-  expect(await letIn(foreign.issue(api))).toBe(false);
-  expect(await letIn(past.issue(api))).toBe(false);
+  expect(await letIn(ours.issue(api))).toBe('200');
+  expect(await letIn(null)).toBeNull();
+  expect(await letIn(foreign.issue(api))).toBeNull();
+  expect(await letIn(past.issue(api))).toBeNull();
   await expect(hello(foreign, api, worker)).rejects.toMatchObject({ code: 'OWNER_UNREACHABLE' });
 });
 
