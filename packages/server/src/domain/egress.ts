@@ -184,8 +184,9 @@ function coversHostRule(wide: HostRule, narrow: HostRule): boolean {
 /** Whether a rule needs the contents of what passes. Pure. */
 export function isInspected(rule: EgressRule): boolean {
   if ('cidr' in rule) return false;
-  if (rule.contents !== undefined) return rule.contents === 'inspect';
-  return 'ecosystem' in rule || rule.methods !== undefined || rule.paths !== undefined;
+  // What limits methods or paths has to be read, whatever else it says.
+  if ('host' in rule && (rule.methods !== undefined || rule.paths !== undefined)) return true;
+  return rule.contents === undefined ? 'ecosystem' in rule : rule.contents === 'inspect';
 }
 
 /** Whether a path is one of `prefixes` or lies below one, segment by segment: `/a` covers `/a/b`, not `/ab`. Pure. */

@@ -1,11 +1,20 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { EgressDecision, EgressPolicy } from '../domain/egress.ts';
+import { isInspected, type EgressDecision, type EgressPolicy } from '../domain/egress.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { answer, answerRaw, tlsRefusal } from './answers.ts';
 import { maxClientHelloBytes, readClientHello, refuseHello } from './client-hello.ts';
 import { createRecorder, join } from './connections.ts';
-import { decide, type Ecosystem, type EcosystemHosts, type Verdict } from './decide.ts';
+import {
+  decide,
+  decideRequest,
+  matchingRules,
+  type Ecosystem,
+  type EcosystemHosts,
+  type RequestLine,
+  type RequestVerdict,
+  type Verdict,
+} from './decide.ts';
 import type { EcosystemSource } from './ecosystems.ts';
 import { exchange, upgrade } from './exchange.ts';
 import { plainTarget, startUpstream } from './forward.ts';
@@ -84,12 +93,30 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     return decide(policy, await hosts, target);
   }
 
+  async function judgeRequest(target: Target, line: RequestLine): Promise<RequestVerdict> {
+    const { policy, hosts } = held;
+    return decideRequest(policy, await hosts, target, line);
+  }
+
+  /** Whether a rule or a ceiling limits what passes beyond the host: then opaque bytes cannot be let through. */
+  async function mustBeRead(target: Target): Promise<boolean> {
+    const { policy, hosts } = held;
+    const known = await hosts;
+    return [policy.rules, ...(policy.ceilings ?? [])]
+      .flatMap((rules) => matchingRules(rules, known, target))
+      .some((rule) => 'host' in rule && isInspected(rule));
+  }
+
   /** The verdict and the way, or the status and reason to answer; refusals are recorded. */
   async function admit(target: Target) {
     const verdict = await judge(target);
     try {
       if (!verdict.allowed) throw new UpstreamError('refused', verdict.reason);
-      return { ok: true as const, verdict, route: await router.route(target, verdict.named, closing.signal) };
+      return {
+        ok: true as const,
+        verdict,
+        route: await router.route(target, verdict.internal, closing.signal),
+      };
     } catch (error) {
       return { ok: false as const, ...failure(target, error) };
     }
@@ -112,6 +139,11 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     const admitted = await admit(target);
     if (!admitted.ok) return denied(admitted.status, admitted.reason);
     const { verdict, route } = admitted;
+    if (target.port !== 80 && verdict.contents === 'inspect' && (await mustBeRead(target))) {
+      const reason = `${target.host}:${target.port} needs its contents read, which a tunnel does not let`;
+      recorder.refused(target, reason);
+      return denied(403, reason);
+    }
     let outside: Duplex | null = null;
     try {
       // On port 80 each request finds its own way once it was read.
@@ -151,7 +183,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       stream.destroy();
       outside?.destroy();
     });
-    if (!(await judge(target)).allowed) {
+    if (!(await judge(target)).allowed || (target.port === 80 && (await mustBeRead(target)))) {
       leave();
       outside.destroy();
       return void stream.destroy();
@@ -185,6 +217,12 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       return refuse(asked.status, asked.reason);
     }
     const { target, path } = asked;
+    const line: RequestLine = { method: request.method ?? '', path, upgrade: response === null };
+    const first = await judgeRequest(target, line);
+    if (!first.allowed) {
+      recorder.refused(target, first.reason);
+      return refuse(403, first.reason);
+    }
     const admitted = await admit(target);
     if (!admitted.ok) return refuse(admitted.status, admitted.reason);
     const { verdict, route } = admitted;
@@ -194,7 +232,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     const idle = setTimeout(() => ended.abort(), limits.idleTimeoutMs);
     let counts = () => ({ up: 0, down: 0 });
     try {
-      const now = await judge(target);
+      const now = await judgeRequest(target, line);
       if (!now.allowed) throw new UpstreamError('refused', now.reason);
       const upstream = await startUpstream({
         request,

@@ -9,6 +9,8 @@ import { normalHost } from './hosts.ts';
 export interface EcosystemHost {
   readonly host: string;
   readonly port: number;
+  /** It was asked of the tools in a sandbox's image: loopback is not the worker's. */
+  readonly insideSandbox?: true;
 }
 
 /** What the worker's own tools say about one ecosystem. */

@@ -23,7 +23,7 @@ export const fetchText: FetchText = async (url) => {
   });
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const socket = await router.open(await router.route(target, true, signal), target, signal);
+    const socket = await router.open(await router.route(target, () => true, signal), target, signal);
     const ca = [...getCACertificates('default'), ...getCACertificates('system')];
     const connection = secure ? tlsConnect({ socket, servername: host, ca }) : socket;
     return await new Promise<string | null>((resolve, reject) => {

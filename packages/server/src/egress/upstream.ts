@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
+import { readAddress } from './addresses.ts';
 import { isAddressLiteral, normalHost, type Target } from './hosts.ts';
 import { compileRanges, neverReachedRanges, type RangeCheck } from './special-ranges.ts';
 
@@ -45,12 +46,16 @@ export function createRouter(settings: UpstreamSettings) {
   const refused = compileRanges(settings.refusedRanges);
   return {
     /**
-     * @param named The operator's own configuration names this host (its package registry, say). Such a host may
-     *   lie in a special range: mirrors live on private networks, and nobody in the sandbox chose the name.
+     * @param internal Whether an address in a refused range may be connected to for this target (`Verdict.internal`).
      * @throws UpstreamError
      */
-    async route(target: Target, named: boolean, signal: AbortSignal): Promise<Route> {
-      const check = named ? neverReachedRanges : refused;
+    async route(target: Target, internal: (address: string) => boolean, signal: AbortSignal): Promise<Route> {
+      const check: RangeCheck = (address) => {
+        const never = neverReachedRanges(address);
+        if (never !== null) return never;
+        const range = refused(address);
+        return range === null || internal(address) ? null : range;
+      };
       const proxy = proxyFor(settings.proxyEnv, target);
       if (isAddressLiteral(target.host)) return addressOf([target.host], target, check);
       let addresses: readonly string[];
@@ -79,13 +84,17 @@ export type Router = ReturnType<typeof createRouter>;
 function addressOf(addresses: readonly string[], target: Target, check: RangeCheck): Route {
   // Only addresses that pass are ever connected to, so one bad answer among good ones opens nothing.
   const good = addresses.find((address) => check(address) === null);
-  if (good !== undefined) return { via: 'address', address: good, port: target.port };
+  if (good !== undefined) {
+    return { via: 'address', address: readAddress(good)?.address ?? good, port: target.port };
+  }
   const bad = addresses[0]!;
   const range = check(bad)!;
   throw new UpstreamError(
     'refused',
     `${target.host} resolves to ${bad}, which lies in ${range.cidr} (${range.name}); ` +
-      'the setting egress.refusedRanges refuses this range',
+      (neverReachedRanges(bad) === null
+        ? 'the setting egress.refusedRanges refuses this range'
+        : 'nothing opens this range'),
   );
 }
 
