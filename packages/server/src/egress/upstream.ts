@@ -92,9 +92,7 @@ function addressOf(addresses: readonly string[], target: Target, check: RangeChe
   throw new UpstreamError(
     'refused',
     `${target.host} resolves to ${bad}, which lies in ${range.cidr} (${range.name}); ` +
-      (neverReachedRanges(bad) === null
-        ? 'the setting egress.refusedRanges refuses this range'
-        : 'nothing opens this range'),
+      `the setting egress.refusedRanges refuses this range${neverReachedRanges(bad) === null ? '' : ', and nothing opens it'}`,
   );
 }
 
