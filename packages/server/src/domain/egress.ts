@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { normalPath } from './request-path.ts';
 
 /** Package ecosystems whose registry is asked of the tool's own configuration, never written down. */
 export const ecosystems = ['npm', 'pip', 'go', 'cargo', 'maven', 'apt'] as const;
@@ -41,7 +42,8 @@ const hostRule = z.strictObject({
       z
         .string()
         .regex(/^\/[^\s?#]*$/, 'a path that begins with /')
-        .max(1_024),
+        .max(1_024)
+        .refine((path) => normalPath(path) !== null, 'a plain path: no .., //, \\, ; or encoded slash in it'),
     )
     .min(1)
     .optional(),
@@ -57,15 +59,22 @@ const ecosystemRule = z.strictObject({
   contents: contentsSchema.optional(),
 });
 
+/** Methods and paths can only be held where they are read. */
+const readable = (rule: { contents?: string | undefined; methods?: unknown; paths?: unknown }): boolean =>
+  rule.contents !== 'tunnel' || (rule.methods === undefined && rule.paths === undefined);
+const unreadable = 'a tunnel is not read: leave out methods and paths, or contents';
+
 /** What a blueprint, and with it the repository, may write. */
-export const egressRuleSchema = z.union([hostRule, ecosystemRule]);
+export const egressRuleSchema = z.union([hostRule.refine(readable, unreadable), ecosystemRule]);
 
 /** What the configuration may write beside it: ways to places inside the network of the worker. */
 export const configEgressRuleSchema = z.union([
-  hostRule.extend({
-    /** The host may resolve into a special range (private, link-local …); never loopback of the worker or metadata. */
-    internal: z.literal(true).optional(),
-  }),
+  hostRule
+    .extend({
+      /** The host may resolve into a special range (private, link-local …); never loopback of the worker or metadata. */
+      internal: z.literal(true).optional(),
+    })
+    .refine(readable, unreadable),
   ecosystemRule,
   /** Addresses themselves, and names that resolve to them when a host rule allows the name. */
   z.strictObject({ cidr: z.union([z.cidrv4(), z.cidrv6()]), ports: portsSchema }),
@@ -173,6 +182,7 @@ type HostRule = Extract<EgressRule, { host: string }>;
 
 function coversHostRule(wide: HostRule, narrow: HostRule): boolean {
   if (!coversHost(wide.host, narrow.host)) return false;
+  if (narrow.internal === true && wide.internal !== true) return false;
   // What must be read cannot be tunnelled past.
   if (isInspected(wide) && narrow.contents === 'tunnel') return false;
   const methods = narrow.methods ?? egressMethods;

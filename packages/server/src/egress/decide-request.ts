@@ -1,7 +1,8 @@
 import { pathWithin, type EgressPolicy, type EgressRule } from '../domain/egress.ts';
 import { normalPath } from '../domain/request-path.ts';
-import { decide, matchingRules, type EcosystemHosts } from './decide.ts';
+import { decide } from './decide.ts';
 import type { Target } from './hosts.ts';
+import { matchingRules, type EcosystemHosts } from './matching-rules.ts';
 
 export interface RequestLine {
   /** As sent; case counts. */

@@ -6,17 +6,14 @@ import {
   type EgressRule,
 } from '../domain/egress.ts';
 import { readAddress } from './addresses.ts';
-import type { EcosystemHost } from './ecosystems.ts';
+import { contains } from './contains.ts';
 import { isAddressLiteral, type Target } from './hosts.ts';
-import { compileRanges, isSpecial, loopbackRanges, neverReachedRanges } from './special-ranges.ts';
+import { ecosystemHost, matchingRules, ruleText, type EcosystemHosts } from './matching-rules.ts';
+import { loopbackRanges, neverReachedRanges } from './special-ranges.ts';
 
 export { credentialFor, type CredentialChoice } from './credential-for.ts';
 export { decideRequest, type RequestLine, type RequestVerdict } from './decide-request.ts';
-
-export type Ecosystem = Extract<EgressRule, { ecosystem: unknown }>['ecosystem'];
-
-/** Where each ecosystem's registry was found to be. */
-export type EcosystemHosts = ReadonlyMap<Ecosystem, readonly EcosystemHost[]>;
+export { matchingRules, ruleText, type Ecosystem, type EcosystemHosts } from './matching-rules.ts';
 
 export interface Allowed {
   readonly allowed: true;
@@ -45,7 +42,8 @@ export function decide(
   const opened = matchingRules(rules, ecosystems, target);
   const first = opened[0];
   if (first === undefined) return refused(whyNot(rules, target));
-  const denied = deny.find((pattern) => hostMatches(pattern, target.host));
+  const names = [target.host, readAddress(target.host)?.address ?? target.host];
+  const denied = deny.find((pattern) => names.some((name) => hostMatches(pattern, name)));
   if (denied !== undefined) return refused(`${place} is denied by the configuration (${denied})`);
   const bounds = ceilings.map((ceiling) => matchingRules(ceiling, ecosystems, target));
   if (bounds.some((ceiling) => ceiling.length === 0)) {
@@ -63,28 +61,6 @@ export function decide(
   };
 }
 
-/** The rules of a list that open `target`, those of ecosystems first. Pure. */
-export function matchingRules(
-  rules: readonly EgressRule[],
-  ecosystems: EcosystemHosts,
-  target: Target,
-): readonly EgressRule[] {
-  const literal = isAddressLiteral(target.host);
-  const matching = rules.filter((rule) => {
-    if ('ecosystem' in rule) return isEcosystemHost(rule.ecosystem, ecosystems, target) !== null;
-    if ('cidr' in rule)
-      return literal && rule.ports.includes(target.port) && contains(rule.cidr, target.host);
-    return !literal && rule.ports.includes(target.port) && hostMatches(rule.host, target.host);
-  });
-  return [...matching.filter(isEcosystem), ...matching.filter((rule) => !isEcosystem(rule))];
-}
-
-/** A rule as people read it. */
-export function ruleText(rule: EgressRule): string {
-  if ('ecosystem' in rule) return `ecosystem ${rule.ecosystem}`;
-  return 'cidr' in rule ? `cidr ${rule.cidr}` : `host ${rule.host}`;
-}
-
 /** An explicit tunnel is the widest permission of a list; what needs no reading by itself is read if a neighbour does. */
 function needsReading(matching: readonly EgressRule[]): boolean {
   return !matching.some(isTunnel) && matching.some(isInspected);
@@ -92,19 +68,6 @@ function needsReading(matching: readonly EgressRule[]): boolean {
 
 function isTunnel(rule: EgressRule): boolean {
   return 'contents' in rule && rule.contents === 'tunnel' && !isInspected(rule);
-}
-
-function isEcosystem(rule: EgressRule): boolean {
-  return 'ecosystem' in rule;
-}
-
-function isEcosystemHost(
-  ecosystem: Ecosystem,
-  ecosystems: EcosystemHosts,
-  target: Target,
-): EcosystemHost | null {
-  const hosts = ecosystems.get(ecosystem) ?? [];
-  return hosts.find((at) => at.host === target.host && at.port === target.port) ?? null;
 }
 
 /**
@@ -120,7 +83,7 @@ function mayBeInternal(
   if (neverReachedRanges(address) !== null) return false;
   const registry = rules
     .filter((rule) => 'ecosystem' in rule)
-    .map((rule) => isEcosystemHost(rule.ecosystem, ecosystems, target))
+    .map((rule) => ecosystemHost(rule.ecosystem, ecosystems, target))
     .find((found) => found !== null);
   // A registry on the worker itself, as its own tools name it; loopback of a sandbox is another place.
   if (registry !== undefined) return registry.insideSandbox !== true || loopbackRanges(address) === null;
@@ -133,34 +96,6 @@ function mayBeInternal(
       return rule.internal === true && hostMatches(rule.host, target.host);
     });
   return ceilings.length === 0 ? gives(rules) : ceilings.every(gives);
-}
-
-/**
- * Whether an address lies in a range, by what it reaches: an address inside an address counts, and a range that holds
- * the outer one opens no special address inside it. Pure.
- */
-export function contains(cidr: string, text: string): boolean {
-  const read = readAddress(text);
-  if (read === null) return false;
-  const inRange = rangeOf(cidr);
-  const { address, embedded } = read;
-  if (embedded.length === 0) return inRange(address);
-  if (embedded.every(inRange)) return true;
-  return inRange(address) && embedded.every((inner) => isSpecial(inner) === null);
-}
-
-const ranges = new Map<string, (address: string) => boolean>();
-/** Configured ranges are few; what is remembered stays small all the same. */
-const rememberedRanges = 1_000;
-
-function rangeOf(cidr: string): (address: string) => boolean {
-  const known = ranges.get(cidr);
-  if (known !== undefined) return known;
-  const check = compileRanges([cidr]);
-  const inRange = (address: string): boolean => check(address) !== null;
-  if (ranges.size >= rememberedRanges) ranges.clear();
-  ranges.set(cidr, inRange);
-  return inRange;
 }
 
 function whyNot(rules: readonly EgressRule[], target: Target): string {

@@ -321,7 +321,9 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     }
     const granted = () => void stream.write(socksAnswer(socksReply.granted));
     await tunnel(stream, asked.target, granted, (status) => {
-      stream.end(socksAnswer(status === 403 ? socksReply.notAllowed : socksReply.hostUnreachable));
+      // An address that no rule allows: the client should have asked for the name (socks5h).
+      const refusal = asked.byAddress === true ? socksReply.addressTypeNotSupported : socksReply.notAllowed;
+      stream.end(socksAnswer(status === 403 ? refusal : socksReply.hostUnreachable));
     });
   }
 

@@ -55,6 +55,17 @@ export const gatesSchema = z.strictObject({
 });
 export type GatesConfig = z.infer<typeof gatesSchema>;
 
+/** What a project's own configuration opens for each kind of step. */
+export const egressForSchema = z.strictObject({
+  setup: z.array(configEgressRuleSchema).max(200).default([]),
+  /** While the agent works; what it opens, an agent that was led astray can use. */
+  agent: z.array(configEgressRuleSchema).max(200).default([]),
+  check: z.array(configEgressRuleSchema).max(200).default([]),
+  verify: z.array(configEgressRuleSchema).max(200).default([]),
+});
+export type EgressFor = z.infer<typeof egressForSchema>;
+export const noEgressFor: EgressFor = egressForSchema.parse({});
+
 export const projectConfigSchema = z.strictObject({
   name: nameSchema,
   /** A URL git understands, or an absolute path. */
@@ -69,6 +80,8 @@ export const projectConfigSchema = z.strictObject({
   budgets: z.array(budgetSchema).optional(),
   /** Hosts that its blueprint may open; absent: whatever the installation allows. */
   egress: z.array(configEgressRuleSchema).optional(),
+  /** Rules that its steps get beside those of its blueprint, within the ceilings. Absent: none. */
+  egressFor: egressForSchema.prefault({}),
   sandbox: nameSchema.optional(),
   /** Put on requests by the worker; the sandbox has a placeholder. */
   credentials: z.array(credentialSchema).max(50).default([]),

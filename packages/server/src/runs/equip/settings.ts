@@ -53,6 +53,10 @@ export function assertWithinCeilings(blueprint: Blueprint, settings: ProjectSett
   const commands = [
     ...blueprint.setup.map((command, place) => ({ name: `setup ${place + 1}`, egress: command.egress })),
     ...blueprint.checks,
+    ...Object.entries(settings.egress.given).map(([step, egress]) => ({
+      name: `egressFor.${step} of the project ${settings.name}`,
+      egress,
+    })),
   ];
   for (const { name, egress } of commands) {
     for (const rule of egress) {
