@@ -172,7 +172,10 @@ export function covers(ceiling: readonly EgressRule[], rule: EgressRule): boolea
         (one.contents === 'tunnel' || rule.contents !== 'tunnel'),
     );
   }
-  if ('cidr' in rule) return ceiling.some((one) => 'cidr' in one && one.cidr === rule.cidr);
+  if ('cidr' in rule) {
+    const same = ceiling.filter((one) => 'cidr' in one && one.cidr === rule.cidr);
+    return rule.ports.every((port) => same.some((one) => 'cidr' in one && one.ports.includes(port)));
+  }
   return rule.ports.every((port) =>
     ceiling.some((one) => 'host' in one && one.ports.includes(port) && coversHostRule(one, rule)),
   );
@@ -226,4 +229,10 @@ export interface EgressDecision {
   readonly reason: string;
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** Of allowed connections; `tunnel`: what passed was not read. */
+  readonly contents?: 'inspect' | 'tunnel';
+  /** Of refused requests. */
+  readonly method?: string;
+  /** Without its query, and cut: what a query holds is nobody's business. */
+  readonly path?: string;
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EgressPolicy, EgressRule } from '../domain/egress.ts';
-import { decide, decideRequest, type EcosystemHosts, type RequestLine } from './decide.ts';
+import { decide, decideRequest, overridesLine, type EcosystemHosts, type RequestLine } from './decide.ts';
 
 const npm: EcosystemHosts = new Map([['npm', [{ host: 'registry.example', port: 443 }]]]);
 type HostRule = Extract<EgressRule, { host: string }>;
@@ -106,6 +106,18 @@ test('protocols are not switched where methods or paths count', () => {
   expect(upgrade([open({ methods: ['GET'] })])).toBe(false);
   expect(upgrade([open({ paths: ['/x'] })])).toBe(false);
   expect(upgrade([{ ecosystem: 'npm' }], 'registry.example')).toBe(false);
+});
+
+test('headers that name another method or path are refused where these count', () => {
+  expect(overridesLine(['Host', 'X-HTTP-Method-Override'])).toBe(true);
+  expect(overridesLine(['x_original_url'])).toBe(true);
+  expect(overridesLine(['host', 'x-method'])).toBe(false);
+  const target = { host: 'a.example', port: 443 };
+  const line = { method: 'GET', path: '/x', overrides: true };
+  const passed = (rule: EgressRule) => decideRequest({ rules: [rule] }, npm, target, line).allowed;
+  expect(passed(open())).toBe(true);
+  expect(passed(open({ methods: ['GET'] }))).toBe(false);
+  expect(passed(open({ paths: ['/x'] }))).toBe(false);
 });
 
 test('every ceiling has to let the request pass, too', () => {

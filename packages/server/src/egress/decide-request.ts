@@ -11,6 +11,23 @@ export interface RequestLine {
   readonly path: string;
   /** It asks to leave HTTP (WebSocket): what follows is no request any more. */
   readonly upgrade?: boolean;
+  /** It has headers by which some servers take another method or path than the line's (`overridesLine`). */
+  readonly overrides?: boolean;
+}
+
+const overridingHeaders: ReadonlySet<string> = new Set([
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-override-url',
+  'x-rewrite-url',
+]);
+
+/** Whether one of these header names, in any case, asks servers to take another method or path. Pure. */
+export function overridesLine(names: Iterable<string>): boolean {
+  for (const name of names) if (overridingHeaders.has(name.toLowerCase().replaceAll('_', '-'))) return true;
+  return false;
 }
 
 export interface RequestVerdict {
@@ -57,8 +74,10 @@ function judge(rules: readonly EgressRule[], request: RequestLine, path: string 
 }
 
 function objectionOf(rule: EgressRule, request: RequestLine, path: string | null): string | null {
-  const { method, upgrade = false } = request;
+  const { method, upgrade = false, overrides = false } = request;
   const methods = methodsOf(rule);
+  const limited = methods !== null || pathsOf(rule) !== null;
+  if (overrides && limited) return 'its headers name another method or path than its first line';
   if (methods !== null && !methods.includes(method)) {
     return `the method ${method} is not allowed (allowed: ${methods.join(', ')})`;
   }

@@ -12,7 +12,7 @@ import { ecosystemHost, matchingRules, ruleText, type EcosystemHosts } from './m
 import { loopbackRanges, neverReachedRanges } from './special-ranges.ts';
 
 export { credentialFor, type CredentialChoice } from './credential-for.ts';
-export { decideRequest, type RequestLine, type RequestVerdict } from './decide-request.ts';
+export { decideRequest, overridesLine, type RequestLine, type RequestVerdict } from './decide-request.ts';
 export { matchingRules, ruleText, type Ecosystem, type EcosystemHosts } from './matching-rules.ts';
 
 export interface Allowed {

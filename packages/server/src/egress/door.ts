@@ -8,6 +8,7 @@ import { createRecorder, join } from './connections.ts';
 import {
   decide,
   decideRequest,
+  overridesLine,
   matchingRules,
   type Ecosystem,
   type EcosystemHosts,
@@ -190,7 +191,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     }
     const { up, down } = await join(stream, outside, limits.idleTimeoutMs);
     leave();
-    recorder.closed(target, verdict.reason, up, down);
+    recorder.closed(target, { reason: verdict.reason, contents: 'tunnel' }, up, down);
   }
 
   /**
@@ -217,10 +218,15 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       return refuse(asked.status, asked.reason);
     }
     const { target, path } = asked;
-    const line: RequestLine = { method: request.method ?? '', path, upgrade: response === null };
+    const line: RequestLine = {
+      method: request.method ?? '',
+      path,
+      upgrade: response === null,
+      overrides: overridesLine(Object.keys(request.headers)),
+    };
     const first = await judgeRequest(target, line);
     if (!first.allowed) {
-      recorder.refused(target, first.reason);
+      recorder.refused(target, first.reason, line);
       return refuse(403, first.reason);
     }
     const admitted = await admit(target);
@@ -262,7 +268,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       clearTimeout(idle);
       leave();
       const { up, down } = counts();
-      recorder.closed(target, verdict.reason, up, down);
+      recorder.closed(target, { reason: verdict.reason, contents: 'inspect' }, up, down);
     }
   }
 

@@ -31,3 +31,14 @@ export const egressSectionSchema = z.strictObject({
     .optional(),
   limits: egressLimitsSchema.prefault({}),
 });
+
+/** What a project's own configuration opens for each kind of step. */
+export const egressForSchema = z.strictObject({
+  setup: z.array(configEgressRuleSchema).max(200).default([]),
+  /** While the agent works; what it opens, an agent that was led astray can use. */
+  agent: z.array(configEgressRuleSchema).max(200).default([]),
+  check: z.array(configEgressRuleSchema).max(200).default([]),
+  verify: z.array(configEgressRuleSchema).max(200).default([]),
+});
+export type EgressFor = z.infer<typeof egressForSchema>;
+export const noEgressFor: EgressFor = egressForSchema.parse({});

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { configEgressRuleSchema } from '../egress.ts';
 import { runLimitsSchema } from '../limits.ts';
+import { egressForSchema } from './egress.ts';
 import { budgetSchema } from './limits.ts';
 import { credentialSchema, forwardEnvSchema } from './secrets.ts';
 import { durationSchema, nameSchema, secretReferenceSchema } from './text.ts';
@@ -54,17 +55,6 @@ export const gatesSchema = z.strictObject({
   expiresAfter: durationSchema.default('3d'),
 });
 export type GatesConfig = z.infer<typeof gatesSchema>;
-
-/** What a project's own configuration opens for each kind of step. */
-export const egressForSchema = z.strictObject({
-  setup: z.array(configEgressRuleSchema).max(200).default([]),
-  /** While the agent works; what it opens, an agent that was led astray can use. */
-  agent: z.array(configEgressRuleSchema).max(200).default([]),
-  check: z.array(configEgressRuleSchema).max(200).default([]),
-  verify: z.array(configEgressRuleSchema).max(200).default([]),
-});
-export type EgressFor = z.infer<typeof egressForSchema>;
-export const noEgressFor: EgressFor = egressForSchema.parse({});
 
 export const projectConfigSchema = z.strictObject({
   name: nameSchema,

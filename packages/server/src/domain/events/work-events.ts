@@ -112,8 +112,17 @@ export const workEvents = {
       reason: z.string(),
       bytesUp: z.number(),
       bytesDown: z.number(),
+      /** Of allowed connections; `tunnel`: what passed was not read. */
+      contents: z.enum(['inspect', 'tunnel']).optional(),
+      /** Of refused requests; the path without its query. */
+      method: z.string().optional(),
+      path: z.string().optional(),
     }),
-    (data) => `${data.host}:${data.port} ${data.allowed ? 'allowed' : 'DENIED'} (${data.reason})`,
+    (data) => {
+      const request = data.method === undefined ? '' : `${data.method} ${data.path ?? ''} `;
+      const unread = data.contents === 'tunnel' ? ', contents not inspected' : '';
+      return `${request}${data.host}:${data.port} ${data.allowed ? 'allowed' : 'DENIED'} (${data.reason}${unread})`;
+    },
   ),
   /** Recorded before the command is sent; its id makes sandboxd attach instead of repeating. */
   'command.started': event(

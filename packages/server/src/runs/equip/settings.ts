@@ -1,4 +1,4 @@
-import type { Config, ConfigRevision, CurrentConfig } from '../../domain/config/index.ts';
+import type { Config, ConfigRevision, CurrentConfig, EgressFor } from '../../domain/config/index.ts';
 import { covers, deniedBy, type CurrentEgressBounds, type EgressRule } from '../../domain/egress.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Blueprint } from '../../domain/blueprint.ts';
@@ -42,6 +42,22 @@ export function egressBounds(
       };
     },
     onChange: (listener) => config.onChange(() => listener()),
+  };
+}
+
+/** What the pinned configuration gives to steps, as far as the one that counts now still gives it. */
+export function givenEgress(
+  config: CurrentConfig,
+  pinned: ProjectSettings,
+  repository: string,
+): () => EgressFor {
+  return () => {
+    const now = config.current();
+    const { given } = pinned.egress;
+    if (now.number === pinned.revision) return given;
+    const current = settingsOfRepository(now, repository).egress.given;
+    const still = (step: keyof EgressFor) => given[step].filter((rule) => covers(current[step], rule));
+    return { setup: still('setup'), agent: still('agent'), check: still('check'), verify: still('verify') };
   };
 }
 
