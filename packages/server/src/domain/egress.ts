@@ -132,8 +132,26 @@ export const noCredentials: CredentialBroker = {
   value: () => Promise.reject(new Error('this run has no credentials')),
 };
 
+/** What one sandbox may move through its door. */
+export interface EgressTraffic {
+  /** Over all connections of the sandbox. */
+  readonly upBytes: number;
+  readonly downBytes: number;
+  /** To and from each single host. */
+  readonly hostUpBytes: number;
+  readonly hostDownBytes: number;
+  /** New connections and requests. */
+  readonly perSecond: number;
+  /** Open at once. */
+  readonly connections: number;
+}
+
 /** What the configuration says about every policy. */
 export interface EgressBounds {
+  /** Address ranges that names must not resolve into; absent: every one that is not public. */
+  readonly refusedRanges?: readonly string[];
+  /** Absent: the door's own. */
+  readonly traffic?: EgressTraffic;
   /** What is opened has to be allowed by each of these lists too. */
   readonly ceilings?: readonly (readonly EgressRule[])[];
   /** Host names, or `*.name`, that nothing opens. */
@@ -227,10 +245,12 @@ export interface EgressDecision {
   readonly allowed: boolean;
   /** Which rule allowed it, or why it was refused; for people. */
   readonly reason: string;
+  /** Of the registry, where one says more than that the policy refused. */
+  readonly code?: string | undefined;
+  /** `tunnel`: what passed was not inspected. Absent where nothing passed. */
+  readonly contents?: 'inspect' | 'tunnel' | undefined;
   readonly bytesUp: number;
   readonly bytesDown: number;
-  /** Of allowed connections; `tunnel`: what passed was not read. */
-  readonly contents?: 'inspect' | 'tunnel';
   /** Of refused requests. */
   readonly method?: string;
   /** Without its query, and cut: what a query holds is nobody's business. */

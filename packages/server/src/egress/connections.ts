@@ -14,11 +14,13 @@ const shownPathLength = 200;
 /** Reports decisions; repeated refusals are thinned. */
 export function createRecorder(clock: Clock, onDecision: (decision: EgressDecision) => void) {
   const refusals = new Map<string, number>();
+  const limits = new Set<string>();
   return {
     /** `request`: of one that was read; its query is left out, since queries carry tokens. */
     refused(
       target: Target,
       reason: string,
+      code?: string,
       request?: { readonly method: string; readonly path: string },
     ): void {
       // Reasons tell methods and rules apart. Paths are not part of it: a scan would be as many events.
@@ -36,15 +38,24 @@ export function createRecorder(clock: Clock, onDecision: (decision: EgressDecisi
               method: printable(request.method, 40),
               path: printable(request.path.split(/[?#]/, 1)[0] ?? '', shownPathLength),
             };
-      onDecision({ ...target, allowed: false, reason, bytesUp: 0, bytesDown: 0, ...shown });
+      const named = code === undefined ? {} : { code };
+      onDecision({ ...target, allowed: false, reason, ...named, ...shown, bytesUp: 0, bytesDown: 0 });
+    },
+    /** A limit was reached: told once for the life of the sandbox, however many connections meet it. */
+    limited(target: Target, reason: string): void {
+      if (limits.has(reason) || limits.size >= rememberedRefusals) return;
+      limits.add(reason);
+      onDecision({ ...target, allowed: false, reason, bytesUp: 0, bytesDown: 0 });
     },
     closed(
       target: Target,
-      { reason, contents }: { readonly reason: string; readonly contents: 'inspect' | 'tunnel' },
+      reason: string,
       bytesUp: number,
       bytesDown: number,
+      contents?: 'inspect' | 'tunnel',
     ): void {
-      onDecision({ ...target, allowed: true, reason, bytesUp, bytesDown, contents });
+      const read = contents === undefined ? {} : { contents };
+      onDecision({ ...target, allowed: true, reason, ...read, bytesUp, bytesDown });
     },
   };
 }

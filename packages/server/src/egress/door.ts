@@ -1,6 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isInspected, type EgressDecision, type EgressPolicy } from '../domain/egress.ts';
+import {
+  isInspected,
+  type EgressBounds,
+  type EgressDecision,
+  type EgressPolicy,
+  type EgressTraffic,
+} from '../domain/egress.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { answer, answerRaw, tlsRefusal } from './answers.ts';
 import { maxClientHelloBytes, readClientHello, refuseHello } from './client-hello.ts';
@@ -21,9 +27,10 @@ import { exchange, upgrade } from './exchange.ts';
 import { plainTarget, startUpstream } from './forward.ts';
 import { parseAuthority, type Target } from './hosts.ts';
 import { defaultEgressLimits, type EgressLimits } from './limits.ts';
+import { createMeter, meteredRouter } from './meter.ts';
 import { peek } from './peek.ts';
 import { readSocksRequest, socksAnswer, socksReply } from './socks.ts';
-import { defaultRefusedRanges } from './special-ranges.ts';
+import { rangesOf } from './special-ranges.ts';
 import { createRouter, systemResolve, UpstreamError, type Resolve } from './upstream.ts';
 
 export interface EgressDoorOptions {
@@ -57,12 +64,18 @@ interface Held {
 export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
   const limits = { ...defaultEgressLimits, ...options.limits };
   const recorder = createRecorder(options.clock, options.onDecision);
-  const router = createRouter({
-    refusedRanges: options.refusedRanges ?? defaultRefusedRanges,
+  /** The policy as it was put last; its bounds count at once. */
+  let bounds: EgressBounds = options.policy;
+  const traffic = (): EgressTraffic => bounds.traffic ?? limits;
+  const direct = createRouter({
+    refusedRanges: () => rangesOf(bounds, options.refusedRanges),
     connectTimeoutMs: limits.connectTimeoutMs,
     resolve: options.resolve ?? systemResolve,
     proxyEnv: options.proxyEnv ?? process.env,
   });
+  const router = meteredRouter(direct, createMeter(options.clock, traffic), (target, reason) =>
+    recorder.limited(target, reason),
+  );
   const closing = new AbortController();
   const inside = new Set<Duplex>();
   /** Connections that carry data to a target, to be judged again when the policy changes. */
@@ -127,7 +140,8 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     const reason = error instanceof Error ? error.message : String(error);
     const refused = error instanceof UpstreamError && error.kind === 'refused';
     if (refused) recorder.refused(target, reason);
-    return { status: refused ? 403 : 502, reason };
+    const limited = error instanceof UpstreamError && error.kind === 'limited';
+    return { status: refused || limited ? 403 : 502, reason };
   }
 
   /** Serves a tunnel; `granted` and `denied` speak the tongue it was asked for in. */
@@ -191,7 +205,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     }
     const { up, down } = await join(stream, outside, limits.idleTimeoutMs);
     leave();
-    recorder.closed(target, { reason: verdict.reason, contents: 'tunnel' }, up, down);
+    recorder.closed(target, verdict.reason, up, down, 'tunnel');
   }
 
   /**
@@ -226,7 +240,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     };
     const first = await judgeRequest(target, line);
     if (!first.allowed) {
-      recorder.refused(target, first.reason, line);
+      recorder.refused(target, first.reason, undefined, line);
       return refuse(403, first.reason);
     }
     const admitted = await admit(target);
@@ -248,7 +262,6 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
         router,
         upgrade: response === null,
         headerBytes: limits.headerBytes,
-        connectTimeoutMs: limits.connectTimeoutMs,
         signal,
       });
       const socket = upstream.socket;
@@ -268,7 +281,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       clearTimeout(idle);
       leave();
       const { up, down } = counts();
-      recorder.closed(target, { reason: verdict.reason, contents: 'inspect' }, up, down);
+      recorder.closed(target, verdict.reason, up, down, 'inspect');
     }
   }
 
@@ -335,9 +348,9 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
 
   return {
     accept(stream) {
-      if (closing.signal.aborted || inside.size >= limits.connections) {
+      if (closing.signal.aborted || inside.size >= traffic().connections) {
         stream.on('error', () => stream.destroy());
-        return answerRaw(stream, 503, `a sandbox may have ${limits.connections} connections at once`);
+        return answerRaw(stream, 503, `a sandbox may have ${traffic().connections} connections at once`);
       }
       inside.add(stream);
       stream.on('error', () => stream.destroy());
@@ -353,6 +366,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
         .catch(() => stream.destroy());
     },
     setPolicy(policy) {
+      bounds = policy;
       held = hold(policy);
       for (const { target, reset } of live.values()) {
         void judge(target).then(

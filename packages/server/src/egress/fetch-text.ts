@@ -16,7 +16,7 @@ export const fetchText: FetchText = async (url) => {
   const secure = url.protocol === 'https:';
   const target = { host, port: Number(url.port) || (secure ? 443 : 80) };
   const router = createRouter({
-    refusedRanges: [],
+    refusedRanges: () => [],
     connectTimeoutMs: timeoutMs,
     resolve: systemResolve,
     proxyEnv: process.env,

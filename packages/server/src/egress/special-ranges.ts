@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import type { EgressBounds } from '../domain/egress.ts';
 import { readAddress } from './addresses.ts';
 
 /**
@@ -99,7 +100,16 @@ export function compileRanges(cidrs: readonly string[]): RangeCheck {
 }
 
 export const neverReachedRanges: RangeCheck = compileRanges(neverReached);
-/** The worker itself. */
-export const loopbackRanges: RangeCheck = compileRanges(['127.0.0.0/8', '::1/128', '0.0.0.0/8', '::/128']);
+/** The worker itself; no setting opens it to names. */
+export const loopbackCidrs: readonly string[] = ['127.0.0.0/8', '::1/128', '0.0.0.0/8', '::/128'];
+export const loopbackRanges: RangeCheck = compileRanges(loopbackCidrs);
+/** Ranges that names must not resolve into. `own`: of the worker's start, for where the configuration has none. */
+export function rangesOf(
+  bounds: EgressBounds,
+  own: readonly string[] = defaultRefusedRanges,
+): readonly string[] {
+  return bounds.refusedRanges === undefined ? own : [...bounds.refusedRanges, ...loopbackCidrs];
+}
+
 /** Everything that is not public. */
 export const isSpecial: RangeCheck = compileRanges(defaultRefusedRanges);

@@ -15,18 +15,21 @@ export interface CorporateProxy {
 }
 
 export interface UpstreamSettings {
-  /** CIDR ranges that names must not resolve into. Setting `egress.refusedRanges`. */
-  readonly refusedRanges: readonly string[];
+  /** CIDR ranges that names must not resolve into, as they are now. Setting `egress.refusedRanges`. */
+  readonly refusedRanges: () => readonly string[];
   readonly connectTimeoutMs: number;
   readonly resolve: Resolve;
   /** The worker's environment, for its proxy variables only. */
   readonly proxyEnv: Readonly<Record<string, string | undefined>>;
 }
 
-/** Why a connection could not be made: `refused` is a decision (403), `unreachable` is the network's (502). */
+/**
+ * Why a connection could not be made: `refused` is a decision (403), `limited` one that is on record already,
+ * `unreachable` is the network's (502).
+ */
 export class UpstreamError extends Error {
-  readonly kind: 'refused' | 'unreachable';
-  constructor(kind: 'refused' | 'unreachable', message: string) {
+  readonly kind: 'refused' | 'limited' | 'unreachable';
+  constructor(kind: UpstreamError['kind'], message: string) {
     super(message);
     this.kind = kind;
   }
@@ -43,7 +46,16 @@ export const systemResolve: Resolve = async (host) =>
 
 /** Finds the ways out for checked targets. */
 export function createRouter(settings: UpstreamSettings) {
-  const refused = compileRanges(settings.refusedRanges);
+  let compiled: { readonly of: readonly string[]; readonly check: RangeCheck } | null = null;
+  const refused: RangeCheck = (address) => {
+    const of = settings.refusedRanges();
+    const same =
+      compiled !== null &&
+      compiled.of.length === of.length &&
+      of.every((one, at) => compiled?.of[at] === one);
+    if (compiled === null || !same) compiled = { of, check: compileRanges(of) };
+    return compiled.check(address);
+  };
   return {
     /**
      * @param internal Whether an address in a refused range may be connected to for this target (`Verdict.internal`).
@@ -76,6 +88,11 @@ export function createRouter(settings: UpstreamSettings) {
       const timeoutMs = settings.connectTimeoutMs;
       if (route.via === 'address') return dial(route.address, route.port, target.host, timeoutMs, signal);
       return tunnelThrough(route.proxy, target, timeoutMs, signal);
+    },
+
+    /** A connection to the proxy itself, for a request to `target` that it can read. @throws UpstreamError */
+    async openProxy(proxy: CorporateProxy, _target: Target, signal: AbortSignal): Promise<Socket> {
+      return dialProxy(proxy, settings.connectTimeoutMs, signal);
     },
   };
 }
@@ -123,12 +140,7 @@ export function proxyAuthorization({ url }: CorporateProxy): Record<string, stri
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
-/** A connection to the proxy itself. */
-export async function dialProxy(
-  { url }: CorporateProxy,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<Socket> {
+async function dialProxy({ url }: CorporateProxy, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
   const secure = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const socket = await dial(host, Number(url.port) || (secure ? 443 : 80), 'the proxy', timeoutMs, signal);

@@ -12,7 +12,7 @@ export const egressLimitsSchema = z.strictObject({
   hostUpMiB: bytesMiB.default(1_024),
   hostDownMiB: bytesMiB.default(16_384),
   /** New connections and requests in one second; a burst of four times as many is taken. */
-  perSecond: z.int().min(1).max(10_000).default(50),
+  perSecond: z.int().min(1).max(10_000).default(100),
   /** Open at once. */
   connections: z.int().min(1).max(10_000).default(128),
 });

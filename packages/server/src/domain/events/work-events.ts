@@ -110,17 +110,17 @@ export const workEvents = {
       port: z.number(),
       allowed: z.boolean(),
       reason: z.string(),
+      code: z.string().optional(),
+      contents: z.enum(['inspect', 'tunnel']).optional(),
       bytesUp: z.number(),
       bytesDown: z.number(),
-      /** Of allowed connections; `tunnel`: what passed was not read. */
-      contents: z.enum(['inspect', 'tunnel']).optional(),
       /** Of refused requests; the path without its query. */
       method: z.string().optional(),
       path: z.string().optional(),
     }),
     (data) => {
       const request = data.method === undefined ? '' : `${data.method} ${data.path ?? ''} `;
-      const unread = data.contents === 'tunnel' ? ', contents not inspected' : '';
+      const unread = data.contents === 'tunnel' ? '; contents not inspected' : '';
       return `${request}${data.host}:${data.port} ${data.allowed ? 'allowed' : 'DENIED'} (${data.reason}${unread})`;
     },
   ),
