@@ -42,6 +42,10 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'audit list': ['berth audit list --result denied --project web', 'berth audit list --action run.cancel'],
   'audit verify': ['berth audit verify', 'berth audit verify --run r-01hx'],
   'audit export': ['berth audit export > record.jsonl'],
+  'egress explain': [
+    'berth egress explain api.example.org --project web',
+    'berth egress explain api.example.org:443 --method POST --path /v1/items --step agent',
+  ],
   usage: ['berth usage --by project,model --since 30d', 'berth usage --budgets'],
   tasks: ["berth tasks --filter 'status:failed by:me age:<7d'", 'berth tasks view latest'],
   'tasks list': ["berth tasks list --filter 'status:failed code:LIMIT_COST by:me age:<7d'"],

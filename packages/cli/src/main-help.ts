@@ -17,7 +17,7 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
     [
       ['status, tasks, runs', 'what needs you; all tasks; all runs'],
       ['show, logs, diff, replay', 'one run: facts, events, changes, how it stood before'],
-      ['usage, audit', 'what was used, and budgets; the record of acts'],
+      ['usage, audit, egress', 'what was used; the record of acts; what may be reached'],
     ],
   ],
   [

@@ -3,6 +3,7 @@ import { asCalled } from './called-as.ts';
 import type { CommonFlags } from './command-context.ts';
 import type { Io } from './io.ts';
 import { collect, type Act, type Acting, type Leaf } from './command-tree.ts';
+import { egressCommands } from './egress-commands.ts';
 import { gateCommands } from './gate-commands.ts';
 import { jobCommands } from './job-commands.ts';
 import { serverCommands } from './server-commands.ts';
@@ -126,6 +127,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     .option('--parts <parts>', 'api, worker or both', 'api,worker')
     .option('--workers <count>', 'runs worked on at once')
     .action(act(async () => (await import('./commands/serve.ts')).serve));
+  egressCommands(program, leaf, act);
   serverCommands(program, leaf, act);
   configCommands(program, leaf, act);
   jobCommands(program, leaf, act);

@@ -22,6 +22,8 @@ export type Config = components['schemas']['Config'];
 export type ConfigRevision = components['schemas']['ConfigRevision'];
 export type Project = components['schemas']['Project'];
 export type ProjectRow = components['schemas']['ProjectRow'];
+export type EgressExplained = components['schemas']['EgressExplained'];
+export type EgressQuery = NonNullable<operations['explainEgress']['parameters']['query']>;
 export type Usage = components['schemas']['Usage'];
 export type Budgets = components['schemas']['Budgets'];
 export type Status = Run['status'];
@@ -153,6 +155,8 @@ export function createClient(address: ServerAddress) {
           ...(options.body === undefined ? {} : { body: Buffer.from(options.body) }),
         }),
       ),
+    explainEgress: async (project: string, query: EgressQuery): Promise<EgressExplained> =>
+      answer(api.GET('/api/v1/projects/{id}/egress/explain', { params: { path: { id: project }, query } })),
     usage: async (query: { by?: string; from?: string; to?: string; project?: string }): Promise<Usage> =>
       answer(api.GET('/api/v1/usage', { params: { query } })),
     budgets: async (): Promise<Budgets> => answer(api.GET('/api/v1/budgets')),

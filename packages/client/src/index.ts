@@ -10,6 +10,8 @@ export {
   type ConfigRevision,
   type Budgets,
   type Doctor,
+  type EgressExplained,
+  type EgressQuery,
   type Event,
   type EventSummary,
   type Gate,

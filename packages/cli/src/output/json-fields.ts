@@ -11,6 +11,7 @@ export type DocumentName =
   | 'project'
   | 'config'
   | 'usage'
+  | 'egress'
   | 'status'
   | 'diff'
   | 'message'
@@ -46,6 +47,10 @@ export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
       return ['schema', 'revision', 'config', 'sources', 'file', 'problems', 'warnings'];
     case 'usage':
       return Object.keys((await import('@berth/server/domain/usage.ts')).usageViewSchema.shape);
+    case 'egress': {
+      const { egressExplainedSchema } = await import('@berth/server/domain/egress-explained.ts');
+      return Object.keys(egressExplainedSchema.shape);
+    }
     case 'status':
       return Object.keys(views.runViewSchema.shape.status.shape);
     case 'diff':

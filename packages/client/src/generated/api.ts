@@ -482,6 +482,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{id}/egress/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether sandboxes of a project may reach a host, and which rule of which layer says so. */
+        get: operations["explainEgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{id}/settings": {
         parameters: {
             query?: never;
@@ -1386,6 +1403,31 @@ export interface components {
             ok: boolean;
             /** @constant */
             schema: "berth.doctor/v1";
+        };
+        EgressExplained: {
+            addresses: {
+                address: string;
+                refused: string | null;
+            }[];
+            host: string;
+            method: string | null;
+            path: string | null;
+            port: number;
+            project: string;
+            /** @constant */
+            schema: "berth.egress/v1";
+            steps: {
+                allowed: boolean;
+                contents: ("inspect" | "tunnel") | null;
+                credential: string | null;
+                /** @enum {string} */
+                layer: "blueprint" | "project" | "installation" | "ecosystem" | "deny" | "range" | "none";
+                reason: string;
+                rule: string | null;
+                /** @enum {string} */
+                step: "setup" | "agent" | "check" | "verify";
+            }[];
+            unresolved: string | null;
         };
         Event: {
             at: string;
@@ -3731,6 +3773,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Project"];
+                };
+            };
+        };
+    };
+    explainEgress: {
+        parameters: {
+            query: {
+                host: string;
+                /** @description Of a request; without method and path the connection is judged. */
+                method?: string;
+                path?: string;
+                port?: number;
+                /** @description Left out: each. */
+                step?: "setup" | "agent" | "check" | "verify";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EgressExplained"];
                 };
             };
         };

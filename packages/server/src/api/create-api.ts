@@ -21,6 +21,7 @@ import { answerUnchanged } from './unchanged.ts';
 import { problemOf, problemType, toBerthError } from './problem.ts';
 import { apiDocsRoutes } from './routes/api-docs.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { egressRoutes } from './routes/egress.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
 import { gateRoutes } from './routes/gates.ts';
@@ -71,6 +72,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     config: options.config ?? null,
     schedules: options.schedules ?? null,
     campaigns: options.campaigns ?? null,
+    egress: options.egress ?? null,
     usage: options.usage ?? noUsage,
     ready: options.ready ?? (async () => undefined),
     health: options.health ?? null,
@@ -174,6 +176,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       meRoutes(v1, context);
       peopleRoutes(v1, context);
       projectRoutes(v1, context);
+      egressRoutes(v1, context);
       scheduleRoutes(v1, context);
       campaignRoutes(v1, context);
       configRoutes(v1, context);

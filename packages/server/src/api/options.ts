@@ -2,6 +2,7 @@ import type { Revocations } from '../access/revocations.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { ConfigPlane } from '../config/plane.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
+import type { EgressExplainer } from '../domain/ports/egress-explainer.ts';
 import type { Health } from '../domain/ports/health.ts';
 import type { Terminals } from '../domain/ports/terminal.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -42,6 +43,8 @@ export interface ApiOptions {
   readonly config?: ConfigPlane;
   /** Tasks by the clock; without it there are none. */
   readonly schedules?: SchedulePlane;
+  /** Says what sandboxes may reach; without it nobody can tell. */
+  readonly egress?: EgressExplainer;
   /** One task over many projects; without it there are none. */
   readonly campaigns?: CampaignPlane;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
@@ -73,6 +76,7 @@ export interface ApiContext {
   readonly config: ConfigPlane | null;
   readonly schedules: SchedulePlane | null;
   readonly campaigns: CampaignPlane | null;
+  readonly egress: EgressExplainer | null;
   readonly usage: UsageReader;
   readonly ready: () => Promise<void>;
   readonly health: Health | null;

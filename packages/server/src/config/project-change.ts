@@ -1,5 +1,5 @@
 import { projectConfigSchema, type Config, type ProjectConfig } from '../domain/config/index.ts';
-import { covers } from '../domain/egress.ts';
+import { covers, type EgressRule } from '../domain/egress.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import { digestOf } from './merge.ts';
 
@@ -38,11 +38,20 @@ export function assertMaintainerMay(
 /** What is opened was open before, or is within the installation's own list. */
 function isNoWider(wanted: ProjectConfig, present: ProjectConfig, before: Config): boolean {
   const ceiling = before.egress.allow;
+  const given = (project: ProjectConfig) => Object.values(project.egressFor).flat();
+  const had = [...(present.egress ?? []), ...given(present)];
+  const added = [...(wanted.egress ?? []), ...given(wanted)].filter((rule) => !covers(had, rule));
+  // Ways into the network of the worker are an admin's to open, also where nothing else bounds a project.
+  if (added.some((rule) => leadsInside(rule) && !covers(ceiling ?? [], rule))) return false;
   if (wanted.egress === undefined) return present.egress === undefined || ceiling !== undefined;
   const { egress } = wanted;
   if (ceiling !== undefined) return egress.every((rule) => covers(ceiling, rule));
   const own = present.egress;
   return own === undefined || egress.every((rule) => covers(own, rule));
+}
+
+function leadsInside(rule: EgressRule): boolean {
+  return 'cidr' in rule || ('host' in rule && rule.internal === true);
 }
 
 /** Gates are there to hold up also those who maintain the project. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { normalPath } from './request-path.ts';
 
 /** Package ecosystems whose registry is asked of the tool's own configuration, never written down. */
 export const ecosystems = ['npm', 'pip', 'go', 'cargo', 'maven', 'apt'] as const;
@@ -41,7 +42,8 @@ const hostRule = z.strictObject({
       z
         .string()
         .regex(/^\/[^\s?#]*$/, 'a path that begins with /')
-        .max(1_024),
+        .max(1_024)
+        .refine((path) => normalPath(path) !== null, 'a plain path: no .., //, \\, ; or encoded slash in it'),
     )
     .min(1)
     .optional(),
@@ -57,15 +59,22 @@ const ecosystemRule = z.strictObject({
   contents: contentsSchema.optional(),
 });
 
+/** Methods and paths can only be held where they are read. */
+const readable = (rule: { contents?: string | undefined; methods?: unknown; paths?: unknown }): boolean =>
+  rule.contents !== 'tunnel' || (rule.methods === undefined && rule.paths === undefined);
+const unreadable = 'a tunnel is not read: leave out methods and paths, or contents';
+
 /** What a blueprint, and with it the repository, may write. */
-export const egressRuleSchema = z.union([hostRule, ecosystemRule]);
+export const egressRuleSchema = z.union([hostRule.refine(readable, unreadable), ecosystemRule]);
 
 /** What the configuration may write beside it: ways to places inside the network of the worker. */
 export const configEgressRuleSchema = z.union([
-  hostRule.extend({
-    /** The host may resolve into a special range (private, link-local …); never loopback of the worker or metadata. */
-    internal: z.literal(true).optional(),
-  }),
+  hostRule
+    .extend({
+      /** The host may resolve into a special range (private, link-local …); never loopback of the worker or metadata. */
+      internal: z.literal(true).optional(),
+    })
+    .refine(readable, unreadable),
   ecosystemRule,
   /** Addresses themselves, and names that resolve to them when a host rule allows the name. */
   z.strictObject({ cidr: z.union([z.cidrv4(), z.cidrv6()]), ports: portsSchema }),
@@ -123,8 +132,26 @@ export const noCredentials: CredentialBroker = {
   value: () => Promise.reject(new Error('this run has no credentials')),
 };
 
+/** What one sandbox may move through its door. */
+export interface EgressTraffic {
+  /** Over all connections of the sandbox. */
+  readonly upBytes: number;
+  readonly downBytes: number;
+  /** To and from each single host. */
+  readonly hostUpBytes: number;
+  readonly hostDownBytes: number;
+  /** New connections and requests. */
+  readonly perSecond: number;
+  /** Open at once. */
+  readonly connections: number;
+}
+
 /** What the configuration says about every policy. */
 export interface EgressBounds {
+  /** Address ranges that names must not resolve into; absent: every one that is not public. */
+  readonly refusedRanges?: readonly string[];
+  /** Absent: the door's own. */
+  readonly traffic?: EgressTraffic;
   /** What is opened has to be allowed by each of these lists too. */
   readonly ceilings?: readonly (readonly EgressRule[])[];
   /** Host names, or `*.name`, that nothing opens. */
@@ -163,7 +190,10 @@ export function covers(ceiling: readonly EgressRule[], rule: EgressRule): boolea
         (one.contents === 'tunnel' || rule.contents !== 'tunnel'),
     );
   }
-  if ('cidr' in rule) return ceiling.some((one) => 'cidr' in one && one.cidr === rule.cidr);
+  if ('cidr' in rule) {
+    const same = ceiling.filter((one) => 'cidr' in one && one.cidr === rule.cidr);
+    return rule.ports.every((port) => same.some((one) => 'cidr' in one && one.ports.includes(port)));
+  }
   return rule.ports.every((port) =>
     ceiling.some((one) => 'host' in one && one.ports.includes(port) && coversHostRule(one, rule)),
   );
@@ -173,6 +203,7 @@ type HostRule = Extract<EgressRule, { host: string }>;
 
 function coversHostRule(wide: HostRule, narrow: HostRule): boolean {
   if (!coversHost(wide.host, narrow.host)) return false;
+  if (narrow.internal === true && wide.internal !== true) return false;
   // What must be read cannot be tunnelled past.
   if (isInspected(wide) && narrow.contents === 'tunnel') return false;
   const methods = narrow.methods ?? egressMethods;
@@ -184,8 +215,9 @@ function coversHostRule(wide: HostRule, narrow: HostRule): boolean {
 /** Whether a rule needs the contents of what passes. Pure. */
 export function isInspected(rule: EgressRule): boolean {
   if ('cidr' in rule) return false;
-  if (rule.contents !== undefined) return rule.contents === 'inspect';
-  return 'ecosystem' in rule || rule.methods !== undefined || rule.paths !== undefined;
+  // What limits methods or paths has to be read, whatever else it says.
+  if ('host' in rule && (rule.methods !== undefined || rule.paths !== undefined)) return true;
+  return rule.contents === undefined ? 'ecosystem' in rule : rule.contents === 'inspect';
 }
 
 /** Whether a path is one of `prefixes` or lies below one, segment by segment: `/a` covers `/a/b`, not `/ab`. Pure. */
@@ -213,6 +245,14 @@ export interface EgressDecision {
   readonly allowed: boolean;
   /** Which rule allowed it, or why it was refused; for people. */
   readonly reason: string;
+  /** Of the registry, where one says more than that the policy refused. */
+  readonly code?: string | undefined;
+  /** `tunnel`: what passed was not inspected. Absent where nothing passed. */
+  readonly contents?: 'inspect' | 'tunnel' | undefined;
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** Of refused requests. */
+  readonly method?: string;
+  /** Without its query, and cut: what a query holds is nobody's business. */
+  readonly path?: string;
 }

@@ -1,4 +1,11 @@
-import type { Config, GatesConfig, ModelsSection, SandboxProfile } from './config/index.ts';
+import {
+  noEgressFor,
+  type Config,
+  type EgressFor,
+  type GatesConfig,
+  type ModelsSection,
+  type SandboxProfile,
+} from './config/index.ts';
 import type { EgressRule } from './egress.ts';
 import { defaultRunLimits, narrow, type RunLimits } from './limits.ts';
 
@@ -19,6 +26,8 @@ export interface ProjectSettings {
     /** The configuration's key of each ceiling, for people. */
     readonly ceilingKeys: readonly string[];
     readonly deny: readonly string[];
+    /** What the project's configuration opens for each kind of step, beside the rules of the blueprint. */
+    readonly given: EgressFor;
   };
   readonly sandbox: SandboxProfile | null;
   /** The profile that the project names, also where there is none of that name; null: it names none. */
@@ -45,6 +54,7 @@ export function projectSettings(config: Config, revision: number, name: string):
         ...(project?.egress === undefined ? [] : [`egress of the project ${name}`]),
       ],
       deny: config.egress.deny,
+      given: project?.egressFor ?? noEgressFor,
     },
     sandbox: profile ?? null,
     sandboxName: project?.sandbox ?? null,

@@ -1,3 +1,5 @@
+import { isAddressLiteral } from './hosts.ts';
+
 /** What the first bytes of a tunnel say about the TLS session that it wants to open. */
 export type ClientHello =
   /** More bytes are needed. */
@@ -126,8 +128,11 @@ function readBody(body: Reader): ClientHello {
  * cannot be checked and is refused, whatever its outer name says.
  */
 export function refuseHello(hello: Extract<ClientHello, { kind: 'hello' }>, host: string): string | null {
-  if (hello.serverName === null) return 'its TLS hello names no server (SNI is required)';
-  if (hello.serverName.replace(/\.$/, '') !== host) {
+  // RFC 6066: an address is no server name, so a hello to one has none.
+  if (hello.serverName === null && !isAddressLiteral(host)) {
+    return 'its TLS hello names no server (SNI is required)';
+  }
+  if (hello.serverName !== null && hello.serverName.replace(/\.$/, '') !== host) {
     return `its TLS hello names ${hello.serverName}, but the tunnel was opened for ${host}`;
   }
   if (hello.encrypted) return 'its TLS hello is encrypted (ECH), so the real server name cannot be checked';

@@ -8,11 +8,22 @@ const repeatedRefusalMs = 60_000;
 /** Different refusals remembered at once; beyond it the oldest is forgotten. */
 const rememberedRefusals = 256;
 
+/** Longest part of a path that is recorded. */
+const shownPathLength = 200;
+
 /** Reports decisions; repeated refusals are thinned. */
 export function createRecorder(clock: Clock, onDecision: (decision: EgressDecision) => void) {
   const refusals = new Map<string, number>();
+  const limits = new Set<string>();
   return {
-    refused(target: Target, reason: string): void {
+    /** `request`: of one that was read; its query is left out, since queries carry tokens. */
+    refused(
+      target: Target,
+      reason: string,
+      code?: string,
+      request?: { readonly method: string; readonly path: string },
+    ): void {
+      // Reasons tell methods and rules apart. Paths are not part of it: a scan would be as many events.
       const key = `${target.host}:${target.port} ${reason}`;
       const last = refusals.get(key);
       const now = clock.monotonicMs();
@@ -20,14 +31,40 @@ export function createRecorder(clock: Clock, onDecision: (decision: EgressDecisi
       refusals.delete(key);
       refusals.set(key, now);
       if (refusals.size > rememberedRefusals) refusals.delete(refusals.keys().next().value!);
+      const shown =
+        request === undefined
+          ? {}
+          : {
+              method: printable(request.method, 40),
+              path: printable(request.path.split(/[?#]/, 1)[0] ?? '', shownPathLength),
+            };
+      const named = code === undefined ? {} : { code };
+      onDecision({ ...target, allowed: false, reason, ...named, ...shown, bytesUp: 0, bytesDown: 0 });
+    },
+    /** A limit was reached: told once for the life of the sandbox, however many connections meet it. */
+    limited(target: Target, reason: string): void {
+      if (limits.has(reason) || limits.size >= rememberedRefusals) return;
+      limits.add(reason);
       onDecision({ ...target, allowed: false, reason, bytesUp: 0, bytesDown: 0 });
     },
-    closed(target: Target, reason: string, bytesUp: number, bytesDown: number): void {
-      onDecision({ ...target, allowed: true, reason, bytesUp, bytesDown });
+    closed(
+      target: Target,
+      reason: string,
+      bytesUp: number,
+      bytesDown: number,
+      contents?: 'inspect' | 'tunnel',
+    ): void {
+      const read = contents === undefined ? {} : { contents };
+      onDecision({ ...target, allowed: true, reason, ...read, bytesUp, bytesDown });
     },
   };
 }
 export type Recorder = ReturnType<typeof createRecorder>;
+
+function printable(text: string, most: number): string {
+  const plain = text.replace(/[^\x20-\x7e]/g, '?');
+  return plain.length > most ? `${plain.slice(0, most)}…` : plain;
+}
 
 /**
  * Joins two streams until both directions ended, either broke, or nothing moved for `idleTimeoutMs`.

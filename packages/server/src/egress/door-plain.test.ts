@@ -130,3 +130,46 @@ test('a network that has a proxy is left through it', async () => {
     'GET http://allowed.example:80/x Basic dXNlcjpwYXNz',
   ]);
 });
+
+test('methods and paths hold for plain requests, for each of a connection, and queries are not recorded', async () => {
+  const at = `allowed.example:${plainPort}`;
+  const limited = { ...rule('allowed.example', plainPort), methods: ['GET' as const], paths: ['/ok'] };
+  const door = makeDoor([limited]);
+  const inside = knock(door, get(`http://${at}/ok/1?a=b`, at));
+  expect(await readUntil(inside, 'plain /ok/1?a=b')).toContain('200');
+  inside.write(get(`http://${at}/other?token=s3cret`, at));
+  expect(await readAll(inside)).toMatch(/ 403 [^]*the path is not allowed \(allowed: \/ok\)/);
+  for (const [line, more] of [
+    [`POST http://${at}/ok HTTP/1.1`, 'Content-Length: 0\r\n'],
+    [`GET http://${at}/ok/%2e%2e/x HTTP/1.1`, ''],
+    [`GET http://${at}/ok%2f..%2fx HTTP/1.1`, ''],
+    [`GET http://${at}/ok HTTP/1.1`, 'X-HTTP-Method-Override: DELETE\r\n'],
+    [`GET http://${at}/ok HTTP/1.1`, 'Upgrade: websocket\r\nConnection: Upgrade\r\n'],
+  ] as const) {
+    const answer = await readAll(knock(door, `${line}\r\nHost: ${at}\r\n${more}${closing}\r\n`));
+    expect([line, more, answer.slice(9, 12)]).toEqual([line, more, '403']);
+  }
+  expect(seen.map(({ url }) => url)).toEqual(['/ok/1?a=b']);
+  const refused = decisions.filter(({ allowed }) => !allowed);
+  expect(refused[0]).toMatchObject({ method: 'GET', path: '/other' });
+  expect(JSON.stringify(decisions)).not.toContain('s3cret');
+});
+
+test('a tunnel to a host whose contents a rule limits is not let through unread', async () => {
+  const door = makeDoor([{ host: 'allowed.example', ports: [443], paths: ['/ok'] }]);
+  expect(await readAll(knock(door, connectTo('allowed.example:443')))).toMatch(/^HTTP\/1.1 (403|502) /);
+});
+
+test('an address passes by a range of the configuration, plain and by SOCKS, and only on its ports', async () => {
+  const at = `10.9.8.7:${plainPort}`;
+  const net = { cidr: '10.9.0.0/16', ports: [plainPort] };
+  const door = makeDoor([net], { limits: { connectTimeoutMs: 50 } });
+  // Nothing answers there: the connection was tried.
+  expect(await readAll(knock(door, get(`http://${at}/`, at, closing)))).toContain(' 502 ');
+  expect(await readAll(knock(door, get('http://10.9.8.7:81/', '10.9.8.7:81', closing)))).toContain(' 403 ');
+  const asked = Buffer.from([5, 1, 0, 5, 1, 0, 1, 10, 9, 8, 7, 0, 81]);
+  expect((await readAll(knock(door, asked))).charCodeAt(3)).toBe(8);
+  expect(await readAll(knock(door, get('http://169.254.169.254/', '169.254.169.254', closing)))).toContain(
+    ' 403 ',
+  );
+});

@@ -1,19 +1,36 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { EgressDecision, EgressPolicy } from '../domain/egress.ts';
+import {
+  isInspected,
+  type EgressBounds,
+  type EgressDecision,
+  type EgressPolicy,
+  type EgressTraffic,
+} from '../domain/egress.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { answer, answerRaw, tlsRefusal } from './answers.ts';
 import { maxClientHelloBytes, readClientHello, refuseHello } from './client-hello.ts';
 import { createRecorder, join } from './connections.ts';
-import { decide, type Ecosystem, type EcosystemHosts, type Verdict } from './decide.ts';
+import {
+  decide,
+  decideRequest,
+  overridesLine,
+  matchingRules,
+  type Ecosystem,
+  type EcosystemHosts,
+  type RequestLine,
+  type RequestVerdict,
+  type Verdict,
+} from './decide.ts';
 import type { EcosystemSource } from './ecosystems.ts';
 import { exchange, upgrade } from './exchange.ts';
 import { plainTarget, startUpstream } from './forward.ts';
 import { parseAuthority, type Target } from './hosts.ts';
 import { defaultEgressLimits, type EgressLimits } from './limits.ts';
+import { createMeter, meteredRouter } from './meter.ts';
 import { peek } from './peek.ts';
 import { readSocksRequest, socksAnswer, socksReply } from './socks.ts';
-import { defaultRefusedRanges } from './special-ranges.ts';
+import { rangesOf } from './special-ranges.ts';
 import { createRouter, systemResolve, UpstreamError, type Resolve } from './upstream.ts';
 
 export interface EgressDoorOptions {
@@ -47,12 +64,18 @@ interface Held {
 export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
   const limits = { ...defaultEgressLimits, ...options.limits };
   const recorder = createRecorder(options.clock, options.onDecision);
-  const router = createRouter({
-    refusedRanges: options.refusedRanges ?? defaultRefusedRanges,
+  /** The policy as it was put last; its bounds count at once. */
+  let bounds: EgressBounds = options.policy;
+  const traffic = (): EgressTraffic => bounds.traffic ?? limits;
+  const direct = createRouter({
+    refusedRanges: () => rangesOf(bounds, options.refusedRanges),
     connectTimeoutMs: limits.connectTimeoutMs,
     resolve: options.resolve ?? systemResolve,
     proxyEnv: options.proxyEnv ?? process.env,
   });
+  const router = meteredRouter(direct, createMeter(options.clock, traffic), (target, reason) =>
+    recorder.limited(target, reason),
+  );
   const closing = new AbortController();
   const inside = new Set<Duplex>();
   /** Connections that carry data to a target, to be judged again when the policy changes. */
@@ -84,12 +107,30 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     return decide(policy, await hosts, target);
   }
 
+  async function judgeRequest(target: Target, line: RequestLine): Promise<RequestVerdict> {
+    const { policy, hosts } = held;
+    return decideRequest(policy, await hosts, target, line);
+  }
+
+  /** Whether a rule or a ceiling limits what passes beyond the host: then opaque bytes cannot be let through. */
+  async function mustBeRead(target: Target): Promise<boolean> {
+    const { policy, hosts } = held;
+    const known = await hosts;
+    return [policy.rules, ...(policy.ceilings ?? [])]
+      .flatMap((rules) => matchingRules(rules, known, target))
+      .some((rule) => 'host' in rule && isInspected(rule));
+  }
+
   /** The verdict and the way, or the status and reason to answer; refusals are recorded. */
   async function admit(target: Target) {
     const verdict = await judge(target);
     try {
       if (!verdict.allowed) throw new UpstreamError('refused', verdict.reason);
-      return { ok: true as const, verdict, route: await router.route(target, verdict.named, closing.signal) };
+      return {
+        ok: true as const,
+        verdict,
+        route: await router.route(target, verdict.internal, closing.signal),
+      };
     } catch (error) {
       return { ok: false as const, ...failure(target, error) };
     }
@@ -99,7 +140,8 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     const reason = error instanceof Error ? error.message : String(error);
     const refused = error instanceof UpstreamError && error.kind === 'refused';
     if (refused) recorder.refused(target, reason);
-    return { status: refused ? 403 : 502, reason };
+    const limited = error instanceof UpstreamError && error.kind === 'limited';
+    return { status: refused || limited ? 403 : 502, reason };
   }
 
   /** Serves a tunnel; `granted` and `denied` speak the tongue it was asked for in. */
@@ -112,6 +154,11 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     const admitted = await admit(target);
     if (!admitted.ok) return denied(admitted.status, admitted.reason);
     const { verdict, route } = admitted;
+    if (target.port !== 80 && verdict.contents === 'inspect' && (await mustBeRead(target))) {
+      const reason = `${target.host}:${target.port} needs its contents read, which a tunnel does not let`;
+      recorder.refused(target, reason);
+      return denied(403, reason);
+    }
     let outside: Duplex | null = null;
     try {
       // On port 80 each request finds its own way once it was read.
@@ -151,14 +198,14 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       stream.destroy();
       outside?.destroy();
     });
-    if (!(await judge(target)).allowed) {
+    if (!(await judge(target)).allowed || (target.port === 80 && (await mustBeRead(target)))) {
       leave();
       outside.destroy();
       return void stream.destroy();
     }
     const { up, down } = await join(stream, outside, limits.idleTimeoutMs);
     leave();
-    recorder.closed(target, verdict.reason, up, down);
+    recorder.closed(target, verdict.reason, up, down, 'tunnel');
   }
 
   /**
@@ -185,6 +232,17 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       return refuse(asked.status, asked.reason);
     }
     const { target, path } = asked;
+    const line: RequestLine = {
+      method: request.method ?? '',
+      path,
+      upgrade: response === null,
+      overrides: overridesLine(Object.keys(request.headers)),
+    };
+    const first = await judgeRequest(target, line);
+    if (!first.allowed) {
+      recorder.refused(target, first.reason, undefined, line);
+      return refuse(403, first.reason);
+    }
     const admitted = await admit(target);
     if (!admitted.ok) return refuse(admitted.status, admitted.reason);
     const { verdict, route } = admitted;
@@ -194,7 +252,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     const idle = setTimeout(() => ended.abort(), limits.idleTimeoutMs);
     let counts = () => ({ up: 0, down: 0 });
     try {
-      const now = await judge(target);
+      const now = await judgeRequest(target, line);
       if (!now.allowed) throw new UpstreamError('refused', now.reason);
       const upstream = await startUpstream({
         request,
@@ -204,7 +262,6 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
         router,
         upgrade: response === null,
         headerBytes: limits.headerBytes,
-        connectTimeoutMs: limits.connectTimeoutMs,
         signal,
       });
       const socket = upstream.socket;
@@ -224,7 +281,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       clearTimeout(idle);
       leave();
       const { up, down } = counts();
-      recorder.closed(target, verdict.reason, up, down);
+      recorder.closed(target, verdict.reason, up, down, 'inspect');
     }
   }
 
@@ -283,15 +340,17 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     }
     const granted = () => void stream.write(socksAnswer(socksReply.granted));
     await tunnel(stream, asked.target, granted, (status) => {
-      stream.end(socksAnswer(status === 403 ? socksReply.notAllowed : socksReply.hostUnreachable));
+      // An address that no rule allows: the client should have asked for the name (socks5h).
+      const refusal = asked.byAddress === true ? socksReply.addressTypeNotSupported : socksReply.notAllowed;
+      stream.end(socksAnswer(status === 403 ? refusal : socksReply.hostUnreachable));
     });
   }
 
   return {
     accept(stream) {
-      if (closing.signal.aborted || inside.size >= limits.connections) {
+      if (closing.signal.aborted || inside.size >= traffic().connections) {
         stream.on('error', () => stream.destroy());
-        return answerRaw(stream, 503, `a sandbox may have ${limits.connections} connections at once`);
+        return answerRaw(stream, 503, `a sandbox may have ${traffic().connections} connections at once`);
       }
       inside.add(stream);
       stream.on('error', () => stream.destroy());
@@ -307,6 +366,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
         .catch(() => stream.destroy());
     },
     setPolicy(policy) {
+      bounds = policy;
       held = hold(policy);
       for (const { target, reset } of live.values()) {
         void judge(target).then(

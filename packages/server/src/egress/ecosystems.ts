@@ -2,13 +2,16 @@ import { execFile } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Ecosystem } from './decide.ts';
+import type { EgressRule } from '../domain/egress.ts';
+import type { Ecosystem, EcosystemHosts } from './matching-rules.ts';
 import { normalHost } from './hosts.ts';
 
 /** One place that an ecosystem's tool fetches from. */
 export interface EcosystemHost {
   readonly host: string;
   readonly port: number;
+  /** It was asked of the tools in a sandbox's image: loopback is not the worker's. */
+  readonly insideSandbox?: true;
 }
 
 /** What the worker's own tools say about one ecosystem. */
@@ -33,6 +36,19 @@ export type FetchText = (url: URL) => Promise<string | null>;
 export interface EcosystemSource {
   /** Asked once per process and ecosystem, then remembered: an operator's registry does not move. */
   facts(ecosystem: Ecosystem): Promise<EcosystemFacts>;
+}
+
+/** Where the ecosystems that some rules name fetch from. */
+export async function ecosystemHosts(
+  source: EcosystemSource,
+  rules: readonly EgressRule[],
+): Promise<EcosystemHosts> {
+  const wanted = new Set(rules.flatMap((rule) => ('ecosystem' in rule ? [rule.ecosystem] : [])));
+  const found = [...wanted].map(async (ecosystem) => {
+    const facts = await source.facts(ecosystem);
+    return [ecosystem, await facts.hosts()] as const;
+  });
+  return new Map(await Promise.all(found));
 }
 
 /**

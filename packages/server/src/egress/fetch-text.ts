@@ -16,14 +16,14 @@ export const fetchText: FetchText = async (url) => {
   const secure = url.protocol === 'https:';
   const target = { host, port: Number(url.port) || (secure ? 443 : 80) };
   const router = createRouter({
-    refusedRanges: [],
+    refusedRanges: () => [],
     connectTimeoutMs: timeoutMs,
     resolve: systemResolve,
     proxyEnv: process.env,
   });
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const socket = await router.open(await router.route(target, true, signal), target, signal);
+    const socket = await router.open(await router.route(target, () => true, signal), target, signal);
     const ca = [...getCACertificates('default'), ...getCACertificates('system')];
     const connection = secure ? tlsConnect({ socket, servername: host, ca }) : socket;
     return await new Promise<string | null>((resolve, reject) => {

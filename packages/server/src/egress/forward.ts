@@ -1,6 +1,6 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { hostHeaderNames, normalHost, type Target } from './hosts.ts';
-import { dialProxy, proxyAuthorization, type Route, type Router } from './upstream.ts';
+import { proxyAuthorization, type Route, type Router } from './upstream.ts';
 
 export type PlainTarget =
   | { readonly ok: true; readonly target: Target; readonly path: string }
@@ -90,13 +90,12 @@ export async function startUpstream(options: {
   readonly router: Router;
   readonly upgrade: boolean;
   readonly headerBytes: number;
-  readonly connectTimeoutMs: number;
   readonly signal: AbortSignal;
 }): Promise<ClientRequest> {
   const { request, target, route, router, signal } = options;
   const throughProxy = route.via === 'proxy';
   const socket = throughProxy
-    ? await dialProxy(route.proxy, options.connectTimeoutMs, signal)
+    ? await router.openProxy(route.proxy, target, signal)
     : await router.open(route, target, signal);
   const headers = endToEndHeaders(request.rawHeaders, request.headers.connection);
   if (options.upgrade) headers.push('Connection', 'Upgrade', 'Upgrade', request.headers.upgrade ?? '');

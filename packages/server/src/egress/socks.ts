@@ -12,11 +12,11 @@ export const socksReply = {
 } as const;
 
 export type SocksOutcome =
-  | { readonly kind: 'target'; readonly target: Target }
+  | { readonly kind: 'target'; readonly target: Target; readonly byAddress?: boolean }
   /** The client asked for something else; it has been told. `target` is set when it named an address. */
   | { readonly kind: 'refused'; readonly target: Target | null; readonly reason: string };
 
-/** Speaks SOCKS5 up to the request: CONNECT to a domain name is all that is served. */
+/** Speaks SOCKS5 up to the request: CONNECT is all that is served, to a name or an address. */
 export async function readSocksRequest(stream: Duplex, timeoutMs: number): Promise<SocksOutcome> {
   const refuse = (reason: string, target: Target | null = null): SocksOutcome => ({
     kind: 'refused',
@@ -42,9 +42,11 @@ export async function readSocksRequest(stream: Duplex, timeoutMs: number): Promi
     const size = addressType === 1 ? 4 : addressType === 4 ? 16 : 0;
     const address = await take(stream, size, timeoutMs);
     const port = await take(stream, 2, timeoutMs);
+    if (size > 0 && address.length === size && port.length === 2 && port.readUInt16BE() > 0) {
+      return { kind: 'target', target: literal(address, port), byAddress: true };
+    }
     stream.end(socksAnswer(socksReply.addressTypeNotSupported));
-    const target = size > 0 && address.length === size && port.length === 2 ? literal(address, port) : null;
-    return refuse('an address was asked for by SOCKS, and only names can be allowed (use socks5h)', target);
+    return refuse('its SOCKS request is malformed');
   }
   const [length = 0] = await take(stream, 1, timeoutMs);
   const name = await take(stream, length, timeoutMs);

@@ -1,4 +1,6 @@
 import { BlockList, isIP } from 'node:net';
+import type { EgressBounds } from '../domain/egress.ts';
+import { readAddress } from './addresses.ts';
 
 /**
  * Address ranges that are no part of the public internet, by what they are. Sources: the IANA special-purpose
@@ -42,14 +44,20 @@ const specialRanges: ReadonlyArray<readonly [cidr: string, name: string]> = [
 export const defaultRefusedRanges: readonly string[] = specialRanges.map(([cidr]) => cidr);
 
 /**
- * Refused even for a host that the operator's own configuration names: no registry lives on them, and the
- * metadata services of clouds do.
+ * Refused whatever a rule says: no registry lives on them, and the metadata services of clouds do (the single
+ * addresses are those that their manuals name outside the link-local range).
  */
 const neverReached = [
   '169.254.0.0/16',
   '168.63.129.16/32',
+  '100.100.100.200/32',
+  '192.0.0.192/32',
   '0.0.0.0/8',
   '224.0.0.0/4',
+  '255.255.255.255/32',
+  '::/128',
+  'fd00:ec2::254/128',
+  'fd20:ce::254/128',
   'fe80::/10',
   'ff00::/8',
 ];
@@ -73,27 +81,35 @@ export function compileRanges(cidrs: readonly string[]): RangeCheck {
     list.addSubnet(address!, prefix, version === 4 ? 'ipv4' : 'ipv6');
     return { cidr, name: names.get(cidr) ?? 'configured', version, list };
   });
-  return (address) => {
-    const version = isIP(address);
+  return (text) => {
+    const read = readAddress(text);
     // Something that is no address is never connected to.
-    if (version === 0) return { cidr: address, name: 'not an address' };
-    const embedded = version === 6 ? mappedIpv4(address) : null;
-    for (const range of compiled) {
-      if (range.version === version && range.list.check(address, version === 4 ? 'ipv4' : 'ipv6'))
-        return range;
-      if (embedded !== null && range.version === 4 && range.list.check(embedded, 'ipv4')) return range;
+    if (read === null) return { cidr: text, name: 'not an address' };
+    // The address itself first, so that the range that is named is the one people see in it.
+    const forms = [read.address, ...read.embedded];
+    // Mapped addresses are the IPv4 address; a list that names the mapped range means the spelling too.
+    if (isIP(text) === 6 && isIP(read.address) === 4) forms.push(text);
+    for (const form of forms) {
+      const version = isIP(form);
+      const family = version === 4 ? 'ipv4' : 'ipv6';
+      const range = compiled.find((one) => one.version === version && one.list.check(form, family));
+      if (range !== undefined) return { cidr: range.cidr, name: range.name };
     }
     return null;
   };
 }
 
 export const neverReachedRanges: RangeCheck = compileRanges(neverReached);
-
-/** The IPv4 address inside `::ffff:a.b.c.d`, in either spelling. */
-function mappedIpv4(address: string): string | null {
-  const canonical = new URL(`http://[${address.replace(/%.*$/, '')}]/`).hostname.slice(1, -1);
-  const match = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
-  if (match === null) return null;
-  const [high, low] = [Number.parseInt(match[1]!, 16), Number.parseInt(match[2]!, 16)];
-  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+/** The worker itself; no setting opens it to names. */
+export const loopbackCidrs: readonly string[] = ['127.0.0.0/8', '::1/128', '0.0.0.0/8', '::/128'];
+export const loopbackRanges: RangeCheck = compileRanges(loopbackCidrs);
+/** Ranges that names must not resolve into. `own`: of the worker's start, for where the configuration has none. */
+export function rangesOf(
+  bounds: EgressBounds,
+  own: readonly string[] = defaultRefusedRanges,
+): readonly string[] {
+  return bounds.refusedRanges === undefined ? own : [...bounds.refusedRanges, ...loopbackCidrs];
 }
+
+/** Everything that is not public. */
+export const isSpecial: RangeCheck = compileRanges(defaultRefusedRanges);

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
+import { readAddress } from './addresses.ts';
 import { isAddressLiteral, normalHost, type Target } from './hosts.ts';
 import { compileRanges, neverReachedRanges, type RangeCheck } from './special-ranges.ts';
 
@@ -14,18 +15,21 @@ export interface CorporateProxy {
 }
 
 export interface UpstreamSettings {
-  /** CIDR ranges that names must not resolve into. Setting `egress.refusedRanges`. */
-  readonly refusedRanges: readonly string[];
+  /** CIDR ranges that names must not resolve into, as they are now. Setting `egress.refusedRanges`. */
+  readonly refusedRanges: () => readonly string[];
   readonly connectTimeoutMs: number;
   readonly resolve: Resolve;
   /** The worker's environment, for its proxy variables only. */
   readonly proxyEnv: Readonly<Record<string, string | undefined>>;
 }
 
-/** Why a connection could not be made: `refused` is a decision (403), `unreachable` is the network's (502). */
+/**
+ * Why a connection could not be made: `refused` is a decision (403), `limited` one that is on record already,
+ * `unreachable` is the network's (502).
+ */
 export class UpstreamError extends Error {
-  readonly kind: 'refused' | 'unreachable';
-  constructor(kind: 'refused' | 'unreachable', message: string) {
+  readonly kind: 'refused' | 'limited' | 'unreachable';
+  constructor(kind: UpstreamError['kind'], message: string) {
     super(message);
     this.kind = kind;
   }
@@ -42,15 +46,28 @@ export const systemResolve: Resolve = async (host) =>
 
 /** Finds the ways out for checked targets. */
 export function createRouter(settings: UpstreamSettings) {
-  const refused = compileRanges(settings.refusedRanges);
+  let compiled: { readonly of: readonly string[]; readonly check: RangeCheck } | null = null;
+  const refused: RangeCheck = (address) => {
+    const of = settings.refusedRanges();
+    const same =
+      compiled !== null &&
+      compiled.of.length === of.length &&
+      of.every((one, at) => compiled?.of[at] === one);
+    if (compiled === null || !same) compiled = { of, check: compileRanges(of) };
+    return compiled.check(address);
+  };
   return {
     /**
-     * @param named The operator's own configuration names this host (its package registry, say). Such a host may
-     *   lie in a special range: mirrors live on private networks, and nobody in the sandbox chose the name.
+     * @param internal Whether an address in a refused range may be connected to for this target (`Verdict.internal`).
      * @throws UpstreamError
      */
-    async route(target: Target, named: boolean, signal: AbortSignal): Promise<Route> {
-      const check = named ? neverReachedRanges : refused;
+    async route(target: Target, internal: (address: string) => boolean, signal: AbortSignal): Promise<Route> {
+      const check: RangeCheck = (address) => {
+        const never = neverReachedRanges(address);
+        if (never !== null) return never;
+        const range = refused(address);
+        return range === null || internal(address) ? null : range;
+      };
       const proxy = proxyFor(settings.proxyEnv, target);
       if (isAddressLiteral(target.host)) return addressOf([target.host], target, check);
       let addresses: readonly string[];
@@ -72,6 +89,11 @@ export function createRouter(settings: UpstreamSettings) {
       if (route.via === 'address') return dial(route.address, route.port, target.host, timeoutMs, signal);
       return tunnelThrough(route.proxy, target, timeoutMs, signal);
     },
+
+    /** A connection to the proxy itself, for a request to `target` that it can read. @throws UpstreamError */
+    async openProxy(proxy: CorporateProxy, _target: Target, signal: AbortSignal): Promise<Socket> {
+      return dialProxy(proxy, settings.connectTimeoutMs, signal);
+    },
   };
 }
 export type Router = ReturnType<typeof createRouter>;
@@ -79,13 +101,15 @@ export type Router = ReturnType<typeof createRouter>;
 function addressOf(addresses: readonly string[], target: Target, check: RangeCheck): Route {
   // Only addresses that pass are ever connected to, so one bad answer among good ones opens nothing.
   const good = addresses.find((address) => check(address) === null);
-  if (good !== undefined) return { via: 'address', address: good, port: target.port };
+  if (good !== undefined) {
+    return { via: 'address', address: readAddress(good)?.address ?? good, port: target.port };
+  }
   const bad = addresses[0]!;
   const range = check(bad)!;
   throw new UpstreamError(
     'refused',
     `${target.host} resolves to ${bad}, which lies in ${range.cidr} (${range.name}); ` +
-      'the setting egress.refusedRanges refuses this range',
+      `the setting egress.refusedRanges refuses this range${neverReachedRanges(bad) === null ? '' : ', and nothing opens it'}`,
   );
 }
 
@@ -116,12 +140,7 @@ export function proxyAuthorization({ url }: CorporateProxy): Record<string, stri
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
-/** A connection to the proxy itself. */
-export async function dialProxy(
-  { url }: CorporateProxy,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<Socket> {
+async function dialProxy({ url }: CorporateProxy, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
   const secure = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const socket = await dial(host, Number(url.port) || (secure ? 443 : 80), 'the proxy', timeoutMs, signal);

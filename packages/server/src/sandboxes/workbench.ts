@@ -1,4 +1,5 @@
 import type { CurrentEgressBounds, EgressDecision, EgressPolicy } from '../domain/egress.ts';
+import { noEgressFor } from '../domain/config/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { DurableCommand, Workbench } from '../domain/ports/run-context.ts';
@@ -6,6 +7,7 @@ import type { Sandbox } from '../domain/ports/sandbox.ts';
 import type { SandboxPurpose } from '../domain/purpose.ts';
 import { checkpointer } from './checkpointer.ts';
 import { type DurableCommandParts, runDurably } from './durable-command.ts';
+import { stepEgress, type GivenEgress } from './step-egress.ts';
 import { sandboxSlot, type SandboxSlot, type SandboxSlotParts } from './sandbox-slot.ts';
 
 /** Where the repository lies in every sandbox: inside the mount, so that git's ownership check is content. */
@@ -17,6 +19,8 @@ export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup' 
   readonly blobs: Blobs;
   /** What the configuration allows this run; it can shrink while the run goes on. */
   readonly egressBounds?: CurrentEgressBounds;
+  /** What it gives to the steps of this run, beside the blueprint's rules; absent: nothing. */
+  readonly egressGiven?: GivenEgress;
   /** Told of every refusal, also of those beyond what the log takes. */
   readonly onEgressRefused?: (decision: EgressDecision) => void;
 };
@@ -37,7 +41,7 @@ export interface OwnedWorkbench extends Workbench {
 
 /** Puts a run's sandboxes, durable commands and checkpoints together. */
 export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
-  const { egressBounds, ...rest } = parts;
+  const { egressBounds, egressGiven = () => noEgressFor, ...rest } = parts;
   const bounds = (): ReturnType<CurrentEgressBounds['current']> => egressBounds?.current() ?? {};
   const bounded = (policy: EgressPolicy): EgressPolicy => ({ ...policy, ...bounds() });
   const slotParts: SandboxSlotParts = {
@@ -47,16 +51,18 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
     restoreSetup,
   };
   /** A sandbox that is set up anew, which its slot does not have yet. */
-  let restoring: { readonly sandbox: Sandbox; readonly policy: EgressPolicy } | null = null;
+  let restoring: { readonly sandbox: Sandbox; readonly policy: () => EgressPolicy } | null = null;
   const stopFollowing = egressBounds?.onChange(() => {
+    egress.refresh();
     for (const slot of Object.values(slots)) slot.refreshEgress();
-    restoring?.sandbox.setEgress(bounded(restoring.policy));
+    restoring?.sandbox.setEgress(bounded(restoring.policy()));
   });
   const slots: Record<SandboxPurpose, SandboxSlot> = {
     work: sandboxSlot('work', slotParts),
     verify: sandboxSlot('verify', slotParts),
     baseline: sandboxSlot('baseline', slotParts),
   };
+  const egress = stepEgress(egressGiven, (purpose, policy) => slots[purpose].setEgress(policy));
   const checkpoints = checkpointer(saveWork, () => parts.log.state().checkpoint, parts.events);
 
   let restUntilMs = -Infinity;
@@ -78,13 +84,12 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
       ...parts,
       repositoryPath,
       async sandbox(command) {
-        const policy = { rules: command.command.egress };
-        slots[purpose].setEgress(policy);
+        const policy = egress.forCommand(purpose, command);
         const ready = await sandbox();
         ready.setEgress(bounded(policy));
         return ready;
       },
-      done: () => slots[purpose].setEgress({ rules: [] }),
+      done: () => egress.rest(purpose),
     };
   }
 
@@ -96,7 +101,7 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
       const id = `setup/${purpose}/${sandbox.ref.id}/${index + 1}`;
       const name = `setup ${index + 1}`;
       const durable: DurableCommand = { id, step: 'setup', purpose: 'setup', name, command };
-      restoring = { sandbox, policy: { rules: command.egress } };
+      restoring = { sandbox, policy: () => ({ rules: egress.rulesFor(purpose, durable) }) };
       const { result } = await runDurably(
         durable,
         commandParts(purpose, async () => sandbox),
@@ -121,8 +126,9 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
         commandParts(purpose, () => slots[purpose].get()),
       ),
     async setEgress(purpose, policy) {
-      slots[purpose].setEgress(policy);
+      egress.set(purpose, policy);
     },
+    duringAgent: (work) => egress.duringAgent(work),
     checkpointSoon() {
       if (parts.clock.monotonicMs() >= restUntilMs) checkpoints.soon();
     },
@@ -144,7 +150,8 @@ function egressRecorder(parts: WorkbenchParts): (decision: EgressDecision) => vo
   const seen = new Set<string>();
   return (decision) => {
     if (!decision.allowed) parts.onEgressRefused?.(decision);
-    const key = `${decision.host}:${decision.port} ${decision.allowed} ${decision.reason}`;
+    const { host, port, allowed, reason, contents = '', method = '' } = decision;
+    const key = `${host}:${port} ${allowed} ${reason} ${contents} ${method}`;
     if (seen.has(key) || seen.size >= maxEgressEvents) return;
     seen.add(key);
     parts.events.append({ type: 'egress.decided', data: decision }).catch(() => undefined);

@@ -7,6 +7,7 @@ import { configPlane } from '../config/plane.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { asBerthError } from '../domain/errors/index.ts';
 import { checkBlueprint } from './check-config.ts';
+import { egressExplainer } from './egress-explainer.ts';
 import { entranceOf } from './entrance.ts';
 import { campaignPlane } from '../runs/campaigns/plane.ts';
 import { schedulePlane } from '../triggers/schedules/plane.ts';
@@ -50,7 +51,16 @@ export async function startApiPart(
     const usage = createUsageReader(foundation.db, foundation.config);
     const { db, config: current } = foundation;
     const schedules = schedulePlane({ db, config: current, controlPlane, audit: audit.sink });
-    const common = { ...shared, ...services, audit, config, usage, schedules, campaigns: campaignPlane(db) };
+    const common = {
+      ...shared,
+      ...services,
+      audit,
+      config,
+      usage,
+      schedules,
+      campaigns: campaignPlane(db),
+      egress: egressExplainer(foundation),
+    };
     const local = createApi(controlPlane, common);
     closers.push(() => local.close());
     const socketPath = await listenOnSocket(local, foundation, options);

@@ -272,6 +272,7 @@ export class AgentHarness {
       },
       command: unused,
       setEgress: unused,
+      duringAgent: (work) => work(),
       release: unused,
     };
   }

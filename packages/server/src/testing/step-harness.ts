@@ -298,6 +298,7 @@ function workbenchOf({ world, events, state, append, burn, blobs }: WorkbenchPar
     setEgress: async (purpose, policy) => {
       egress.set(purpose, policy.rules.length);
     },
+    duringAgent: (work) => work(),
     checkpointSoon: () => undefined,
     checkpoint: async () => {
       const { tree } = world;

@@ -26,12 +26,11 @@ export const agentStep: StepFunction = async (ctx, deps, visit) => {
     const prepared = await prepare(ctx, plan, { purpose: 'work', step: visit.key });
     if (!prepared.ok) throw setupError(prepared);
   }
-  const finish = await deps.agent.run(ctx, {
-    stepKey: visit.key,
-    opening: visit.repair
-      ? { kind: 'repair', text: repairText(state, visit) }
-      : { kind: 'task', brief: await briefOf(ctx, visit) },
-  });
+  const { agent } = deps;
+  const opening: Opening = visit.repair
+    ? { kind: 'repair', text: repairText(state, visit) }
+    : { kind: 'task', brief: await briefOf(ctx, visit) };
+  const finish = await ctx.workbench.duringAgent(() => agent.run(ctx, { stepKey: visit.key, opening }));
   const { proposalTree } = await ctx.workbench.checkpoint();
   const unchanged = proposalTree === (await deps.proposals.treeOf(plan.base.commit, ctx.signal));
   switch (finish.result) {

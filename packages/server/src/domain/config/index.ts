@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configEgressRuleSchema } from '../egress.ts';
+import { egressSectionSchema } from './egress.ts';
 import { limitsSchema } from './limits.ts';
 import { groupSchema, personSchema, serviceAccountSchema, signInSchema } from './people.ts';
 import { notificationsSchema } from './notifications.ts';
@@ -9,6 +9,7 @@ import { secretSchema } from './secrets.ts';
 import { scheduleSchema } from './schedules.ts';
 import { durationSchema, secretReferenceSchema } from './text.ts';
 
+export * from './egress.ts';
 export * from './limits.ts';
 export * from './notifications.ts';
 export * from './people.ts';
@@ -44,13 +45,7 @@ export const configSchema = z
     serviceAccounts: z.array(serviceAccountSchema).default([]),
     models: modelsSchema.prefault({}),
     limits: limitsSchema.prefault({}),
-    /** The most that any blueprint may open; absent: no ceiling. `deny` is stronger than every rule. */
-    egress: z
-      .strictObject({
-        allow: z.array(configEgressRuleSchema).optional(),
-        deny: z.array(z.string().min(1)).default([]),
-      })
-      .prefault({}),
+    egress: egressSectionSchema.prefault({}),
     sandboxes: z.array(sandboxProfileSchema).default([]),
     /** Secrets that projects may use, each for the projects it names. */
     secrets: z.array(secretSchema).default([]),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { configEgressRuleSchema } from '../egress.ts';
 import { runLimitsSchema } from '../limits.ts';
+import { egressForSchema } from './egress.ts';
 import { budgetSchema } from './limits.ts';
 import { credentialSchema, forwardEnvSchema } from './secrets.ts';
 import { durationSchema, nameSchema, secretReferenceSchema } from './text.ts';
@@ -69,6 +70,8 @@ export const projectConfigSchema = z.strictObject({
   budgets: z.array(budgetSchema).optional(),
   /** Hosts that its blueprint may open; absent: whatever the installation allows. */
   egress: z.array(configEgressRuleSchema).optional(),
+  /** Rules that its steps get beside those of its blueprint, within the ceilings. Absent: none. */
+  egressFor: egressForSchema.prefault({}),
   sandbox: nameSchema.optional(),
   /** Put on requests by the worker; the sandbox has a placeholder. */
   credentials: z.array(credentialSchema).max(50).default([]),

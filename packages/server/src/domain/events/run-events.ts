@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { blueprintSchema, blueprintSourceSchema } from '../blueprint.ts';
+import { egressForSchema } from '../config/egress.ts';
 import { runLimitsSchema } from '../limits.ts';
 import { outcomes } from '../status.ts';
 import { runOptionsSchema } from '../task.ts';
@@ -70,6 +71,8 @@ export const runEvents = {
           requesters: z.array(z.string()),
         })
         .optional(),
+      /** Rules that the configuration gives to steps, beside those of the blueprint; absent: none. */
+      egress: egressForSchema.optional(),
     }),
     (data) =>
       `planned on ${data.base.ref} (${data.base.commit.slice(0, 10)}), blueprint ${data.blueprint.name}`,

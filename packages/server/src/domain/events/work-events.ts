@@ -110,10 +110,19 @@ export const workEvents = {
       port: z.number(),
       allowed: z.boolean(),
       reason: z.string(),
+      code: z.string().optional(),
+      contents: z.enum(['inspect', 'tunnel']).optional(),
       bytesUp: z.number(),
       bytesDown: z.number(),
+      /** Of refused requests; the path without its query. */
+      method: z.string().optional(),
+      path: z.string().optional(),
     }),
-    (data) => `${data.host}:${data.port} ${data.allowed ? 'allowed' : 'DENIED'} (${data.reason})`,
+    (data) => {
+      const request = data.method === undefined ? '' : `${data.method} ${data.path ?? ''} `;
+      const unread = data.contents === 'tunnel' ? '; contents not inspected' : '';
+      return `${request}${data.host}:${data.port} ${data.allowed ? 'allowed' : 'DENIED'} (${data.reason}${unread})`;
+    },
   ),
   /** Recorded before the command is sent; its id makes sandboxd attach instead of repeating. */
   'command.started': event(

@@ -83,6 +83,8 @@ export interface Workbench {
   /** Runs one deterministic command durably; runs it anew (with a new attempt) when its sandbox was lost. */
   command(purpose: SandboxPurpose, command: DurableCommand): Promise<CommandOutcome>;
   setEgress(purpose: SandboxPurpose, policy: EgressPolicy): Promise<void>;
+  /** Runs the agent's work with the way out that the configuration gives to it, and takes that back afterwards. */
+  duringAgent<T>(work: () => Promise<T>): Promise<T>;
   /** Asks for a checkpoint soon; requests are coalesced and never wait. */
   checkpointSoon(): void;
   /** Saves the working tree now and answers once it is durable. */

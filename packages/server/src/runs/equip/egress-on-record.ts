@@ -7,7 +7,7 @@ export function egressOnRecord(
   runId: string,
   projectId: string,
 ): (decision: EgressDecision) => void {
-  return ({ host, port, reason }) => {
+  return ({ host, port, reason, method, path }) => {
     const act = sink.record({
       by: `run:${runId}`,
       byKind: 'run',
@@ -19,7 +19,11 @@ export function egressOnRecord(
       code: 'EGRESS_REFUSED',
       from: { address: null, agent: null },
       requestId: null,
-      details: { reason },
+      details: {
+        reason,
+        ...(method === undefined ? {} : { method }),
+        ...(path === undefined ? {} : { path }),
+      },
     });
     // Counted in memory; the sink itself tells whoever runs the server of what it cannot write.
     act.catch(() => undefined);

@@ -24,7 +24,13 @@ import { planRun } from './plan.ts';
 import { prefetchSource } from './prefetch.ts';
 import { proposalStore } from './proposals.ts';
 import { runRepository } from './repository.ts';
-import { egressBounds, profileLimits, settingsOfRepository, type PinnedConfig } from './settings.ts';
+import {
+  egressBounds,
+  givenEgress,
+  profileLimits,
+  settingsOfRepository,
+  type PinnedConfig,
+} from './settings.ts';
 
 /** What the installation offers to every run. */
 export interface Installation {
@@ -69,6 +75,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       limits: profileLimits(settings, sandboxLimits),
       profile: settings.sandbox,
       egressBounds: egressBounds(config, settings, created.repository),
+      egressGiven: givenEgress(config, settings, created.repository),
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),
       ...(installation.audit === undefined

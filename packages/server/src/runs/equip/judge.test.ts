@@ -21,6 +21,7 @@ function worldOf(model: Model) {
     sandbox: unused,
     command: unused,
     setEgress: unused,
+    duringAgent: unused,
     checkpointSoon: unused,
     checkpoint: unused,
     release: unused,

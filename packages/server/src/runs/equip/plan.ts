@@ -63,6 +63,9 @@ export async function planRun(
         models === null ? {} : { primary: [...models.ids('primary')], condense: [...models.ids('condense')] },
       simulated: models?.simulated ?? false,
       ...(gates === null ? {} : { gates }),
+      ...(Object.values(settings.egress.given).some((rules) => rules.length > 0)
+        ? { egress: settings.egress.given }
+        : {}),
     },
   };
   // A run that was branched off finds the working tree it begins with where every other finds its own.

@@ -8,6 +8,7 @@ import {
   assertSandbox,
   assertWithinCeilings,
   egressBounds,
+  givenEgress,
   profileLimits,
   settingsOfRepository,
 } from './settings.ts';
@@ -61,11 +62,14 @@ test('the bounds of a run are those it pinned, cut by those of now', () => {
   const bounds = egressBounds(config, settingsOfRepository(first, '/srv/lib'), '/srv/lib');
   let told = 0;
   const stop = bounds.onChange(() => (told += 1));
-  expect(bounds.current()).toEqual({ ceilings: [first.config.egress.allow], deny: [] });
+  expect(bounds.current()).toMatchObject({ ceilings: [first.config.egress.allow], deny: [] });
   const second = revision(2, { egress: { deny: ['bad.example.org'] }, projects: [{ ...lib, egress: [] }] });
   config.set(second);
   expect(told).toBe(1);
-  expect(bounds.current()).toEqual({ ceilings: [first.config.egress.allow, []], deny: ['bad.example.org'] });
+  expect(bounds.current()).toMatchObject({
+    ceilings: [first.config.egress.allow, []],
+    deny: ['bad.example.org'],
+  });
   stop();
   config.set(first);
   expect(told).toBe(1);
@@ -95,4 +99,25 @@ test('a profile sets the limits of the sandbox, and what it asks for is there or
   expect(() => assertSandbox(other, driver)).toThrow(
     'asks for the driver kubernetes; this worker has bubblewrap',
   );
+});
+
+test('what a project gives to its steps is within the ceilings, and is taken back as soon as it is not given any more', () => {
+  const give = (agent: object[]) => ({ projects: [{ ...lib, egressFor: { agent } }] });
+  const first = revision(1, give([{ host: 'a.example.org' }, { host: 'b.example.org' }]));
+  const pinned = settingsOfRepository(first, '/srv/lib');
+  expect(() => assertWithinCeilings(blueprint(), pinned)).not.toThrow();
+  const bounded = revision(2, {
+    egress: { allow: [{ host: 'a.example.org' }] },
+    ...give([{ host: 'b.example.org', internal: true }]),
+  });
+  expect(() => assertWithinCeilings(blueprint(), settingsOfRepository(bounded, '/srv/lib'))).toThrow(
+    'egressFor.agent of the project lib opens b.example.org, but egress.allow of the configuration',
+  );
+  const config = changingConfig(first);
+  const given = givenEgress(config, pinned, '/srv/lib');
+  expect(given().agent).toHaveLength(2);
+  config.set(revision(2, give([{ host: '*.example.org', methods: ['GET'] }, { host: 'b.example.org' }])));
+  expect(given().agent).toEqual([{ host: 'b.example.org', ports: [443] }]);
+  config.set(revision(3, {}));
+  expect(given()).toEqual({ setup: [], agent: [], check: [], verify: [] });
 });

@@ -1,9 +1,17 @@
-import type { Config, ConfigRevision, CurrentConfig } from '../../domain/config/index.ts';
-import { covers, deniedBy, type CurrentEgressBounds, type EgressRule } from '../../domain/egress.ts';
+import type { Config, ConfigRevision, CurrentConfig, EgressFor } from '../../domain/config/index.ts';
+import {
+  covers,
+  deniedBy,
+  type CurrentEgressBounds,
+  type EgressBounds,
+  type EgressRule,
+} from '../../domain/egress.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Blueprint } from '../../domain/blueprint.ts';
 import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
 import { projectSettings, type ProjectSettings } from '../../domain/settings.ts';
+
+const mib = 1024 ** 2;
 
 /** What runs go by: the revision they pinned, and what counts now. `config/` implements it. */
 export interface PinnedConfig extends CurrentConfig {
@@ -35,13 +43,49 @@ export function egressBounds(
     current() {
       const now = config.current();
       const { egress } = settingsOfRepository(now, repository);
-      if (now.number === pinned.revision) return { ceilings: egress.ceilings, deny: egress.deny };
+      const traffic = trafficBounds(now.config);
+      if (now.number === pinned.revision) {
+        return { ceilings: egress.ceilings, deny: egress.deny, ...traffic };
+      }
       return {
         ceilings: [...pinned.egress.ceilings, ...egress.ceilings],
         deny: [...new Set([...pinned.egress.deny, ...egress.deny])],
+        ...traffic,
       };
     },
     onChange: (listener) => config.onChange(() => listener()),
+  };
+}
+
+/** Limits and refused ranges are the installation's, and always those of now. */
+export function trafficBounds({ egress }: Config): Pick<EgressBounds, 'traffic' | 'refusedRanges'> {
+  const { upMiB, downMiB, hostUpMiB, hostDownMiB, perSecond, connections } = egress.limits;
+  return {
+    traffic: {
+      upBytes: upMiB * mib,
+      downBytes: downMiB * mib,
+      hostUpBytes: hostUpMiB * mib,
+      hostDownBytes: hostDownMiB * mib,
+      perSecond,
+      connections,
+    },
+    ...(egress.refusedRanges === undefined ? {} : { refusedRanges: egress.refusedRanges }),
+  };
+}
+
+/** What the pinned configuration gives to steps, as far as the one that counts now still gives it. */
+export function givenEgress(
+  config: CurrentConfig,
+  pinned: ProjectSettings,
+  repository: string,
+): () => EgressFor {
+  return () => {
+    const now = config.current();
+    const { given } = pinned.egress;
+    if (now.number === pinned.revision) return given;
+    const current = settingsOfRepository(now, repository).egress.given;
+    const still = (step: keyof EgressFor) => given[step].filter((rule) => covers(current[step], rule));
+    return { setup: still('setup'), agent: still('agent'), check: still('check'), verify: still('verify') };
   };
 }
 
@@ -53,6 +97,10 @@ export function assertWithinCeilings(blueprint: Blueprint, settings: ProjectSett
   const commands = [
     ...blueprint.setup.map((command, place) => ({ name: `setup ${place + 1}`, egress: command.egress })),
     ...blueprint.checks,
+    ...Object.entries(settings.egress.given).map(([step, egress]) => ({
+      name: `egressFor.${step} of the project ${settings.name}`,
+      egress,
+    })),
   ];
   for (const { name, egress } of commands) {
     for (const rule of egress) {
@@ -101,8 +149,6 @@ export function assertSandbox(settings: ProjectSettings, driver: Pick<SandboxDri
     `The profile ${sandbox.name} asks for the driver ${sandbox.driver}; this worker has ${driver.name}.`,
   );
 }
-
-const mib = 1024 ** 2;
 
 /** The limits of a profile over the installation's. */
 export function profileLimits(settings: ProjectSettings, standard: SandboxLimits): SandboxLimits {
