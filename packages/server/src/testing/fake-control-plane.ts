@@ -6,7 +6,13 @@ import type { NewEvent, RunParent, StoredEvent } from '../domain/events/index.ts
 import { newId } from '../domain/ids.ts';
 import type { RunLimits } from '../domain/limits.ts';
 import type { LiveFrame } from '../domain/live.ts';
-import type { ControlPlane, CreateTask, ListFilter, ObjectKind } from '../domain/ports/control-plane.ts';
+import type {
+  ControlPlane,
+  CreateTask,
+  ListFilter,
+  Located,
+  ObjectKind,
+} from '../domain/ports/control-plane.ts';
 import type { BranchOffRequest, RetryRequest } from '../domain/ports/run-reading.ts';
 import { everyRun } from '../domain/run-filter.ts';
 import { isEnded } from '../domain/run-status.ts';
@@ -70,7 +76,7 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
     this.#save();
   }
 
-  async locate(kind: ObjectKind, text: string) {
+  async locate(kind: ObjectKind, text: string): Promise<Located> {
     if (kind === 'task') return { id: (await this.getTask(text)).id, projectId: 'p-fake', ownerId: 'tester' };
     const id = kind === 'gate' ? (await this.gates.get(text)).id : this.find(text).runId;
     return { id, projectId: 'p-fake', ownerId: 'tester' };
