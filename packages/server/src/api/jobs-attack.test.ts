@@ -37,11 +37,18 @@ beforeAll(async () => {
     schedules: [{ ...schedule, name: 'rotate', project: 'vault' }],
     people,
   };
-  // The repository of `evil` was there before it was configured, and has the name that another is configured by.
-  await ensureProject(db, { name: 'vault', repository: '/srv/evil/vault.git' });
   await writeFile(join(home, 'berth.yaml'), JSON.stringify(document));
   config = await openConfig({ db, home, env: {} });
-  for (const name of ['web', 'vault']) await ensureProject(db, { name, repository: `/srv/${name}.git` });
+  for (const name of ['web', 'vault', 'evil/vault']) {
+    await ensureProject(db, { name, repository: `/srv/${name}.git` });
+  }
+  // Whatever the rows are called: the configuration says which repository a name stands for.
+  for (const [name, repository] of [
+    ['other', '/srv/vault.git'],
+    ['vault', '/srv/evil/vault.git'],
+  ] as const) {
+    await db.sql.updateTable('projects').set({ name }).where('repository', '=', repository).execute();
+  }
   await config.change({
     section: 'schedules',
     name: 'keepers',
