@@ -1,19 +1,43 @@
 import { defineConfig } from 'vitest/config';
+import { compileCache } from './packages/server/src/testing/compile-cache.ts';
+import LongestFirst from './scripts/longest-first.ts';
 
-// Tests share two cores with PostgreSQL and the sandboxes they start: more workers only make them wait.
+/** Rooms of pure functions: their tests share nothing that one could change for another. */
+const pure = [
+  'packages/protocol/src/**/*.test.ts',
+  'packages/cli/src/output/*.test.ts',
+  'packages/server/src/{domain,blueprints,models,secrets}/**/*.test.ts',
+  'packages/server/src/config/parse/*.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: [
-      'packages/*/src/**/*.test.ts',
-      'e2e/**/*.test.ts',
-      'scripts/**/*.test.ts',
-      'bench/**/*.test.ts',
-    ],
-    globalSetup: ['packages/server/src/testing/database-server.ts'],
-    maxWorkers: 2,
+    // For what tests start: their own modules are compiled by vitest.
+    env: compileCache,
+    sequence: { sequencer: LongestFirst },
+    // One more than the two cores of a small machine: a third of the time a file waits for what it started.
+    maxWorkers: 3,
     // Bounds for a hang, not for speed: a loaded machine is slow, and what is slow is not wrong.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 45_000 } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parts',
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'e2e/**/*.test.ts',
+            'scripts/**/*.test.ts',
+            'bench/**/*.test.ts',
+          ],
+          exclude: ['**/node_modules/**', ...pure],
+          globalSetup: ['packages/server/src/testing/database-server.ts'],
+        },
+      },
+      // In workers that stay: to start one and load its modules takes longer than most of these tests.
+      { extends: true, test: { name: 'pure', include: pure, isolate: false } },
+    ],
   },
 });

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { compileCache } from '../packages/server/src/testing/compile-cache.ts';
 import { gitIn, makeRepository } from '../packages/server/src/testing/git-fixtures.ts';
 import { bubblewrapMissing } from './support/parts.ts';
 import { changing } from './support/world.ts';
@@ -37,6 +38,7 @@ describe.skipIf(bubblewrapMissing !== null)(
           env: {
             PATH: process.env['PATH'] ?? '',
             HOME: directory,
+            ...compileCache,
             LANG: 'C.UTF-8',
             BERTH_HOME: join(directory, 'home'),
             E2E_DATABASES: join(directory, 'databases'),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startServer, type RunningServer } from '../packages/server/src/main.ts';
+import { compileCache } from '../packages/server/src/testing/compile-cache.ts';
 import { removeHomes } from '../packages/server/src/testing/remove-homes.ts';
 import { repositoryOf, request } from './support/start-run.ts';
 
@@ -48,6 +49,7 @@ function berth(
     cwd: directory,
     env: {
       PATH: process.env['PATH'] ?? '',
+      ...compileCache,
       HOME: join(directory, 'elsewhere'),
       BERTH_HOME: where === 'here' ? home : join(directory, 'elsewhere', '.berth'),
       ...(where === 'here' ? { BERTH_SERVER: 'local' } : {}),

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../packages/server/src/domain/clock.ts';
 import { databaseUser } from '../../packages/server/src/store/embedded/initialise.ts';
+import { compileCache } from '../../packages/server/src/testing/compile-cache.ts';
 import { openEmbedded } from '../../packages/server/src/store/embedded/open-embedded.ts';
 import { runSql } from '../../packages/server/src/testing/run-sql.ts';
 import { postmasterOf } from './postgres.ts';
@@ -79,6 +80,7 @@ export async function startReplica(
       env: {
         PATH: process.env['PATH'] ?? '',
         HOME: process.env['HOME'] ?? '',
+        ...compileCache,
         BERTH_HOME: options.home,
         DATABASE_URL: options.databaseUrl,
         ...options.env,

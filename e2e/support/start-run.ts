@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { CreateTask } from '../../packages/server/src/domain/ports/control-plane.ts';
 import type { EventView, RunView } from '../../packages/server/src/domain/views.ts';
+import { compileCache } from '../../packages/server/src/testing/compile-cache.ts';
 import { removeHomes } from '../../packages/server/src/testing/remove-homes.ts';
 
 const hostedRun = join(import.meta.dirname, 'hosted-run.ts');
@@ -19,7 +20,13 @@ export interface Life {
 export function live(home: string, env: Readonly<Record<string, string>>): Promise<Life> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--no-warnings', hostedRun], {
-      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BERTH_HOME: home, ...env },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: process.env['HOME'] ?? '',
+        ...compileCache,
+        BERTH_HOME: home,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';

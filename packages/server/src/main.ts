@@ -1,8 +1,8 @@
 import { asBerthError } from './domain/errors/index.ts';
-import { listenOf, startApiPart } from './start/api-part.ts';
 import { controlPlaneOn } from './start/control-plane.ts';
 import { layFoundation } from './start/foundation.ts';
 import { internalOf, openInternalDoor, terminalsOf, viewersHub } from './start/internal-part.ts';
+import { listenOf } from './start/listen-of.ts';
 import { processHealth } from './start/health.ts';
 import { openHealthDoor } from './start/health-door.ts';
 import type { RunningServer, StartServerOptions } from './start/options.ts';
@@ -17,6 +17,9 @@ export type { RunningServer, ServerPart, StartServerOptions } from './start/opti
  */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
   const stopping = new AbortController();
+  // A fifth of all modules: not needed by a worker alone, and otherwise loaded while the database starts.
+  const apiPart = options.parts.includes('api') ? import('./start/api-part.ts') : null;
+  apiPart?.catch(() => undefined);
   const foundation = await layFoundation(options, stopping.signal);
   const { log, clock } = foundation;
   const undo: (() => Promise<void>)[] = [
@@ -37,7 +40,8 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     let socketPath = '';
     let url: string | null = null;
     let signInLink: RunningServer['signInLink'] = async () => null;
-    if (options.parts.includes('api')) {
+    if (apiPart !== null) {
+      const { startApiPart } = await apiPart;
       const terminals = terminalsOf(foundation, internal);
       const api = await startApiPart(foundation, controlPlane, options, { health, log, terminals });
       ({ socketPath, url } = api);

@@ -6,6 +6,7 @@ import { createApi } from '@berth/server/api/create-api.ts';
 import type { ApiOptions } from '@berth/server/api/options.ts';
 import { listenApi } from '@berth/server/api/listen-api.ts';
 import { socketPathOf } from '@berth/server/api/socket-path.ts';
+import { compileCache } from '@berth/server/testing/compile-cache.ts';
 import { FakeControlPlane, type FakeOptions } from '@berth/server/testing/fake-control-plane.ts';
 import { holdAt, letGo, type Place } from './hold.ts';
 
@@ -68,7 +69,7 @@ export class World {
       TZ: 'UTC',
       BERTH_HOME: this.home,
       FAKE_PACE: '0',
-      NODE_COMPILE_CACHE: join(tmpdir(), 'berth-test-compile-cache'),
+      ...compileCache,
       ...extra,
     };
   }

@@ -1,5 +1,4 @@
 import { createApi } from '../api/create-api.ts';
-import { parseListen, type TcpAddress } from '../api/listen-address.ts';
 import { listenApi } from '../api/listen-api.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { socketPathOf } from '../api/socket-path.ts';
@@ -13,6 +12,7 @@ import { campaignPlane } from '../runs/campaigns/plane.ts';
 import { schedulePlane } from '../triggers/schedules/plane.ts';
 import { createUsageReader } from '../limits/create-usage-reader.ts';
 import type { Foundation } from './foundation.ts';
+import { listenOf } from './listen-of.ts';
 import type { StartServerOptions } from './options.ts';
 
 /** The API while it answers. */
@@ -75,15 +75,6 @@ export async function startApiPart(
     await stop();
     throw error;
   }
-}
-
-/** The TCP address this process listens on; null: none. */
-export function listenOf(
-  { listen }: StartServerOptions,
-  { config }: Pick<Foundation, 'config'>,
-): TcpAddress | null {
-  if (listen !== 'default') return listen ?? null;
-  return parseListen(config.current().config.server.listen);
 }
 
 async function listenOnSocket(
