@@ -48,6 +48,7 @@ export function startWorkerPart(
         settings,
         models,
         now: config,
+        read: secrets.read,
         learn: (secret) => secrets.learn(secret),
       }),
     forgeOf,
