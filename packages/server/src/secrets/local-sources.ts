@@ -3,9 +3,7 @@ import type { SecretSource } from '../domain/ports/secret-source.ts';
 import { readBoundedFile, unreadable } from './bounded-file.ts';
 
 /** Variables of this process's environment; it changes only with a restart. */
-export function environmentSource(
-  environment: Readonly<Record<string, string | undefined>>,
-): SecretSource {
+export function environmentSource(environment: Readonly<Record<string, string | undefined>>): SecretSource {
   return {
     kind: 'env',
     async read(name, signal) {

@@ -115,6 +115,9 @@ test('signing out ends what the session has open, at this replica and at another
 test('Berth does not start where others reach it and nobody could sign in', async () => {
   const config = new ChangingConfig({});
   const audit = { sink: new MemoryAuditSink() };
-  const start = entranceOf({ home, secrets, signal, db: database.db, config, audit }, { host: '0.0.0.0', port: 0 });
+  const start = entranceOf(
+    { home, secrets, signal, db: database.db, config, audit },
+    { host: '0.0.0.0', port: 0 },
+  );
   await expect(start).rejects.toMatchObject({ code: 'LISTEN_REFUSED' });
 });

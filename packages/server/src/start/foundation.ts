@@ -80,13 +80,20 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
   );
   current = config;
   await secrets.follow(config);
-  const audit = await openRecord({ db, home, readSecret: secrets.read, signal, redact, config, log, onProgress }).catch(
-    async (error: unknown) => {
-      await config.close();
-      await db.close();
-      throw error;
-    },
-  );
+  const audit = await openRecord({
+    db,
+    home,
+    readSecret: secrets.read,
+    signal,
+    redact,
+    config,
+    log,
+    onProgress,
+  }).catch(async (error: unknown) => {
+    await config.close();
+    await db.close();
+    throw error;
+  });
   const owned = new OwnedRuns();
   return {
     home,

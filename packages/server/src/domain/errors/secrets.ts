@@ -17,7 +17,8 @@ export const secretErrors = family({
     exit: 3,
   },
   SANDBOX_ENV_RESERVED: {
-    sentence: 'A variable that would be forwarded to sandboxes has a name that Berth or the tools inside depend on.',
+    sentence:
+      'A variable that would be forwarded to sandboxes has a name that Berth or the tools inside depend on.',
     next: 'Give the variable another name: PATH, proxy, certificate and loader variables are never replaced.',
     retryable: false,
     http: 422,

@@ -90,7 +90,12 @@ test('two of one name are refused, not guessed between', async () => {
 });
 
 test('what is not there is missing', async () => {
-  for (const place of ['None/GitHub/token', 'Agents/None/token', 'Agents/GitHub/none', 'Agents/GitHub/s/token']) {
+  for (const place of [
+    'None/GitHub/token',
+    'Agents/None/token',
+    'Agents/GitHub/none',
+    'Agents/GitHub/s/token',
+  ]) {
     await expect(source().read(place, signal)).rejects.toMatchObject({ code: 'SECRET_MISSING' });
   }
 });

@@ -128,7 +128,8 @@ function fieldOf(item: Item, place: Place): string {
   const named = `field ${[place.section, place.field].filter((part) => part !== null).join('/')} in the item ${place.item}`;
   const [first, second] = fields;
   if (first === undefined) throw missing(`1Password has no ${named}`);
-  if (second !== undefined) throw missing(`1Password has more than one ${named}; name its section, or its id`);
+  if (second !== undefined)
+    throw missing(`1Password has more than one ${named}; name its section, or its id`);
   if (first.value === undefined || first.value === '') throw missing(`In 1Password the ${named} is empty`);
   return first.value;
 }
