@@ -8,6 +8,7 @@ import { startCampaigns } from '../runs/campaigns/start.ts';
 import { reconcileSandboxes } from '../runs/reconcile.ts';
 import { tellPeople } from '../runs/tell-people.ts';
 import { startWorker, type WorkerStatus } from '../runs/worker.ts';
+import { sharedKey } from '../access/sign-in/shared-key.ts';
 import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
 import { notifiersOf } from './notifiers.ts';
 import { startSchedules } from '../triggers/schedules/start.ts';
@@ -42,6 +43,12 @@ export function startWorkerPart(
     sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
     audit: audit.sink,
     knownSecrets: () => secrets.values(),
+    secrets: {
+      env,
+      read: secrets.read,
+      learn: (secret) => secrets.learn(secret),
+      placeholderKey: sharedKey(db, 'placeholders'),
+    },
     config,
     modelsFor: (runOptions, settings, { config: { models } }) =>
       modelsFor(env, runOptions, clock, redactor, {

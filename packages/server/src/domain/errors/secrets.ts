@@ -16,10 +16,9 @@ export const secretErrors = family({
     http: 409,
     exit: 3,
   },
-  SANDBOX_ENV_RESERVED: {
-    sentence:
-      'A variable that would be forwarded to sandboxes has a name that Berth or the tools inside depend on.',
-    next: 'Give the variable another name: PATH, proxy, certificate and loader variables are never replaced.',
+  SANDBOX_ENV_REFUSED: {
+    sentence: 'A variable that would be forwarded to sandboxes cannot be.',
+    next: 'Give it another name or a shorter value: PATH, proxy, certificate and loader variables are never replaced.',
     retryable: false,
     http: 422,
     exit: 2,

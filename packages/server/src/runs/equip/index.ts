@@ -24,6 +24,7 @@ import { planRun } from './plan.ts';
 import { prefetchSource } from './prefetch.ts';
 import { proposalStore } from './proposals.ts';
 import { runRepository } from './repository.ts';
+import { runSecrets, type SecretsForRuns } from './secrets.ts';
 import {
   egressBounds,
   givenEgress,
@@ -38,6 +39,8 @@ export interface Installation {
   readonly db: Database;
   readonly driver: SandboxDriver;
   readonly sandboxLimits: SandboxLimits;
+  /** Where secrets of projects come from; none in tests that do not ask. */
+  readonly secrets?: SecretsForRuns;
   /** Values that must not leave in a change, as far as they are known by now. */
   knownSecrets(): readonly string[];
   /** Where refused connections of sandboxes go on record; nowhere in tests that do not ask. */
@@ -69,6 +72,16 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
     );
     const { directory } = await repository.mirror();
     const forge = heldForge(await installation.forgeOf(created.projectId, directory), base.assertHeld);
+    const secrets =
+      installation.secrets === undefined
+        ? undefined
+        : await runSecrets({
+            runId: base.runId,
+            repository: created.repository,
+            pinned: settings,
+            config,
+            installation: installation.secrets,
+          });
     const workbench = createWorkbench({
       ...base,
       driver,
@@ -78,6 +91,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       egressGiven: givenEgress(config, settings, created.repository),
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),
+      ...(secrets === undefined ? {} : { secrets }),
       ...(installation.audit === undefined
         ? {}
         : { onEgressRefused: egressOnRecord(installation.audit, base.runId, created.projectId) }),
