@@ -53,6 +53,7 @@ export function liveSecrets(
       value: (value) => redactor.value(value),
       text: (text) => redactor.text(text),
       stream: () => redactor.stream(),
+      bytes: () => redactor.bytes(),
     },
     values: () => [...known.keys()],
     learn,

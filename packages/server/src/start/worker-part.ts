@@ -65,6 +65,7 @@ export function startWorkerPart(
     hub,
     home,
     redact,
+    redaction: redactor,
     equip,
     maxRuns: options.maxRuns ?? 8,
     config,

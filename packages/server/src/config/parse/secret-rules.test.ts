@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
-import { isReservedEnv } from '../../domain/reserved-env.ts';
 import { projectSettings } from '../../domain/settings.ts';
-import { proxyEnv } from '../../egress/sandbox-env.ts';
 import { parseConfig, problemLines } from './index.ts';
 
 function problems(text: string): string[] {
@@ -89,20 +87,6 @@ test.each([
 ])('%s is no name for a forwarded variable', (name) => {
   const [line] = problems(projects(`    forwardEnv:\n      - { name: ${name}, secret: npm }\n`));
   expect(line).toContain(`b.yaml:10:17: ${name} is a variable that sandboxes need as it is`);
-});
-
-test('every variable by which tools find proxy and certificates is reserved; usual tokens are not', () => {
-  const own = Object.keys(proxyEnv({ proxyPort: 1, caFile: '/ca' }));
-  expect(own.filter((name) => !isReservedEnv(name) && name !== 'PIP_DISABLE_PIP_VERSION_CHECK')).toEqual([]);
-  const usual = [
-    'NPM_TOKEN',
-    'GITHUB_TOKEN',
-    'AWS_ACCESS_KEY_ID',
-    'DATABASE_URL',
-    'PGPASSWORD',
-    'PIP_INDEX_URL',
-  ];
-  expect(usual.filter(isReservedEnv)).toEqual([]);
 });
 
 test('a variable set twice is refused, also when one of the two is a placeholder', () => {

@@ -71,7 +71,12 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       () => base.log.state().plan !== null,
     );
     const { directory } = await repository.mirror();
-    const forge = heldForge(await installation.forgeOf(created.projectId, directory), base.assertHeld);
+    const redact = (text: string): string => base.redaction?.text(text) ?? text;
+    const forge = heldForge(
+      await installation.forgeOf(created.projectId, directory),
+      base.assertHeld,
+      redact,
+    );
     const secrets =
       installation.secrets === undefined
         ? undefined
@@ -110,6 +115,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       blobs: db.blobs,
       forge,
       knownSecrets: () => installation.knownSecrets(),
+      redact,
       state: () => base.log.state(),
     });
     const common = { proposals, prefetch: prefetchSource(repository), forge };
@@ -141,15 +147,20 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
   };
 }
 
-/** A forge that is only written to while the run is ours. */
-export function heldForge(forge: Forge, assertHeld: () => void): Forge {
+/** A forge that is only written to while the run is ours, and never with a known secret. */
+export function heldForge(
+  forge: Forge,
+  assertHeld: () => void,
+  redact: (text: string) => string = (text) => text,
+): Forge {
   return {
     kind: forge.kind,
     fetchUrl: forge.fetchUrl,
     pushTarget: () => forge.pushTarget(),
     async openPullRequest(request) {
       assertHeld();
-      return forge.openPullRequest(request);
+      const { title, body } = request;
+      return forge.openPullRequest({ ...request, title: redact(title), body: redact(body) });
     },
     getPullRequest: (number) => forge.getPullRequest(number),
     listPullRequests: () => forge.listPullRequests(),
