@@ -6,6 +6,7 @@ import type { Sandbox } from '../packages/server/src/domain/ports/sandbox.ts';
 import { bubblewrapIsMissing, testDriver } from '../packages/server/src/testing/bubblewrap.ts';
 import { fakeSpec } from '../packages/server/src/testing/fake-sandbox.ts';
 import { askDoor, canary, inside, nodeInside, startWorker } from './isolation/harness.ts';
+import { canReadMemory, sandboxProcesses, scanFiles, scanHost } from './isolation/host-scan.ts';
 
 /** Each prints a line for every place where it finds `$CANARY_PARTS`, put together only inside the scanner. */
 const scanners = {
@@ -78,6 +79,22 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
         expect((await scan(exposed, name)).text).not.toBe('');
       }
       expect((await scan(sandbox, name)).text).toBe('');
+    },
+  );
+
+  test.skipIf(!canReadMemory)(
+    'looked at from outside, memory, environment and files of a sandbox hold a canary only where it was forwarded (needs root)',
+    () => {
+      const planted = sandboxProcesses(exposed.ref);
+      const found = scanHost(planted, { canary })['canary'];
+      expect(new Set(found?.map(({ where }) => where))).toContain('memory');
+      expect(new Set(found?.map(({ where }) => where))).toContain('environment');
+      expect(scanFiles(planted.at(-1)!, { canary })['canary']).not.toEqual([]);
+
+      const clean = sandboxProcesses(sandbox.ref);
+      expect(clean.length).toBeGreaterThan(2);
+      expect(scanHost(clean, { canary })).toEqual({ canary: [] });
+      expect(scanFiles(clean.at(-1)!, { canary })).toEqual({ canary: [] });
     },
   );
 
