@@ -26,7 +26,7 @@ const hiddenOnes = [canaries.brokered, canaries.model];
 /** A number of seconds that nothing else sleeps for: the test ends this sleep from outside, when it has looked. */
 const restSeconds = 86_413;
 
-/** Says what it was given in every form it can think of, and waits to be looked at. */
+/** Says what it was given in every form it can think of. */
 const talk = `
 echo "plain: $NPM_TOKEN $EXTRA"
 printf %s "$NPM_TOKEN" | base64 -w0; echo
@@ -36,7 +36,6 @@ printf %s "$NPM_TOKEN" | cut -c1-9 | tr -d '\\n'; sleep 0.3; printf %s "$NPM_TOK
 echo "placeholder: $GITHUB_TOKEN"
 echo "to stderr: $NPM_TOKEN" >&2
 echo "$NPM_TOKEN" > /tmp/planted
-if [ ! -e changed ]; then sleep ${restSeconds} || true; fi
 `;
 
 /** Names of files below a directory that hold a text. */
@@ -97,9 +96,11 @@ projects:
       },
       log: { write: (line) => void (log += line), pretty: false },
     });
+    // The work sandbox waits to be looked at.
+    const fix = `${talk}\nsleep ${restSeconds} || true\necho yes > changed`;
     const blueprint = `version: 1
 checks:
-  - { name: change, kind: format, run: ${JSON.stringify(talk)}, fix: ${JSON.stringify('echo yes > changed')}, timeoutMinutes: 5 }
+  - { name: change, kind: format, run: ${JSON.stringify(talk)}, fix: ${JSON.stringify(fix)}, timeoutMinutes: 5 }
 steps: [check, verify, propose]
 `;
     const text = `Use ${canaries.forwarded} for it`;
@@ -122,10 +123,13 @@ steps: [check, verify, propose]
     let ref: SandboxRef | null = null;
     for await (const item of world.server.controlPlane.follow(runId, 0, signal)) {
       if ('frame' in item) live += item.frame.text;
-      if ('event' in item && item.event.type === 'sandbox.created') ref ??= (item.event.data as { ref: SandboxRef }).ref;
+      if ('event' in item && item.event.type === 'sandbox.created')
+        ref ??= (item.event.data as { ref: SandboxRef }).ref;
       if (ref === null || !live.includes('to stderr')) continue;
       const pids = sandboxProcesses(ref);
-      const resting = pids.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(String(restSeconds)));
+      const resting = pids.find((pid) =>
+        readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(String(restSeconds)),
+      );
       if (resting === undefined) continue;
       inside = scanHost(pids, canaries);
       files = scanFiles(resting, canaries);
@@ -198,7 +202,9 @@ steps: [check, verify, propose]
         select format('%I.%I', schemaname, tablename) as name from pg_tables
         where schemaname not in ('pg_catalog', 'information_schema')`.execute(db.sql);
       for (const { name } of tables.rows) {
-        const rows = await sql<{ row: string }>`select t::text as row from ${sql.raw(name)} t`.execute(db.sql);
+        const rows = await sql<{ row: string }>`select t::text as row from ${sql.raw(name)} t`.execute(
+          db.sql,
+        );
         dump += rows.rows.map(({ row }) => row).join('\n');
       }
     } finally {

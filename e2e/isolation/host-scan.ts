@@ -16,10 +16,10 @@ export interface HostFind {
 export function sandboxProcesses(ref: SandboxRef): number[] {
   switch (ref.driver) {
     case 'bubblewrap': {
-      const record = JSON.parse(readFileSync(join(ref.address, 'place.json'), 'utf8')) as {
-        sandboxd: { pid: number };
-      };
-      return withDescendants(record.sandboxd.pid);
+      const text = safely(() => readFileSync(join(ref.address, 'place.json'), 'utf8'));
+      // It is gone.
+      if (text === null) return [];
+      return withDescendants((JSON.parse(text) as { sandboxd: { pid: number } }).sandboxd.pid);
     }
     case 'container':
     case 'kubernetes':
@@ -41,7 +41,7 @@ function withDescendants(root: number): number[] {
     }
   }
   const found = new Set([root]);
-  for (let grew = true; grew; ) {
+  for (let grew = true; grew;) {
     grew = false;
     for (const [pid, parent] of parents) {
       if (!found.has(parent) || found.has(pid)) continue;
@@ -109,7 +109,8 @@ function eachPieceOfMemory(pid: number, look: (bytes: Buffer) => void): void {
   for (const line of maps === null || memory === null || pages === null ? [] : maps.split('\n')) {
     const range = /^([0-9a-f]+)-([0-9a-f]+) (r[w-])[x-]. \S+ \S+ (\d+)/.exec(line);
     // What is mapped from a file and cannot be written is that file: programs and libraries.
-    if (range === null || (range[3] === 'r-' && range[4] !== '0') || /\[v(?:var|syscall|dso)/.test(line)) continue;
+    if (range === null || (range[3] === 'r-' && range[4] !== '0') || /\[v(?:var|syscall|dso)/.test(line))
+      continue;
     const [from, to] = [Number.parseInt(range[1]!, 16), Number.parseInt(range[2]!, 16)];
     for (const [first, last] of presentRuns(pages!, from, to)) {
       for (let at = first; at < last; at += pieceBytes - pageBytes) {
