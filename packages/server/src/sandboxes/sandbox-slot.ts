@@ -30,7 +30,7 @@ export interface RunSecrets {
    * redactor once this resolves.
    * @throws BerthError `SECRET_MISSING`, `SECRET_UNAVAILABLE`, `SANDBOX_ENV_REFUSED`
    */
-  given(signal: AbortSignal): Promise<GivenSecrets>;
+  readonly given: (signal: AbortSignal) => Promise<GivenSecrets>;
 }
 
 export interface SandboxSlotParts {

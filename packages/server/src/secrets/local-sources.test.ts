@@ -81,14 +81,15 @@ test('a mounted Secret that is swapped all the time is always read whole, old or
   const mount = await fresh();
   await mountedSecret(mount, { token: 'version-0' });
   const source = kubernetesSource();
-  let reading = true;
+  const done = new AbortController();
   const swapping = (async () => {
-    for (let version = 1; reading; version += 1) await mountedSecret(mount, { token: `version-${version}` });
+    for (let version = 1; !done.signal.aborted; version += 1)
+      await mountedSecret(mount, { token: `version-${version}` });
   })();
   for (let count = 0; count < 200; count += 1) {
     expect(await source.read(join(mount, 'token'), signal)).toMatch(/^version-\d+$/);
   }
-  reading = false;
+  done.abort();
   await swapping;
 });
 

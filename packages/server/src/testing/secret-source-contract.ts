@@ -7,7 +7,7 @@ export interface SecretSourceScene {
   /** Where the secret is. */
   readonly place: string;
   /** Puts another value there; null: takes it away. */
-  set(value: string | null): Promise<void>;
+  readonly set: (value: string | null) => Promise<void>;
 }
 
 /** What every source of secrets keeps. */

@@ -13,8 +13,8 @@ interface World {
   readonly env: Record<string, string>;
   readonly learned: { name: string; value: string }[];
   readonly config: ReturnType<typeof changingConfig>;
-  configure(project: object, listed?: readonly string[]): void;
-  open(runId?: string): Promise<RunSecrets>;
+  readonly configure: (project: object, listed?: readonly string[]) => void;
+  readonly open: (runId?: string) => Promise<RunSecrets>;
 }
 
 const credential = {

@@ -20,7 +20,7 @@ export interface SecretsForRuns {
   /** The worker's own environment, of which only `SANDBOX_ENV_*` is read. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Also looked for by the redactor from now on. */
-  learn(secret: { readonly name: string; readonly value: string }): void;
+  readonly learn: (secret: { readonly name: string; readonly value: string }) => void;
   /** Of the whole installation and never outside: placeholders are made from it. */
   placeholderKey(): Promise<string>;
 }
