@@ -41,7 +41,7 @@ export function decide(
   const place = `${target.host}:${target.port}`;
   const opened = matchingRules(rules, ecosystems, target);
   const first = opened[0];
-  if (first === undefined) return refused(whyNot(rules, target));
+  if (first === undefined) return refused(whyNot(rules, ecosystems, target));
   const names = [target.host, readAddress(target.host)?.address ?? target.host];
   const denied = deny.find((pattern) => names.some((name) => hostMatches(pattern, name)));
   if (denied !== undefined) return refused(`${place} is denied by the configuration (${denied})`);
@@ -98,7 +98,7 @@ function mayBeInternal(
   return ceilings.length === 0 ? gives(rules) : ceilings.every(gives);
 }
 
-function whyNot(rules: readonly EgressRule[], target: Target): string {
+function whyNot(rules: readonly EgressRule[], ecosystems: EcosystemHosts, target: Target): string {
   const { host, port } = target;
   if (isAddressLiteral(host)) {
     return readAddress(host) === null
@@ -111,5 +111,12 @@ function whyNot(rules: readonly EgressRule[], target: Target): string {
     return `port ${port} of ${host} is not allowed (allowed: ${ports})`;
   }
   const why = rules.length === 0 ? 'nothing may leave this sandbox' : 'no rule allows it';
-  return `${host}:${port} is not allowed: ${why}`;
+  const unknown = rules.flatMap((rule) =>
+    'ecosystem' in rule && (ecosystems.get(rule.ecosystem) ?? []).length === 0 ? [rule.ecosystem] : [],
+  );
+  const hint =
+    unknown.length === 0
+      ? ''
+      : `; no host is known for the ecosystem ${unknown.join(', ')}: name its registry or mirror in that tool's own settings where Berth runs`;
+  return `${host}:${port} is not allowed: ${why}${hint}`;
 }
