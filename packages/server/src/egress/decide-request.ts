@@ -1,6 +1,6 @@
 import { pathWithin, type EgressPolicy, type EgressRule } from '../domain/egress.ts';
 import { normalPath } from '../domain/request-path.ts';
-import { decide } from './decide.ts';
+import { decide } from './decide-connection.ts';
 import type { Target } from './hosts.ts';
 import { matchingRules, type EcosystemHosts } from './matching-rules.ts';
 
