@@ -19,7 +19,7 @@ test('berth egress explain needs a place, a project that is there and a step tha
   expect(
     await world.run(['egress', 'explain', 'a.example', '--project', 'x', '--step', 'propose']),
   ).toMatchObject({ code: 2 });
-  expect((await world.run(['egress', 'explain', '--json=?'])).stdout).toContain('addresses');
+  expect((await world.run(['egress', 'explain', 'a.example', '--json=?'])).stdout).toContain('addresses');
 });
 
 test('places are hosts, hosts with ports, and addresses', () => {
