@@ -9,7 +9,10 @@ export default defineConfig({
       'scripts/**/*.test.ts',
       'bench/**/*.test.ts',
     ],
-    globalSetup: ['packages/server/src/testing/database-server.ts'],
+    globalSetup: [
+      'packages/server/src/testing/database-server.ts',
+      'packages/server/src/testing/podman-server.ts',
+    ],
     maxWorkers: 2,
     // Bounds for a hang, not for speed: a loaded machine is slow, and what is slow is not wrong.
     testTimeout: 300_000,
