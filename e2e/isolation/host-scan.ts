@@ -15,17 +15,28 @@ export interface HostFind {
 /** Processes of this host that are a sandbox, by the way its driver starts them. */
 export function sandboxProcesses(ref: SandboxRef): number[] {
   switch (ref.driver) {
-    case 'bubblewrap': {
+    case 'bubblewrap':
+    case 'container': {
       const text = safely(() => readFileSync(join(ref.address, 'place.json'), 'utf8'));
       // It is gone.
       if (text === null) return [];
-      return withDescendants((JSON.parse(text) as { sandboxd: { pid: number } }).sandboxd.pid);
+      const place = JSON.parse(text) as { sandboxd: { pid: number }; uid: number | null };
+      const started = withDescendants(place.sandboxd.pid);
+      // An engine starts a container by itself: its processes are known by the account that is the sandbox's own.
+      const own = ref.driver === 'container' && place.uid !== null ? processesOf(place.uid) : [];
+      return [...new Set([...started, ...own])];
     }
-    case 'container':
     case 'kubernetes':
     case 'fake':
       throw new Error(`nobody has said yet how processes of the driver ${ref.driver} are found on this host`);
   }
+}
+
+function processesOf(uid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => safely(() => statSync(`/proc/${name}`).uid) === uid)
+    .map(Number);
 }
 
 function withDescendants(root: number): number[] {
