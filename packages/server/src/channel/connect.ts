@@ -15,9 +15,20 @@ import type { Clock } from '../domain/ports/clock.ts';
 import { Channel } from './channel.ts';
 import { openStream, replyOf, resetWhenSilent } from './streams.ts';
 
-export interface ConnectOptions {
-  /** sandboxd's unix socket. */
-  readonly socketPath: string;
+export type ConnectOptions = OpenOptions & (
+  | {
+      /** sandboxd's unix socket. */
+      readonly socketPath: string;
+      readonly dial?: undefined;
+    }
+  | {
+      /** Opens the byte stream to sandboxd, such as `dialTls`. */
+      readonly dial: (signal: AbortSignal) => Promise<Duplex>;
+      readonly socketPath?: undefined;
+    }
+);
+
+export interface OpenOptions {
   readonly sandboxId: string;
   readonly epoch: number;
   readonly clock: Clock;
@@ -31,19 +42,20 @@ export interface ConnectOptions {
 }
 
 /**
- * Connects to a sandboxd on a unix socket.
+ * Connects to a sandboxd.
  * @throws BerthError `SANDBOX_UNREACHABLE` when nobody answers, `SANDBOX_TAKEN_OVER` when a higher epoch owns it
  */
 export async function connectChannel(options: ConnectOptions): Promise<Channel> {
   options.signal.throwIfAborted();
-  const { socket, feed } = await dial(options.socketPath, options.signal);
+  if (options.dial !== undefined) return await openChannel(await options.dial(options.signal), options);
+  const { socket, feed } = await dialUnix(options.socketPath, options.signal);
   return await openChannel(socket, options, feed);
 }
 
 /** Opens a channel over any byte stream to a sandboxd. */
 export async function openChannel(
   transport: Duplex,
-  options: Omit<ConnectOptions, 'socketPath'>,
+  options: OpenOptions,
   feed?: DialledSocket['feed'],
 ): Promise<Channel> {
   let hello: SandboxdHello | null = null;
@@ -86,7 +98,7 @@ export async function openChannel(
   return new Channel({ mux, clock: options.clock }, hello);
 }
 
-async function dial(socketPath: string, signal: AbortSignal): Promise<DialledSocket> {
+async function dialUnix(socketPath: string, signal: AbortSignal): Promise<DialledSocket> {
   try {
     return await dialUnixSocket(socketPath, signal);
   } catch (error) {
@@ -101,7 +113,7 @@ const helloWithinMs = 30_000;
 /** Lines longer than this are no notices. */
 const longestNotice = 4096;
 
-function followNotices(stream: MuxStream, onNotice: ConnectOptions['onNotice']): void {
+function followNotices(stream: MuxStream, onNotice: OpenOptions['onNotice']): void {
   let pending = '';
   stream.on('data', (chunk: Buffer) => {
     const lines = (pending + chunk.toString('utf8')).split('\n');
