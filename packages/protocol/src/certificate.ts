@@ -55,8 +55,7 @@ export function certificatePem(certificate: Buffer): string {
 }
 
 function signatureAlgorithm(key: KeyObject): { readonly id: Buffer; readonly digest: string | null } {
-  if (key.asymmetricKeyType === 'ed25519')
-    return { id: der.sequence(der.oid('1.3.101.112')), digest: null };
+  if (key.asymmetricKeyType === 'ed25519') return { id: der.sequence(der.oid('1.3.101.112')), digest: null };
   if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1')
     // ecdsa-with-SHA256
     return { id: der.sequence(der.oid('1.2.840.10045.4.3.2')), digest: 'sha256' };

@@ -1,6 +1,15 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { closeSync, fstatSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { extensions, longestIdentityMs, podUidPattern, signCertificate, workerUri } from '@berth/protocol';
@@ -52,7 +61,10 @@ export function openChannelAuthority(
     publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     clientIdentity({ podUid, epoch, lifetimeMs }) {
       if (!podUidPattern.test(podUid) || !Number.isSafeInteger(epoch) || epoch < 0) {
-        throw new BerthError('INTERNAL', 'A channel certificate was asked for a pod or epoch that cannot be.');
+        throw new BerthError(
+          'INTERNAL',
+          'A channel certificate was asked for a pod or epoch that cannot be.',
+        );
       }
       if (!(lifetimeMs > 0 && lifetimeMs <= longestIdentityMs)) {
         throw new BerthError('INTERNAL', 'A channel certificate lives for at most 15 minutes.');

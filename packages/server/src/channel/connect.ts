@@ -13,20 +13,22 @@ import type { DialledSocket, MuxStream, SandboxdHello, SandboxNotice } from '@be
 import { BerthError } from '../domain/errors/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { Channel } from './channel.ts';
+import { networkOpenError, openNetworkIn } from './refusals.ts';
 import { openStream, replyOf, resetWhenSilent } from './streams.ts';
 
-export type ConnectOptions = OpenOptions & (
-  | {
-      /** sandboxd's unix socket. */
-      readonly socketPath: string;
-      readonly dial?: undefined;
-    }
-  | {
-      /** Opens the byte stream to sandboxd, such as `dialTls`. */
-      readonly dial: (signal: AbortSignal) => Promise<Duplex>;
-      readonly socketPath?: undefined;
-    }
-);
+export type ConnectOptions = OpenOptions &
+  (
+    | {
+        /** sandboxd's unix socket. */
+        readonly socketPath: string;
+        readonly dial?: undefined;
+      }
+    | {
+        /** Opens the byte stream to sandboxd, such as `dialTls`. */
+        readonly dial: (signal: AbortSignal) => Promise<Duplex>;
+        readonly socketPath?: undefined;
+      }
+  );
 
 export interface OpenOptions {
   readonly sandboxId: string;
@@ -89,6 +91,8 @@ export async function openChannel(
     options.signal.throwIfAborted();
     mux.close('no answer');
     const { reason } = await mux.closed;
+    const reached = openNetworkIn(reason);
+    if (reached !== null) throw networkOpenError(reached, error);
     const code = reason.includes('owns this sandbox') ? 'SANDBOX_TAKEN_OVER' : 'SANDBOX_UNREACHABLE';
     throw new BerthError(code, undefined, { cause: error, details: { reason } });
   } finally {
