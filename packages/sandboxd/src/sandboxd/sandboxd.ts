@@ -20,8 +20,6 @@ import { WorkerSession } from './worker-session.ts';
 const maxSessions = 4;
 /** Connections that have yet to say HELLO; only the worker reaches the socket, so few are enough. */
 const maxGreeting = 16;
-/** Time for a last notice to leave before its channel ends. */
-const sayMs = 20;
 
 export interface SandboxdOptions {
   readonly sandbox: string;
@@ -151,11 +149,11 @@ export class Sandboxd {
       return;
     }
     this.#notify({ t: 'network-open', reached: state.reached });
-    this.#runner.close();
-    // The notice leaves before the channel does.
-    setTimeout(() => {
+    // The notice leaves before the channel does, and the channel before commands end as lost for another reason.
+    setImmediate(() => {
       for (const session of this.#sessions) session.close(networkOpenWords + state.reached);
-    }, sayMs);
+      this.#runner.close();
+    });
   }
 
   #session(socket: Duplex, certifiedEpoch: number | null): WorkerSession {

@@ -27,6 +27,7 @@ const codes: Readonly<Record<RefusalCode, ErrorCode>> = {
 export function refusalError(refusal: Pick<Refusal, 'code' | 'sentence'>): BerthError {
   const code = codes[refusal.code];
   const said = refusal.sentence.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, 500);
+  if (refusal.code === 'network-open') return networkOpenError(openNetworkIn(said) ?? said);
   return new BerthError(code, undefined, { details: { said, refusal: refusal.code } });
 }
 

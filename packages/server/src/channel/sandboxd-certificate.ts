@@ -39,7 +39,7 @@ export function readCertificateLine(line: string): PinnedCertificate {
   if (certificate.ca) throw refused('it could sign others');
   if (certificate.keyUsage?.length !== 1 || certificate.keyUsage[0] !== purposes.server)
     throw refused('it is not for a server');
-  if (!certificate.checkIssued(certificate) || !certificate.verify(key))
+  if (certificate.issuer !== certificate.subject || !certificate.verify(key))
     throw refused('it is not self-signed');
   const podUid = readSandboxdName(certificate.subjectAltName);
   if (podUid === null) throw refused('it names no pod');

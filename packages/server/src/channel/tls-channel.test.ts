@@ -55,9 +55,10 @@ when(
   },
 );
 
-when.each<[string, () => ChannelIdentity]>([
+when.each<[string, string, () => ChannelIdentity]>([
   [
     'signed by another key',
+    'not signed by the channel key',
     () =>
       openChannelAuthority({ directory: `${pod.directory}/foreign` }, testClock).clientIdentity({
         podUid: pod.podUid,
@@ -65,9 +66,10 @@ when.each<[string, () => ChannelIdentity]>([
         lifetimeMs: 60_000,
       }),
   ],
-  ['for another pod', () => identityOf({ podUid: 'another-pod' })],
+  ['for another pod', 'for another pod', () => identityOf({ podUid: 'another-pod' })],
   [
     'that has expired',
+    'expired',
     () => {
       const past = { nowMs: () => Date.now() - 4 * 60_000 };
       const authority = openChannelAuthority({ directory: `${pod.directory}/control` }, past);
@@ -76,14 +78,16 @@ when.each<[string, () => ChannelIdentity]>([
   ],
   [
     'that is not valid yet',
+    'not valid yet',
     () => {
       const future = { nowMs: () => Date.now() + 4 * 60_000 };
       const authority = openChannelAuthority({ directory: `${pod.directory}/control` }, future);
       return authority.clientIdentity({ podUid: pod.podUid, epoch: 3, lifetimeMs: 60_000 });
     },
   ],
-])(title('a certificate %s gets no channel'), async (_name, identity) => {
+])(title('a certificate %s gets no channel'), async (_name, why, identity) => {
   await expect(openWith(identity())).rejects.toMatchObject({ code: 'SANDBOX_UNREACHABLE' });
+  await expect.poll(() => pod.log()).toContain(`refused: ${why}`);
 });
 
 when(title('clocks that differ by a minute and a half are borne'), async () => {

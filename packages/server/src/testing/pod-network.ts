@@ -53,7 +53,7 @@ export interface PodNetwork {
 
 /** Makes the namespace; needs root. */
 export function makePodNetwork(): PodNetwork {
-  const id = randomInt(1, 0xffff);
+  const id = randomInt(1, 0x3fff);
   const name = `berth-${id.toString(16)}-${process.pid}`;
   const [outside, inside] = [`bo${id.toString(16)}`, `bi${id.toString(16)}`];
   // 198.18.0.0/15 is for tests of networks (RFC 2544); a /30 of its own for each.
@@ -75,13 +75,13 @@ export function makePodNetwork(): PodNetwork {
     nodeAddress,
     prefix: ['ip', 'netns', 'exec', name],
     deny() {
-      within('nft', 'add table inet policy');
-      within('nft', 'add chain inet policy out { type filter hook output priority 0; policy accept; }');
-      within('nft', `add rule inet policy out oifname "${inside}" tcp flags & (syn | ack) == syn drop`);
-      within('nft', `add rule inet policy out oifname "${inside}" meta l4proto udp drop`);
+      within('nft', 'add table inet denied');
+      within('nft', 'add chain inet denied out { type filter hook output priority 0; policy accept; }');
+      within('nft', `add rule inet denied out oifname "${inside}" tcp flags & (syn | ack) == syn drop`);
+      within('nft', `add rule inet denied out oifname "${inside}" meta l4proto udp drop`);
     },
     allow() {
-      within('nft', 'delete table inet policy');
+      within('nft', 'delete table inet denied');
     },
     remove() {
       run('ip', 'netns', 'del', name);
