@@ -39,6 +39,11 @@ export interface OpenOptions {
   /** A connection from inside: opaque bytes on which the sandbox speaks HTTP proxy or SOCKS. Without it all are refused. */
   readonly onEgressStream?: (stream: Duplex) => void;
   readonly onNotice?: (notice: SandboxNotice) => void;
+  /**
+   * Asked when sandboxd missed two pings: whether the driver knows that it lives (the pod runs, its node is ready).
+   * Rejecting counts as no.
+   */
+  readonly isSandboxAlive?: (signal: AbortSignal) => Promise<boolean>;
   /** Tests shorten it. */
   readonly pingEveryMs?: number;
 }
@@ -65,6 +70,7 @@ export async function openChannel(
     side: 'odd',
     time: options.clock,
     ...(feed === undefined ? {} : { feed }),
+    ...(options.isSandboxAlive === undefined ? {} : { isPeerAlive: options.isSandboxAlive }),
     ...(options.pingEveryMs === undefined ? {} : { pingEveryMs: options.pingEveryMs }),
     hello: { role: 'worker', protocol: protocolVersion, sandbox: options.sandboxId, epoch: options.epoch },
     onHello: (payload) => {

@@ -34,10 +34,6 @@ export function refusalError(refusal: Pick<Refusal, 'code' | 'sentence'>): Berth
 /** An error of a stream or channel as one of the registry; errors that already are pass through. */
 export function channelError(error: unknown): BerthError {
   if (error instanceof BerthError) return error;
-  if (error instanceof ChannelClosedError) {
-    const reached = openNetworkIn(error.reason);
-    if (reached !== null) return networkOpenError(reached, error);
-  }
   if (error instanceof ChannelClosedError) return new BerthError('SANDBOX_LOST', undefined, { cause: error });
   if (error instanceof StreamResetError) {
     return new BerthError('RUNNER_UNAVAILABLE', 'The sandbox ended the operation.', { cause: error });

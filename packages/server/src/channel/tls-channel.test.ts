@@ -273,7 +273,7 @@ when(title('commands run over the channel, and what they print is not in the log
       },
     );
     expect(result).toMatchObject({ kind: 'exited' });
-    expect(printed).toContain('64991');
+    expect(printed).toContain(String(whole.workUid));
     expect(whole.log()).not.toContain('forged');
     expect(
       whole

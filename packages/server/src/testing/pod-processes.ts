@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -18,8 +19,8 @@ import type { PinnedCertificate } from '../channel/sandboxd-certificate.ts';
 import type { PodNetwork } from './pod-network.ts';
 import { testClock } from './test-clock.ts';
 
-/** uids of sandboxd and of `work`, as a pod has two. */
-const [sandboxdUid, workUid] = [64_990, 64_991];
+/** A pod has two uids of its own, far from those of people and of other drivers. */
+const firstUid = 200_000;
 
 export interface PodOptions {
   readonly podUid?: string;
@@ -37,6 +38,7 @@ export interface PodOptions {
 /** The two containers of a pod as processes of this machine, started again when they end as the kubelet would. */
 export interface Pod {
   readonly podUid: string;
+  readonly workUid: number;
   readonly authority: ChannelAuthority;
   readonly directory: string;
   readonly address: string;
@@ -64,6 +66,8 @@ let nextUid = 0;
 /** Starts sandboxd and `work`; resolves when sandboxd listens. */
 export async function startPod(options: PodOptions = {}): Promise<Pod> {
   const bundle = await sandboxdBundle();
+  const sandboxdUid = firstUid + 2 * randomInt(10_000);
+  const workUid = sandboxdUid + 1;
   const directory = mkdtempSync(join(tmpdir(), 'berth-pod-'));
   const place = (name: string, uid: number, mode: number): string => {
     const path = join(directory, name);
@@ -163,6 +167,7 @@ export async function startPod(options: PodOptions = {}): Promise<Pod> {
 
   const pod: Pod = {
     podUid,
+    workUid,
     authority,
     directory,
     address,
