@@ -83,15 +83,15 @@ export class NetworkGateWatch {
   async #run(): Promise<void> {
     const startedMs = this.#time.monotonicMs();
     const withinMs = this.#options.gate.withinMs ?? defaultWithinMs;
-    let reached = 'its network could not be tried';
+    const reached = new Set<string>();
     while (this.#failedRounds < wantedRounds) {
       const round = await this.#round();
       if (round.kind === 'failed') this.#failedRounds += 1;
       else this.#failedRounds = 0;
-      if (round.kind === 'reached') reached = round.what;
+      if (round.kind === 'reached') for (const name of round.names) reached.add(name);
       if (this.#failedRounds >= wantedRounds) break;
       if (this.#time.monotonicMs() - startedMs >= withinMs) {
-        this.#become({ kind: 'open', reached });
+        this.#become({ kind: 'open', reached: [...reached].join(', ') || 'its network could not be tried' });
         return;
       }
       await this.#time.sleep(pauseMs, this.#stop.signal);
@@ -110,7 +110,7 @@ export class NetworkGateWatch {
       await this.#time.sleep(atMs === undefined ? everyMs : atMs - beforeMs, this.#stop.signal);
       beforeMs = atMs ?? beforeMs;
       const round = await this.#round();
-      if (round.kind === 'reached') this.#become({ kind: 'open', reached: round.what });
+      if (round.kind === 'reached') this.#become({ kind: 'open', reached: round.names.join(', ') });
       unknown = round.kind === 'unknown' ? unknown + 1 : 0;
       if (unknown >= maxUnknown)
         this.#become({ kind: 'open', reached: 'its network cannot be tried any more' });
@@ -118,7 +118,9 @@ export class NetworkGateWatch {
   }
 
   /** Tries all targets at once. */
-  async #round(): Promise<{ kind: 'reached'; what: string } | { kind: 'failed' } | { kind: 'unknown' }> {
+  async #round(): Promise<
+    { kind: 'reached'; names: readonly string[] } | { kind: 'failed' } | { kind: 'unknown' }
+  > {
     const { gate, tryTarget = attempt } = this.#options;
     const ends = new Map<GateTarget, AttemptEnd>();
     let isOver = false;
@@ -140,7 +142,7 @@ export class NetworkGateWatch {
     this.#stop.signal.throwIfAborted();
     isOver = true;
     const reached = [...ends].filter(([, end]) => end === 'reached').map(([target]) => nameOf(target));
-    if (reached.length > 0) return { kind: 'reached', what: reached.join(', ') };
+    if (reached.length > 0) return { kind: 'reached', names: reached };
     return [...ends.values()].includes('unknown') ? { kind: 'unknown' } : { kind: 'failed' };
   }
 

@@ -26,29 +26,38 @@ export function readCertificateLine(line: string): PinnedCertificate {
   if (base64 === undefined) throw refused('the line has another form');
   const raw = Buffer.from(base64, 'base64');
   if (raw.toString('base64') !== base64) throw refused('the encoding is not canonical');
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(raw);
-  } catch {
-    throw refused('it is no certificate');
-  }
-  // What follows the certificate would be ignored by the parser, and by nobody who compares.
-  if (!certificate.raw.equals(raw)) throw refused('there is more than a certificate');
-  const key = certificate.publicKey;
-  if (key.asymmetricKeyType !== 'ed25519') throw refused('its key is not Ed25519');
-  if (certificate.ca) throw refused('it could sign others');
-  if (certificate.keyUsage?.length !== 1 || certificate.keyUsage[0] !== purposes.server)
-    throw refused('it is not for a server');
-  if (certificate.issuer !== certificate.subject || !certificate.verify(key))
-    throw refused('it is not self-signed');
-  const podUid = readSandboxdName(certificate.subjectAltName);
-  if (podUid === null) throw refused('it names no pod');
+  const { certificate, podUid } = check(raw);
   return {
     podUid,
     certificatePem: certificate.toString(),
     raw,
     fingerprint: createHash('sha256').update(raw).digest('hex'),
   };
+}
+
+function check(raw: Buffer): { readonly certificate: X509Certificate; readonly podUid: string } {
+  try {
+    const certificate = new X509Certificate(raw);
+    const why = flawOf(certificate, raw);
+    const podUid = readSandboxdName(certificate.subjectAltName);
+    if (why === null && podUid !== null) return { certificate, podUid };
+    throw refused(why ?? 'it names no pod');
+  } catch (error) {
+    // Keys are parsed late: any part of it can be no certificate after all.
+    throw error instanceof BerthError ? error : refused('it is no certificate');
+  }
+}
+
+function flawOf(certificate: X509Certificate, raw: Buffer): string | null {
+  // What follows the certificate would be ignored by the parser, and by nobody who compares.
+  if (!certificate.raw.equals(raw)) return 'there is more than a certificate';
+  const key = certificate.publicKey;
+  if (key.asymmetricKeyType !== 'ed25519') return 'its key is not Ed25519';
+  if (certificate.ca) return 'it could sign others';
+  if (certificate.keyUsage?.length !== 1 || certificate.keyUsage[0] !== purposes.server)
+    return 'it is not for a server';
+  if (certificate.issuer !== certificate.subject || !certificate.verify(key)) return 'it is not self-signed';
+  return null;
 }
 
 function refused(why: string): BerthError {
