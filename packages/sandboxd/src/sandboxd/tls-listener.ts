@@ -8,6 +8,7 @@ import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import { handshakeMs } from '@berth/protocol';
 import type { OwnCertificate } from './own-certificate.ts';
 import { judgeWorker } from './worker-certificate.ts';
+import type { WorkerVerdict } from './worker-certificate.ts';
 
 /**
  * Hand-shakes at once. A flood pushes out its own: when all places are taken, the oldest of the address with the most
@@ -117,18 +118,26 @@ export class TlsListener {
   }
 
   #decide(socket: TLSSocket): void {
-    const { channelKey, podUid } = this.#options;
     socket.on('error', () => {});
     this.#endHandshake(socket);
-    const verdict = socket.isSessionReused()
-      ? ({ kind: 'refused', why: 'a resumed session' } as const)
-      : judgeWorker(socket.getPeerX509Certificate(), { channelKey, podUid, nowMs: Date.now() });
+    const verdict = this.#judge(socket);
     if (verdict.kind === 'refused') {
       this.#options.onRefused(verdict.why);
       socket.destroy();
       return;
     }
     this.#options.onWorker(socket, verdict.epoch);
+  }
+
+  #judge(socket: TLSSocket): WorkerVerdict {
+    const { channelKey, podUid } = this.#options;
+    if (socket.isSessionReused()) return { kind: 'refused', why: 'a resumed session' };
+    try {
+      return judgeWorker(socket.getPeerX509Certificate(), { channelKey, podUid, nowMs: Date.now() });
+    } catch {
+      // Anybody can send a certificate that only its use shows to be broken.
+      return { kind: 'refused', why: 'a broken certificate' };
+    }
   }
 
   #endHandshake(tls: TLSSocket): void {

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -44,16 +45,16 @@ export interface Pod {
   readonly address: string;
   readonly port: number;
   /** What sandboxd's present process says who it is. */
-  pinned(): PinnedCertificate;
+  readonly pinned: () => PinnedCertificate;
   /** All that sandboxd printed, starts one after the other. */
-  log(): string;
+  readonly log: () => string;
   /** The outermost process of each. */
-  sandboxd(): ChildProcess;
-  work(): ChildProcess;
+  readonly sandboxd: () => ChildProcess;
+  readonly work: () => ChildProcess;
   /** Resolves when sandboxd has printed a certificate that differs from `before`. */
   restarted(before: PinnedCertificate): Promise<PinnedCertificate>;
   /** TCP to sandboxd. */
-  connect(signal: AbortSignal): Promise<Duplex>;
+  readonly connect: (signal: AbortSignal) => Promise<Duplex>;
   open(options?: Partial<OpenOptions> & { readonly identityEpoch?: number }): Promise<Channel>;
   stop(): Promise<void>;
 }
@@ -86,11 +87,19 @@ export async function startPod(options: PodOptions = {}): Promise<Pod> {
   const wantedPort = options.network === undefined ? 0 : 7443;
   const prefix = options.network?.prefix ?? [];
   const asUser = (uid: number): string[] => [
-    ...['setpriv', '--reuid', String(uid), '--regid', String(uid), '--clear-groups'],
-    ...['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--'],
+    'setpriv',
+    '--reuid',
+    String(uid),
+    '--regid',
+    String(uid),
+    '--clear-groups',
+    '--inh-caps=-all',
+    '--bounding-set=-all',
+    '--no-new-privs',
+    '--',
   ];
   let log = '';
-  let current: { pinned: PinnedCertificate; port: number } | null = null;
+  const up: { current: { pinned: PinnedCertificate; port: number } | null } = { current: null };
   let isStopped = false;
   const listening = new Set<() => void>();
 
@@ -140,7 +149,10 @@ export async function startPod(options: PodOptions = {}): Promise<Pod> {
       log += `${line}\n`;
       if (first === null) first = line;
       else if (line.startsWith('{"ready"')) {
-        current = { pinned: readCertificateLine(first), port: (JSON.parse(line) as { port: number }).port };
+        up.current = {
+          pinned: readCertificateLine(first),
+          port: (JSON.parse(line) as { port: number }).port,
+        };
         first = null;
         for (const done of listening) done();
       }
@@ -162,8 +174,8 @@ export async function startPod(options: PodOptions = {}): Promise<Pod> {
           [...prefix, ...asUser(workUid), ...isolatedWork(options, bundle.runner, shared, workspace)],
           runnerEnvironment({ PATH: '/usr/bin:/bin', HOME: '/tmp', TMPDIR: '/tmp' }),
         );
-  while (current === null) await changed();
-  const now = (): { pinned: PinnedCertificate; port: number } => current!;
+  while (up.current === null) await changed();
+  const now = (): { pinned: PinnedCertificate; port: number } => up.current!;
 
   const pod: Pod = {
     podUid,
@@ -210,11 +222,11 @@ export async function startPod(options: PodOptions = {}): Promise<Pod> {
       isStopped = true;
       const children = [sandboxd.child, ...(work === null ? [] : [work.child])];
       await Promise.all(
-        children.map((child) => {
-          if (child.exitCode !== null || child.signalCode !== null) return undefined;
-          const ended = new Promise((resolve) => child.once('close', resolve));
+        children.map(async (child) => {
+          if (child.exitCode !== null || child.signalCode !== null) return;
+          const ended = once(child, 'close');
           child.kill('SIGKILL');
-          return ended;
+          await ended;
         }),
       );
       rmSync(directory, { recursive: true, force: true });
@@ -230,10 +242,35 @@ function isolatedWork(options: PodOptions, runner: string, shared: string, works
     .filter((name) => existsSync(`/${name}`))
     .flatMap((name) => ['--ro-bind', realpathSync(`/${name}`), `/${name}`]);
   return [
-    ...['bwrap', '--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--as-pid-1'],
-    ...['--die-with-parent', ...system, '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
-    ...['--ro-bind', dirname(node), '/berth/node', '--ro-bind', dirname(runner), '/berth/program'],
-    ...['--ro-bind', shared, '/berth/run', '--bind', workspace, '/workspace', '--chdir', '/workspace', '--'],
+    'bwrap',
+    '--unshare-user',
+    '--unshare-pid',
+    '--unshare-ipc',
+    '--unshare-uts',
+    '--as-pid-1',
+    '--die-with-parent',
+    ...system,
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--tmpfs',
+    '/tmp',
+    '--ro-bind',
+    dirname(node),
+    '/berth/node',
+    '--ro-bind',
+    dirname(runner),
+    '/berth/program',
+    '--ro-bind',
+    shared,
+    '/berth/run',
+    '--bind',
+    workspace,
+    '/workspace',
+    '--chdir',
+    '/workspace',
+    '--',
     ...runnerPodArgv({
       node: '/berth/node/node',
       bundle: '/berth/program/runner.mjs',
