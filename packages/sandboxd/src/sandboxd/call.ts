@@ -98,7 +98,8 @@ export class Call {
         kind: 'exited',
         ...ended,
         outOfMemory:
-          (ended.signal === 'SIGKILL' || ended.exitCode === 137) && this.#options.oomKills() > oomBefore,
+          (ended.signal === 'SIGKILL' || ended.exitCode === 137) &&
+          (ended.outOfMemory === true || this.#options.oomKills() > oomBefore),
         truncated: this.log.truncated,
         durationMs: performance.now() - startedMs,
       };
