@@ -57,6 +57,7 @@ test('the server name of a real client is read', async () => {
     kind: 'hello',
     serverName: 'build.example.org',
     encrypted: false,
+    protocols: [],
   });
   expect(readClientHello(await realHello(undefined))).toMatchObject({ kind: 'hello', serverName: null });
 });
