@@ -73,7 +73,10 @@ function slotOf(credential: BrokeredCredential, request: CredentialParts): Slot 
     }
     case 'query': {
       const [path = '', ...queries] = request.path.split('?');
-      const pairs = queries.join('?').split('&').filter((pair) => pair !== '');
+      const pairs = queries
+        .join('?')
+        .split('&')
+        .filter((pair) => pair !== '');
       const mine = pairs.filter((pair) => decoded(pair.split('=', 1)[0]!) === placement.name);
       const fits = (pair: string): boolean => decoded(pair.slice(pair.indexOf('=') + 1)) === placeholder;
       if (mine.length > 1 || !mine.every(fits)) return another(`the query parameter ${placement.name}`);

@@ -59,7 +59,8 @@ export function objectionTo(request: InspectedRequest): Objection | null {
     const name = request.headers[at]!.toLowerCase();
     const plain = name.replaceAll('_', '-');
     if (replacingHeaders.has(plain)) return malformed(`the header ${name} can replace what was judged`);
-    if (name !== plain && framingHeaders.has(plain)) return malformed(`the header ${name} can be read as ${plain}`);
+    if (name !== plain && framingHeaders.has(plain))
+      return malformed(`the header ${name} can be read as ${plain}`);
   }
   return null;
 }
@@ -80,7 +81,9 @@ export function http1Objection(
     return malformed('its length can be read in more than one way');
   if (lengths.some((value) => !/^\d{1,15}$/.test(value))) return malformed('its length is malformed');
   const options = valuesOf(headers, 'connection').flatMap((value) => value.toLowerCase().split(','));
-  const odd = options.map((option) => option.trim()).find((option) => option !== '' && !connectionOptions.has(option));
+  const odd = options
+    .map((option) => option.trim())
+    .find((option) => option !== '' && !connectionOptions.has(option));
   if (odd !== undefined) return malformed('its Connection header names another header');
   return wrongHost(hosts[0]!, target, 'Host header');
 }
@@ -100,7 +103,8 @@ export function http2Objection(
   if (hosts.length > 1) return malformed('a request needs at most one Host header');
   if (hosts.length === 1 && hosts[0]!.toLowerCase() !== authority.toLowerCase())
     return malformed('its Host header and its :authority differ');
-  if (valuesOf(headers, 'content-length').length > 1) return malformed('its length can be read in more than one way');
+  if (valuesOf(headers, 'content-length').length > 1)
+    return malformed('its length can be read in more than one way');
   return wrongHost(authority, target, ':authority');
 }
 

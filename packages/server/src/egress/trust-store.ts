@@ -18,10 +18,7 @@ export function javaTrustStore(bundle: string): Buffer {
   const bags = certificatesIn(bundle).map((certificate, at) =>
     der.sequence(
       der.oid(certBag),
-      der.explicit(
-        0,
-        der.sequence(der.oid(x509Certificate), der.explicit(0, der.octetString(certificate))),
-      ),
+      der.explicit(0, der.sequence(der.oid(x509Certificate), der.explicit(0, der.octetString(certificate)))),
       der.set(
         attribute(friendlyName, der.bmpString(`authority ${at}`)),
         attribute(trustedKeyUsage, der.oid(anyUsage)),
