@@ -222,7 +222,8 @@ test('a policy that closes ends what is under way', async () => {
   await readUntil(socket, 'hello');
   open.setPolicy({ rules: [inspect({ methods: ['GET'] })] });
   await readAll(socket);
-  expect(socket.destroyed).toBe(true);
+  socket.write('5\r\nagain\r\n');
+  await expect.poll(() => socket.destroyed).toBe(true);
 });
 
 test('slow senders and silent connections are ended', async () => {

@@ -23,6 +23,8 @@ import { egressCodes } from './inspection.ts';
 const pipelined = 16;
 
 interface Served {
+  /** Requests lose theirs when they end. */
+  readonly socket: TLSSocket;
   readonly inspection: Inspection;
   readonly agent: Agent;
   waiting: number;
@@ -40,29 +42,29 @@ export function createHttp1(limits: EgressLimits): (socket: TLSSocket, inspectio
     requireHostHeader: false,
   });
 
-  const arm = (socket: Duplex, state: Served, ms: number): void => {
+  const arm = (state: Served, ms: number): void => {
     if (state.head !== null) clearTimeout(state.head);
-    state.head = socket.destroyed ? null : setTimeout(() => socket.destroy(), ms);
+    state.head = state.socket.destroyed ? null : setTimeout(() => state.socket.destroy(), ms);
   };
   const begin = (request: IncomingMessage, response: ServerResponse): Served | null => {
     const state = served.get(request.socket);
     if (state === undefined || state.waiting >= pipelined) {
-      request.socket.destroy();
+      state?.socket.destroy();
       return null;
     }
     if (state.head !== null) clearTimeout(state.head);
     state.waiting += 1;
     response.once('close', () => {
       state.waiting -= 1;
-      if (state.waiting === 0) arm(request.socket, state, limits.idleTimeoutMs);
+      if (state.waiting === 0) arm(state, limits.idleTimeoutMs);
     });
-    response.on('error', () => request.socket.destroy());
+    response.on('error', () => state.socket.destroy());
     return state;
   };
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const state = begin(request, response);
-    if (state !== null) void serveRequest(state, request, response).catch(() => request.socket.destroy());
+    if (state !== null) void serveRequest(state, request, response).catch(() => state.socket.destroy());
   };
   server.on('request', onRequest);
   // Without this Node would answer 100 by itself, and the body would come before anybody wants it.
@@ -70,8 +72,15 @@ export function createHttp1(limits: EgressLimits): (socket: TLSSocket, inspectio
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const response = new ServerResponse(request);
     response.assignSocket(request.socket);
+    // No parser follows such an answer: the connection ends with it.
+    response.once('finish', () => served.get(socket)?.socket.destroySoon());
     const state = begin(request, response);
     if (state !== null) void serveUpgrade(state, request, response, head).catch(() => socket.destroy());
+  });
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    const reason = 'a tunnel inside a connection that is read is none';
+    served.get(socket)?.inspection.onRefused(reason, egressCodes.malformed);
+    answerRaw(socket, 400, reason, egressCodes.malformed);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const tooLong = error.code === 'HPE_HEADER_OVERFLOW';
@@ -82,6 +91,7 @@ export function createHttp1(limits: EgressLimits): (socket: TLSSocket, inspectio
 
   return (socket, inspection) => {
     const state: Served = {
+      socket,
       inspection,
       agent: new UpstreamAgent(inspection.connect),
       waiting: 0,
@@ -92,7 +102,7 @@ export function createHttp1(limits: EgressLimits): (socket: TLSSocket, inspectio
       if (state.head !== null) clearTimeout(state.head);
       state.agent.destroy();
     });
-    arm(socket, state, limits.headerTimeoutMs);
+    arm(state, limits.headerTimeoutMs);
     server.emit('connection', socket);
   };
 }
@@ -161,7 +171,7 @@ async function serveRequest(
   const ended = new AbortController();
   const passing = await admitted(state, request, response, false, ended);
   if (passing === null) return;
-  const { inspection, agent } = state;
+  const { inspection, agent, socket } = state;
   const signal = AbortSignal.any([inspection.signal, ended.signal]);
   let upstream: ClientRequest | null = null;
   try {
@@ -179,7 +189,7 @@ async function serveRequest(
   } catch (error) {
     // The server closed a kept connection just then: clients know that and repeat what may be repeated.
     const stale = upstream?.reusedSocket === true && !response.headersSent;
-    if (stale || response.headersSent || request.socket.destroyed) request.socket.destroy();
+    if (stale || response.headersSent || socket.destroyed) socket.destroy();
     else {
       const { status, reason } = refusalOf(error);
       if (status === 403) inspection.onRefused(reason);
@@ -286,7 +296,7 @@ async function serveUpgrade(
   const ended = new AbortController();
   const passing = await admitted(state, request, response, true, ended);
   if (passing === null) return;
-  const { inspection, agent } = state;
+  const { inspection, agent, socket } = state;
   const signal = AbortSignal.any([inspection.signal, ended.signal]);
   try {
     const upstream = httpRequest({
@@ -306,24 +316,14 @@ async function serveUpgrade(
       signal,
     });
     upstream.end();
-    const switched = await switchProtocols(
-      upstream,
-      request.socket,
-      head,
-      passing,
-      inspection.limits,
-      signal,
-    );
+    const switched = await switchProtocols(upstream, socket, head, passing, inspection.limits, signal);
     if (switched !== null) {
-      // An ordinary answer: it goes through like any other, and the connection ends with it.
-      response.shouldKeepAlive = false;
-      const { status, reason } = { status: 502, reason: `the server answered ${switched} to the upgrade` };
-      answer(response, status, reason);
+      answer(response, 502, `the server answered ${switched} to the upgrade`);
     }
   } catch (error) {
     const { status, reason } = refusalOf(error);
     if (status === 403) inspection.onRefused(reason);
-    if (!request.socket.destroyed) answer(response, status, reason);
+    if (!socket.destroyed) answer(response, status, reason);
   } finally {
     passing.leave();
   }

@@ -1,22 +1,28 @@
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  constants,
-  type Http2Session,
-  type OutgoingHttpHeaders,
-  performServerHandshake,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { explain } from './answers.ts';
 import { decoderFor, EchoFilter, withoutEcho } from './echo-filter.ts';
+import { HpackDecoder, HpackError } from './hpack.ts';
+import {
+  clientPreface,
+  type Frame,
+  frame,
+  frameFlag,
+  FrameReader,
+  frameType,
+  goaway,
+  Http2Error,
+  http2Error,
+  numberFrame,
+  readSettings,
+  setting,
+  settingsFrame,
+  unpadded,
+} from './http2-frames.ts';
+import { type HeaderParts, partsOf } from './http2-headers.ts';
+import { createRefusals, type Side, type Stream, writeData, writeHeaders } from './http2-streams.ts';
 import {
   egressCodes,
   hidesMessages,
   type Inspection,
-  type Passing,
   type Refusal,
   refusalOf,
   ruleRequest,
@@ -25,259 +31,429 @@ import { http2Objection, type RawHeaders, valuesOf } from './request-check.ts';
 
 /** Streams open at once on one connection. Browsers and gRPC clients open tens. */
 const openStreams = 100;
+/** Frames of one header block; a block of the longest headers needs three. */
+const maxContinuations = 8;
+
 /**
- * Bytes under way that the other side has not been told were taken: of one stream and of the connection. They bound what
- * a side that stops reading makes the worker hold. Towards servers there is more, as their answers have far to go.
+ * Serves HTTP/2 on an inspected connection, frame by frame over one connection to the target: streams keep their numbers
+ * and both ends grant each other their credit, so that nothing gathers here. Headers are read, judged and written anew.
+ * Written here instead of taken from Node, whose HTTP/2 ends the process on an assertion when a connection is torn down
+ * while data comes in, which whoever is inside could bring about.
  */
-const insideWindow = { stream: 256 * 1024, session: 512 * 1024 };
-const outsideWindow = { stream: 1024 * 1024, session: 2 * 1024 * 1024 };
+export async function serveHttp2(socket: TLSSocket, inspection: Inspection): Promise<void> {
+  const { limits, target } = inspection;
+  const inside = sideOf(socket);
+  let server: TLSSocket | null = null;
+  let outside: Side | null = null;
+  let failed: Refusal | null = null;
+  try {
+    server = await inspection.connect();
+    outside = sideOf(server);
+  } catch (error) {
+    failed = refusalOf(error);
+    if (failed.status === 403) inspection.onRefused(failed.reason);
+  }
+  const streams = new Map<number, Stream>();
+  const refusals = createRefusals(inside);
+  const fromInside = new HpackDecoder(limits.headerBytes);
+  const fromOutside = new HpackDecoder(limits.headerBytes);
+  let lastStream = 0;
+  let quiet = setTimeout(() => socket.destroy(), limits.headerTimeoutMs);
 
-const {
-  NGHTTP2_CANCEL,
-  NGHTTP2_FLAG_END_STREAM,
-  NGHTTP2_INTERNAL_ERROR,
-  NGHTTP2_NO_ERROR,
-  NGHTTP2_REFUSED_STREAM,
-} = constants;
-
-/** Serves HTTP/2 on one inspected connection, over one connection to the target. Resolves when it is over. */
-export function serveHttp2(inside: TLSSocket, inspection: Inspection): Promise<void> {
-  const { limits } = inspection;
-  const session = performServerHandshake(inside, {
-    settings: {
-      maxConcurrentStreams: openStreams,
-      initialWindowSize: insideWindow.stream,
-      maxHeaderListSize: limits.headerBytes,
-      enableConnectProtocol: false,
-    },
-    maxHeaderListPairs: 256,
-  });
-  session.setLocalWindowSize(insideWindow.session);
-  let outside: Promise<ClientHttp2Session> | null = null;
-  const upstream = (): Promise<ClientHttp2Session> => (outside ??= connectHttp2(inspection, session));
-  let open = 0;
-  // A connection that opens no stream may stay as long as any other that is silent.
-  let quiet = setTimeout(() => inside.destroy(), limits.headerTimeoutMs);
-  session.on('stream', (stream, _headers, flags, rawHeaders: string[]) => {
-    stream.on('error', () => undefined);
+  const end = (): void => {
+    socket.destroy();
+    server?.destroy();
+  };
+  const finish = (stream: Stream): void => {
+    if (!streams.delete(stream.id)) return;
+    stream.passing.leave();
+    stream.filter?.destroy();
+    if (streams.size > 0) return;
     clearTimeout(quiet);
-    open += 1;
-    stream.once('close', () => {
-      open -= 1;
-      if (open > 0) return;
-      clearTimeout(quiet);
-      quiet = setTimeout(() => session.close(), limits.idleTimeoutMs);
+    quiet = setTimeout(end, limits.idleTimeoutMs);
+  };
+  const settle = (stream: Stream): void => {
+    if (stream.requestEnded && stream.answerEnded) finish(stream);
+  };
+  const reset = (id: number, code: number): void => {
+    const stream = streams.get(id);
+    if (stream === undefined) return;
+    inside.write(numberFrame(frameType.reset, id, code));
+    outside?.write(numberFrame(frameType.reset, id, code));
+    finish(stream);
+  };
+
+  async function onRequest(id: number, parts: HeaderParts | string, isEnd: boolean): Promise<void> {
+    const refuse = (refusal: Refusal, isRecorded: boolean): void => {
+      if (!isRecorded) inspection.onRefused(refusal.reason, refusal.code);
+      refusals.refuse(id, refusal, isEnd);
+    };
+    const malformed = { status: 400, code: egressCodes.malformed } as const;
+    if (typeof parts === 'string') return refuse({ ...malformed, reason: parts }, false);
+    if (streams.size >= openStreams)
+      return inside.write(numberFrame(frameType.reset, id, http2Error.refusedStream));
+    const { pseudo, headers } = parts;
+    const objection = http2Objection({ pseudo, headers }, target);
+    if (objection !== null) return refuse({ ...objection, code: egressCodes.malformed }, false);
+    const length = valuesOf(headers, 'content-length')[0];
+    if (length !== undefined && !/^\d{1,15}$/.test(length))
+      return refuse({ ...malformed, reason: 'its length is malformed' }, false);
+    const ruling = await ruleRequest(
+      inspection,
+      {
+        method: pseudo.get(':method') ?? '',
+        path: pseudo.get(':path') ?? '',
+        headers,
+        hasBody: !isEnd && length !== '0',
+        upgrade: false,
+      },
+      () => reset(id, http2Error.cancel),
+    );
+    if (ruling.kind === 'refuse') return refuse(ruling, true);
+    if (outside === null) {
+      ruling.leave();
+      return refuse(failed ?? { status: 502, reason: 'the server is gone' }, true);
+    }
+    if (isEnd && Number(length ?? 0) > 0) {
+      ruling.leave();
+      return refuse({ ...malformed, reason: 'its length is not that of its body' }, false);
+    }
+    clearTimeout(quiet);
+    streams.set(id, {
+      id,
+      passing: ruling,
+      requestEnded: isEnd,
+      answerEnded: false,
+      answered: false,
+      promised: length === undefined ? null : Number(length),
+      got: 0,
+      filter: null,
     });
-    const isWhole = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
-    serveStream(inspection, stream, rawHeaders, isWhole, upstream).catch(() => {
-      stream.close(NGHTTP2_INTERNAL_ERROR);
+    const named = [':method', ':scheme', ':authority'].flatMap((name) => [name, pseudo.get(name) ?? '']);
+    writeHeaders(outside, id, [...named, ':path', ruling.path, ...withoutHost(ruling.headers)], isEnd);
+  }
+
+  async function onInsideHeaders(id: number, list: RawHeaders, isEnd: boolean): Promise<void> {
+    const stream = streams.get(id);
+    if (stream !== undefined) {
+      const parts = partsOf(list, 'trailers');
+      if (stream.requestEnded || !isEnd || typeof parts === 'string' || !isComplete(stream))
+        return reset(id, http2Error.protocol);
+      writeHeaders(outside!, id, parts.headers, true);
+      stream.requestEnded = true;
+      return settle(stream);
+    }
+    // Of a stream that was refused or reset.
+    if (id <= lastStream) return;
+    if (id % 2 === 0) throw new Http2Error(http2Error.protocol, 'a stream has a number of the server');
+    lastStream = id;
+    await onRequest(id, partsOf(list, 'request'), isEnd);
+  }
+
+  function onInsideData(got: Frame): void {
+    const stream = streams.get(got.stream);
+    const isEnd = (got.flags & frameFlag.endStream) !== 0;
+    if (stream === undefined || stream.requestEnded) {
+      if (got.stream > lastStream) throw new Http2Error(http2Error.protocol, 'data came before its headers');
+      // The server never sees these bytes, so their credit is given back here.
+      if (got.payload.length > 0) inside.write(numberFrame(frameType.window, 0, got.payload.length));
+      return;
+    }
+    const bytes = unpadded(got);
+    const padding = got.payload.length - bytes.length;
+    if (padding > 0) giveBack(inside, got.stream, padding);
+    stream.got += bytes.length;
+    stream.requestEnded = isEnd;
+    if (stream.promised !== null && (stream.got > stream.promised || (isEnd && !isComplete(stream))))
+      return reset(got.stream, http2Error.protocol);
+    if (padding === 0) outside!.write(plainData(got));
+    else writeData(outside!, got.stream, bytes, isEnd);
+    settle(stream);
+  }
+
+  function onAnswer(id: number, list: RawHeaders, isEnd: boolean): void {
+    const stream = streams.get(id);
+    if (stream === undefined) return;
+    const { echo } = stream.passing;
+    const parts = partsOf(list, stream.answered ? 'trailers' : 'response');
+    if (typeof parts === 'string' || (stream.answered && !isEnd)) return reset(id, http2Error.protocol);
+    const clean = echo === null ? null : withoutEcho(parts.headers, echo.forms);
+    if (clean?.found === true) echo?.onFound();
+    const headers = clean?.headers ?? parts.headers;
+    if (stream.answered) {
+      const write = (): void => {
+        writeHeaders(inside, id, headers, true);
+        endAnswer(stream);
+      };
+      if (stream.filter === null) return write();
+      stream.filter.removeAllListeners('end').once('end', write).end();
+      return;
+    }
+    const status = parts.pseudo.get(':status')!;
+    if (status.startsWith('1')) {
+      if (isEnd || status === '101') return reset(id, http2Error.protocol);
+      return writeHeaders(inside, id, [':status', status, ...headers], false);
+    }
+    stream.answered = true;
+    // Undoing an encoding would change how much credit a byte takes: such an answer is given up.
+    const coding = echo === null ? null : decoderFor(valuesOf(headers, 'content-encoding').join());
+    if (coding !== null || (echo !== null && hidesMessages(headers))) {
+      outside?.write(numberFrame(frameType.reset, id, http2Error.cancel));
+      const reason = 'the answer is encoded, so that it cannot be searched for the credential';
+      refusals.refuse(id, { status: 502, reason }, stream.requestEnded);
+      return finish(stream);
+    }
+    writeHeaders(inside, id, [':status', status, ...headers], isEnd);
+    if (isEnd) return endAnswer(stream);
+    if (echo === null) return;
+    const filter = new EchoFilter(echo.forms, echo.onFound);
+    filter.on('data', (bytes: Buffer) => writeData(inside, id, bytes, false));
+    filter.once('end', () => {
+      writeData(inside, id, Buffer.alloc(0), true);
+      endAnswer(stream);
     });
-  });
-  session.on('error', () => inside.destroy());
-  return new Promise((resolve) => {
-    const over = (): void => {
-      clearTimeout(quiet);
-      void outside?.then(
-        (other) => other.destroy(),
-        () => undefined,
-      );
+    stream.filter = filter;
+  }
+
+  function endAnswer(stream: Stream): void {
+    stream.answerEnded = true;
+    settle(stream);
+  }
+
+  function onAnswerData(got: Frame): void {
+    const stream = streams.get(got.stream);
+    const isEnd = (got.flags & frameFlag.endStream) !== 0;
+    if (stream === undefined || !stream.answered || stream.answerEnded) {
+      if (got.payload.length > 0) outside!.write(numberFrame(frameType.window, 0, got.payload.length));
+      return;
+    }
+    const bytes = unpadded(got);
+    const padding = got.payload.length - bytes.length;
+    if (padding > 0) giveBack(outside!, got.stream, padding);
+    if (stream.filter !== null) {
+      if (bytes.length > 0) stream.filter.write(bytes);
+      if (isEnd) stream.filter.end();
+      return;
+    }
+    if (padding === 0) inside.write(plainData(got));
+    else writeData(inside, got.stream, bytes, isEnd);
+    if (isEnd) endAnswer(stream);
+  }
+
+  /** What both directions have in common. */
+  function onControl(got: Frame, from: Side, to: Side | null, toServer: boolean): void {
+    switch (got.type) {
+      case frameType.settings: {
+        if (got.stream !== 0) throw new Http2Error(http2Error.protocol, 'settings have a stream');
+        // Each side learns that its settings hold when the other side says so.
+        if ((got.flags & frameFlag.ack) !== 0)
+          return to?.write(frame(frameType.settings, frameFlag.ack, 0, Buffer.alloc(0)));
+        const settings = readSettings(got.payload);
+        if (settings.has(setting.tableSize)) from.forgetsTable = true;
+        if (to === null) return from.write(frame(frameType.settings, frameFlag.ack, 0, Buffer.alloc(0)));
+        return to.write(settingsFrame(passedSettings(settings, toServer, limits.headerBytes)));
+      }
+      case frameType.ping:
+        if (got.payload.length !== 8) throw new Http2Error(http2Error.frameSize, 'a ping is malformed');
+        if ((got.flags & frameFlag.ack) === 0)
+          from.write(frame(frameType.ping, frameFlag.ack, 0, got.payload));
+        return;
+      case frameType.reset: {
+        const stream = streams.get(got.stream);
+        if (got.payload.length !== 4) throw new Http2Error(http2Error.frameSize, 'a reset is malformed');
+        if (stream === undefined) return;
+        to?.write(got.whole);
+        return finish(stream);
+      }
+      case frameType.window: {
+        if (got.payload.length !== 4) throw new Http2Error(http2Error.frameSize, 'a credit is malformed');
+        const bytes = got.payload.readUInt32BE() & 0x7fff_ffff;
+        if (got.stream === 0 && toServer) {
+          const passed = refusals.credit(bytes);
+          if (passed > 0) to?.write(numberFrame(frameType.window, 0, passed));
+        } else if (got.stream === 0 || streams.has(got.stream)) to?.write(got.whole);
+        return;
+      }
+      case frameType.push:
+        throw new Http2Error(http2Error.protocol, 'pushes are not taken');
+      case frameType.goaway:
+        // Streams have the same numbers on both sides, so the last one it names is the client's, too.
+        if (!toServer) to?.write(got.whole);
+        return;
+      default:
+        return;
+    }
+  }
+
+  const rulesInside = {
+    headers: onInsideHeaders,
+    data: onInsideData,
+    control: (got: Frame) => onControl(got, inside, outside, true),
+    decoder: fromInside,
+  };
+  const rulesOutside = {
+    headers: async (id: number, list: RawHeaders, isEnd: boolean) => onAnswer(id, list, isEnd),
+    data: onAnswerData,
+    control: (got: Frame) => onControl(got, outside!, inside, false),
+    decoder: fromOutside,
+  };
+  const drained = async (): Promise<void> => {
+    await drain(socket);
+    if (server !== null) await drain(server);
+  };
+  const begin = (): void => {
+    if (server !== null) server.write(clientPreface);
+    else inside.write(settingsFrame(new Map([[setting.maxStreams, openStreams]])));
+  };
+  const read = async (from: TLSSocket, rules: typeof rulesInside, isClient: boolean): Promise<void> => {
+    try {
+      await readFrames(from, rules, isClient ? begin : null, drained);
+    } catch (error) {
+      const code = codeOf(error);
+      if (isClient) inspection.onRefused('its HTTP/2 is malformed', egressCodes.malformed);
+      if (!socket.destroyed) socket.end(goaway(lastStream, code));
+      server?.destroy();
+    }
+    // What was written may still be on its way.
+    if (isClient) end();
+    else if (!socket.destroyed) socket.destroySoon();
+  };
+  socket.once('close', end);
+  try {
+    await Promise.all([
+      read(socket, rulesInside, true),
+      ...(server === null ? [] : [read(server, rulesOutside, false)]),
+    ]);
+  } finally {
+    clearTimeout(quiet);
+    for (const stream of streams.values()) finish(stream);
+    clearTimeout(quiet);
+  }
+}
+
+interface FrameRules {
+  readonly headers: (id: number, list: RawHeaders, isEnd: boolean) => Promise<void>;
+  readonly data: (got: Frame) => void;
+  readonly control: (got: Frame) => void;
+  readonly decoder: HpackDecoder;
+}
+
+/** Reads one side until it ends. @throws Http2Error, HpackError */
+async function readFrames(
+  from: TLSSocket,
+  rules: FrameRules,
+  onPreface: (() => void) | null,
+  drained: () => Promise<void>,
+): Promise<void> {
+  const reader = new FrameReader();
+  let preface = onPreface === null ? null : Buffer.alloc(0);
+  let isFirst = true;
+  let block: { readonly id: number; readonly isEnd: boolean; readonly parts: Buffer[] } | null = null;
+  for await (const chunk of from as AsyncIterable<Buffer>) {
+    let bytes = chunk;
+    if (preface !== null) {
+      preface = Buffer.concat([preface, chunk]);
+      if (!clientPreface.subarray(0, preface.length).equals(preface.subarray(0, clientPreface.length)))
+        throw new Http2Error(http2Error.protocol, 'it does not begin with the preface');
+      if (preface.length < clientPreface.length) continue;
+      bytes = preface.subarray(clientPreface.length);
+      preface = null;
+      onPreface?.();
+    }
+    for (const got of reader.push(bytes)) {
+      if (isFirst && got.type !== frameType.settings)
+        throw new Http2Error(http2Error.protocol, 'settings come first');
+      isFirst = false;
+      if (block !== null) {
+        if (
+          got.type !== frameType.continuation ||
+          got.stream !== block.id ||
+          block.parts.length > maxContinuations
+        )
+          throw new Http2Error(http2Error.protocol, 'a header block is interrupted');
+        block.parts.push(got.payload);
+      } else if (got.type === frameType.headers) {
+        if (got.stream === 0) throw new Http2Error(http2Error.protocol, 'headers have no stream');
+        block = { id: got.stream, isEnd: (got.flags & frameFlag.endStream) !== 0, parts: [unpadded(got)] };
+      } else if (got.type === frameType.continuation) {
+        throw new Http2Error(http2Error.protocol, 'a continuation continues nothing');
+      } else if (got.type === frameType.data) {
+        rules.data(got);
+      } else rules.control(got);
+      if (block !== null && (got.flags & frameFlag.endHeaders) !== 0) {
+        const { id, isEnd, parts } = block;
+        block = null;
+        await rules.headers(id, rules.decoder.read(Buffer.concat(parts)), isEnd);
+      }
+    }
+    await drained();
+  }
+}
+
+function sideOf(socket: TLSSocket): Side {
+  return {
+    forgetsTable: false,
+    write(bytes) {
+      if (!socket.destroyed && !socket.writableEnded) socket.write(bytes);
+    },
+  };
+}
+
+/** Waits until a side took what was written to it: whoever reads faster than the other writes is slowed down. */
+async function drain(socket: TLSSocket): Promise<void> {
+  if (!socket.writableNeedDrain || socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done);
       resolve();
     };
-    session.once('close', over);
-    inside.once('close', over);
+    socket.on('drain', done).on('close', done);
   });
 }
 
-async function connectHttp2(inspection: Inspection, inside: Http2Session): Promise<ClientHttp2Session> {
-  const socket = await inspection.connect();
-  const session = connect(`https://${inspection.target.host}`, {
-    createConnection: () => socket,
-    settings: {
-      enablePush: false,
-      initialWindowSize: outsideWindow.stream,
-      maxHeaderListSize: inspection.limits.headerBytes,
-    },
-    maxHeaderListPairs: 256,
-  });
-  session.on('error', () => socket.destroy());
-  session.once('connect', () => session.setLocalWindowSize(outsideWindow.session));
-  // The client inside opens another connection for what comes next; streams that are open may end.
-  session.once('goaway', () => inside.close());
-  session.once('close', () => inside.close());
-  return session;
-}
-
-async function serveStream(
-  inspection: Inspection,
-  stream: ServerHttp2Stream,
-  rawHeaders: RawHeaders,
-  isWhole: boolean,
-  upstream: () => Promise<ClientHttp2Session>,
-): Promise<void> {
-  let trailers: RawHeaders = [];
-  stream.on('trailers', (_headers, _flags, raw: string[]) => {
-    trailers = raw;
-  });
-  const { pseudo, headers } = partsOf(rawHeaders);
-  const objection = http2Objection({ pseudo, headers }, inspection.target);
-  if (objection !== null) {
-    inspection.onRefused(objection.reason, egressCodes.malformed);
-    return refuse(stream, { ...objection, code: egressCodes.malformed });
-  }
-  let request: ClientHttp2Stream | null = null;
-  const ruling = await ruleRequest(
-    inspection,
-    {
-      method: pseudo.get(':method') ?? '',
-      path: pseudo.get(':path') ?? '',
-      headers,
-      hasBody: !isWhole && valuesOf(headers, 'content-length')[0] !== '0',
-      upgrade: false,
-    },
-    () => {
-      stream.close(NGHTTP2_CANCEL);
-      request?.close(NGHTTP2_CANCEL);
-    },
+/** The settings of one side as the other is told. What concerns this hop alone stays here. */
+function passedSettings(
+  settings: ReadonlyMap<number, number>,
+  toServer: boolean,
+  headerBytes: number,
+): Map<number, number> {
+  const passed = new Map<number, number>();
+  const window = settings.get(setting.initialWindow);
+  if (window !== undefined) passed.set(setting.initialWindow, window);
+  if (toServer) passed.set(setting.push, 0);
+  else passed.set(setting.maxStreams, Math.min(settings.get(setting.maxStreams) ?? openStreams, openStreams));
+  passed.set(
+    setting.maxHeaderList,
+    Math.min(settings.get(setting.maxHeaderList) ?? headerBytes, headerBytes),
   );
-  if (ruling.kind === 'refuse') return refuse(stream, ruling);
-  stream.once('close', ruling.leave);
-  if (stream.destroyed) return ruling.leave();
-  let session: ClientHttp2Session;
-  try {
-    session = await upstream();
-  } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal.status === 403) inspection.onRefused(refusal.reason);
-    return refuse(stream, refusal);
-  }
-  if (stream.destroyed) return;
-  // Nothing of it was sent: the client may repeat it on another connection.
-  if (session.closed || session.destroyed) return stream.close(NGHTTP2_REFUSED_STREAM);
-  request = session.request(
-    {
-      ':method': pseudo.get(':method'),
-      ':scheme': 'https',
-      ':authority': pseudo.get(':authority'),
-      ':path': ruling.path,
-      ...joined(withoutHost(ruling.headers)),
-    },
-    { endStream: isWhole, waitForTrailers: !isWhole },
-  );
-  carry(stream, request, isWhole, () => trailers, ruling);
+  return passed;
 }
 
-/** Both directions of one exchange, each with its own end, trailers and reset. */
-function carry(
-  stream: ServerHttp2Stream,
-  request: ClientHttp2Stream,
-  isWhole: boolean,
-  requestTrailers: () => RawHeaders,
-  { echo }: Passing,
-): void {
-  let answerTrailers: RawHeaders = [];
-  let answered = false;
-  request.on('error', () => undefined);
-  request.on('wantTrailers', () => request.sendTrailers(joined(requestTrailers())));
-  stream.on('wantTrailers', () => stream.sendTrailers(joined(answerTrailers)));
-  request.on('trailers', (_headers, _flags, raw: string[]) => {
-    answerTrailers = cleaned(raw, echo);
-  });
-  request.on('continue', () => {
-    if (!stream.destroyed && !answered) stream.additionalHeaders({ ':status': 100 });
-  });
-  request.once('response', (_headers, flags, raw: string[]) => {
-    answered = true;
-    if (stream.destroyed) return request.close(NGHTTP2_CANCEL);
-    const { pseudo, headers } = partsOf(raw);
-    const coding = echo === null ? null : decoderFor(valuesOf(headers, 'content-encoding').join());
-    if (coding === 'unknown' || (echo !== null && hidesMessages(headers))) {
-      request.close(NGHTTP2_CANCEL);
-      return refuse(stream, {
-        status: 502,
-        reason: 'its answer is encoded in a way that cannot be searched',
-      });
-    }
-    const fields = joined(cleaned(headers, echo));
-    if (coding !== null) {
-      delete fields['content-encoding'];
-      delete fields['content-length'];
-    }
-    const isEnd = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
-    const status = Number(pseudo.get(':status'));
-    stream.respond({ ':status': status, ...fields }, { endStream: isEnd, waitForTrailers: !isEnd });
-    if (isEnd) return;
-    let body: Readable = request;
-    for (const filter of [coding, echo === null ? null : new EchoFilter(echo.forms, echo.onFound)]) {
-      if (filter === null) continue;
-      filter.on('error', () => {
-        stream.close(NGHTTP2_INTERNAL_ERROR);
-        request.close(NGHTTP2_CANCEL);
-      });
-      body = body.pipe(filter);
-    }
-    body.pipe(stream);
-  });
-  if (!isWhole) stream.pipe(request);
-  stream.once('close', () => {
-    if (!request.closed) request.close(stream.rstCode === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : stream.rstCode);
-  });
-  request.once('close', () => {
-    if (stream.destroyed || stream.closed) return;
-    if (request.rstCode !== NGHTTP2_NO_ERROR) stream.close(request.rstCode);
-    else if (!answered) refuse(stream, { status: 502, reason: 'the server closed the connection' });
-  });
+/** A frame of data whose unknown flags are not passed on. */
+function plainData({ whole, flags }: Frame): Buffer {
+  whole[4] = flags & frameFlag.endStream;
+  return whole;
 }
 
-/** Answers in the worker's own name, and takes no more of the request. */
-function refuse(stream: ServerHttp2Stream, { status, reason, code }: Refusal): void {
-  if (stream.destroyed || stream.closed) return;
-  if (stream.headersSent) return stream.close(NGHTTP2_INTERNAL_ERROR);
-  stream.respond({
-    ':status': status,
-    'content-type': 'text/plain; charset=utf-8',
-    'x-berth-egress': status === 502 ? 'failed' : 'refused',
-    ...(code === undefined ? {} : { 'x-berth-code': code }),
-  });
-  stream.resume();
-  stream.end(explain(status, reason), () => stream.close(NGHTTP2_NO_ERROR));
+function giveBack(side: Side, stream: number, bytes: number): void {
+  side.write(numberFrame(frameType.window, 0, bytes));
+  side.write(numberFrame(frameType.window, stream, bytes));
 }
 
-function cleaned(headers: RawHeaders, echo: Passing['echo']): RawHeaders {
-  if (echo === null) return headers;
-  const clean = withoutEcho(headers, echo.forms);
-  if (clean.found) echo.onFound();
-  return clean.headers;
+function isComplete({ promised, got }: Stream): boolean {
+  return promised === null || promised === got;
 }
 
 function withoutHost(headers: RawHeaders): string[] {
   const kept: string[] = [];
   for (let at = 0; at + 1 < headers.length; at += 2) {
-    if (headers[at]!.toLowerCase() !== 'host') kept.push(headers[at]!, headers[at + 1]!);
+    const name = headers[at]!.toLowerCase();
+    if (name !== 'host') kept.push(name, headers[at + 1]!);
   }
   return kept;
 }
 
-function partsOf(raw: RawHeaders): {
-  readonly pseudo: ReadonlyMap<string, string>;
-  readonly headers: string[];
-} {
-  const pseudo = new Map<string, string>();
-  const headers: string[] = [];
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    if (raw[at]!.startsWith(':')) pseudo.set(raw[at]!, raw[at + 1]!);
-    else headers.push(raw[at]!, raw[at + 1]!);
-  }
-  return { pseudo, headers };
-}
-
-/** As Node takes headers: names in small letters, those that repeat as lists. */
-function joined(headers: RawHeaders): OutgoingHttpHeaders {
-  const fields: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    const name = headers[at]!.toLowerCase();
-    const value = headers[at + 1]!;
-    const before = fields[name];
-    fields[name] = before === undefined ? value : [before, value].flat();
-  }
-  return fields;
+function codeOf(error: unknown): number {
+  if (error instanceof Http2Error) return error.code;
+  return error instanceof HpackError ? http2Error.compression : http2Error.internal;
 }

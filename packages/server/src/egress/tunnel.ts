@@ -177,7 +177,7 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
     );
     inside.once('secure', () => {
       clearTimeout(handshake);
-      if (protocol === 'h2') void serveHttp2(inside, inspection);
+      if (protocol === 'h2') void serveHttp2(inside, inspection).catch(() => stream.destroy());
       else serveHttp1(inside, inspection);
     });
     if (!(await policy.judge(target)).allowed) stream.destroy();

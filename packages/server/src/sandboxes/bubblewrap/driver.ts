@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -11,7 +11,9 @@ import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../doma
 import {
   answersDirectory,
   askTool,
+  authoritySeedBytes,
   createEcosystems,
+  createEgressAuthority,
   createEgressDoor,
   fetchText,
   registryEnv,
@@ -34,8 +36,13 @@ export interface BubblewrapOptions {
   readonly clock: Clock;
   /** Where the worker's tools say their registries are; asked of them when absent. */
   readonly ecosystems?: EcosystemSource;
+  /**
+   * The installation's secret from which the authorities of its sandboxes follow. Absent: one of this process; inspected
+   * connections of a sandbox that another process takes over then fail.
+   */
+  readonly authoritySeed?: Uint8Array;
   /** Settings of the way out that are not the policy's. */
-  readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv'>;
+  readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv' | 'trusted'>;
   /** PATH to take tool chains from; the worker's own by default. */
   readonly pathVariable?: string;
   /** A sandbox that no worker was connected to for so long ends itself. */
@@ -65,6 +72,7 @@ export class BubblewrapDriver implements SandboxDriver {
   readonly name = 'bubblewrap';
   readonly #options: BubblewrapOptions;
   readonly #ecosystems: EcosystemSource;
+  readonly #authoritySeed: Uint8Array;
   #host: Promise<Host> | null = null;
 
   constructor(options: BubblewrapOptions) {
@@ -73,6 +81,7 @@ export class BubblewrapDriver implements SandboxDriver {
     const memory = { directory: answersDirectory(env), clock: options.clock, env };
     this.#ecosystems =
       options.ecosystems ?? createEcosystems({ fetchText, ask: rememberAnswers(askTool, memory) });
+    this.#authoritySeed = options.authoritySeed ?? randomBytes(authoritySeedBytes);
   }
 
   async probe(signal?: AbortSignal): ReturnType<SandboxDriver['probe']> {
@@ -100,6 +109,7 @@ export class BubblewrapDriver implements SandboxDriver {
         host,
         stateDirectory: this.#options.stateDirectory,
         ecosystems: this.#ecosystems,
+        authority: this.#authorityOf(spec.id),
         pathVariable: this.#options.pathVariable ?? process.env['PATH'] ?? '',
         idleMinutes: this.#options.idleMinutes ?? defaultIdleMinutes,
         createdMs: this.#options.clock.nowMs(),
@@ -152,6 +162,10 @@ export class BubblewrapDriver implements SandboxDriver {
     await endSandbox(new Place(this.#options.stateDirectory, id));
   }
 
+  #authorityOf(id: string): ReturnType<typeof createEgressAuthority> {
+    return createEgressAuthority(this.#authoritySeed, id, this.#options.clock);
+  }
+
   #inspect(): Promise<Host> {
     this.#host ??= inspectHost(this.#options.stateDirectory).then(
       (host) =>
@@ -175,6 +189,8 @@ export class BubblewrapDriver implements SandboxDriver {
     const door = createEgressDoor({
       ...this.#options.egress,
       policy: spec.egress,
+      authority: this.#authorityOf(spec.id),
+      ...(spec.credentials === undefined ? {} : { credentials: spec.credentials }),
       ecosystems: this.#ecosystems,
       clock: this.#options.clock,
       onDecision: (decision) => {

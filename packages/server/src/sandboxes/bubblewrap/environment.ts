@@ -8,7 +8,8 @@ export function sandboxEnvironment(options: {
   readonly toolchains: Toolchains;
   /** Registry settings of the operator, credentials stripped. */
   readonly registries: Readonly<Record<string, string>>;
-  readonly caFile: string | null;
+  readonly caFile: string;
+  readonly javaTrustStore: string;
   /** What the spec adds; it wins. */
   readonly spec: Readonly<Record<string, string>>;
 }): Record<string, string> {
@@ -36,7 +37,11 @@ export function sandboxEnvironment(options: {
     npm_config_fund: 'false',
     npm_config_audit: 'false',
     ...options.toolchains.env,
-    ...proxyEnv({ proxyPort: insideProxyPort, caFile: options.caFile }),
+    ...proxyEnv({
+      proxyPort: insideProxyPort,
+      caFile: options.caFile,
+      javaTrustStore: options.javaTrustStore,
+    }),
     ...options.registries,
     ...options.spec,
   };

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs';
 
 /** The uid and gid that commands see themselves as, whatever they are outside. */
 export const insideId = 1000;
@@ -52,6 +52,19 @@ const authorityFiles = [
   '/etc/ssl/cert.pem',
 ];
 
-export function authorityFile(): string | null {
-  return authorityFiles.find((path) => existsSync(path)) ?? null;
+/** The system's authorities, PEM; null when it has none in one file. */
+export function systemAuthorities(): string | null {
+  const path = authorityFiles.find((one) => existsSync(one));
+  return path === undefined ? null : readFileSync(path, 'utf8');
+}
+
+/**
+ * Those of the files that show inside the sandbox and can be covered: programs without the variables (`env -i`, a
+ * hard-wired path) then trust the sandbox's authority as well.
+ */
+export function coveredAuthorityFiles(): readonly string[] {
+  return authorityFiles.filter(
+    (path) =>
+      hostEtc.some((top) => path.startsWith(`${top}/`)) && existsSync(path) && lstatSync(path).isFile(),
+  );
 }

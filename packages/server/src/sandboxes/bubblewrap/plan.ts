@@ -4,6 +4,8 @@ import type { Bind } from './toolchains.ts';
 
 /** Names inside the sandbox that are Berth's own. */
 export const insideTools = '/opt/berth';
+/** Whom programs inside trust. */
+export const insideTrust = '/opt/berth/trust';
 export const insideSocketDirectory = '/run/berth';
 export const insideProxyPort = 3128;
 

@@ -5,11 +5,23 @@ import { runnerArgv, sandboxdArgv, sandboxdBundle } from '@berth/sandboxd';
 import { rgPath } from '@vscode/ripgrep';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { SandboxSpec } from '../../domain/ports/sandbox.ts';
-import { registryEnv, type EcosystemSource } from '../../egress/index.ts';
+import {
+  registryEnv,
+  trustFileNames,
+  trustFiles,
+  type EcosystemSource,
+  type EgressAuthority,
+} from '../../egress/index.ts';
 import { createCgroups, type CgroupPlan } from './cgroups.ts';
 import { makeDiskImage } from './disk-image.ts';
 import { sandboxEnvironment } from './environment.ts';
-import { authorityFile, hostEtcBinds, insideHome, ownEtcFiles } from './etc-files.ts';
+import {
+  coveredAuthorityFiles,
+  hostEtcBinds,
+  insideHome,
+  ownEtcFiles,
+  systemAuthorities,
+} from './etc-files.ts';
 import { isReachableByAll, placeProgram, systemBinds } from './host-files.ts';
 import type { Host } from './host.ts';
 import { claimUid } from './identity.ts';
@@ -20,6 +32,7 @@ import {
   insideProxyPort,
   insideSocketDirectory,
   insideTools,
+  insideTrust,
   ownProcesses,
   resourceLimitArgv,
 } from './plan.ts';
@@ -32,6 +45,8 @@ export interface StartOptions {
   readonly host: Host;
   readonly stateDirectory: string;
   readonly ecosystems: EcosystemSource;
+  /** Whom programs inside have to trust where the way out is read. */
+  readonly authority: EgressAuthority;
   /** The worker's PATH, for its tool chains. */
   readonly pathVariable: string;
   readonly idleMinutes: number;
@@ -70,6 +85,8 @@ export async function startSandbox(options: StartOptions): Promise<PlaceRecord> 
     await makeDiskImage(place.image, spec.limits.diskBytes, uid, signal);
   else place.makePlainDisk(uid);
 
+  for (const [name, bytes] of trustFiles(systemAuthorities(), options.authority))
+    writeFileSync(place.path('trust', name), bytes, { mode: 0o644 });
   const inside = prepareInside(options, identity, cgroups, bundle.runner, await registries);
   writeFileSync(place.path('bwrap.args'), `${inside.args.join('\0')}\0`, { mode: 0o600 });
   writeFileSync(place.path('filter.bpf'), host.filter!, { mode: 0o600 });
@@ -132,6 +149,11 @@ function prepareInside(
   const wanted: Bind[] = [
     ...Object.keys(ownEtcFiles).map((name) => ({ source: place.path('etc', name), target: `/etc/${name}` })),
     ...hostEtcBinds(),
+    { source: place.path('trust'), target: insideTrust },
+    ...coveredAuthorityFiles().map((target) => ({
+      source: place.path('trust', trustFileNames.bundle),
+      target,
+    })),
     ...toolchains.binds,
     { source: program(process.execPath), target: node },
     { source: program(runnerBundle), target: runner },
@@ -156,7 +178,13 @@ function prepareInside(
     masked: system.masked,
     disk: place.disk,
     socketDirectory: join(place.read()!.socketDirectory, 'r'),
-    env: sandboxEnvironment({ toolchains, registries, caFile: authorityFile(), spec: spec.env }),
+    env: sandboxEnvironment({
+      toolchains,
+      registries,
+      caFile: `${insideTrust}/${trustFileNames.bundle}`,
+      javaTrustStore: `${insideTrust}/${trustFileNames.java}`,
+      spec: spec.env,
+    }),
     limits: spec.limits,
   });
   const hasMemory = cgroups.oomCounterFile !== null;
