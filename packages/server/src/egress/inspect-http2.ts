@@ -60,7 +60,10 @@ export async function serveHttp2(socket: TLSSocket, inspection: Inspection): Pro
   let lastStream = 0;
   let quiet = setTimeout(() => socket.destroy(), limits.headerTimeoutMs);
 
+  // The first that a client hears are settings; an answer of the worker's own must not come before them.
+  const greeted = Promise.withResolvers<void>();
   const end = (): void => {
+    greeted.resolve();
     socket.destroy();
     server?.destroy();
   };
@@ -147,6 +150,7 @@ export async function serveHttp2(socket: TLSSocket, inspection: Inspection): Pro
     if (id <= lastStream) return;
     if (id % 2 === 0) throw new Http2Error(http2Error.protocol, 'a stream has a number of the server');
     lastStream = id;
+    await greeted.promise;
     await onRequest(id, partsOf(list, 'request'), isEnd);
   }
 
@@ -251,7 +255,9 @@ export async function serveHttp2(socket: TLSSocket, inspection: Inspection): Pro
         const settings = readSettings(got.payload);
         if (settings.has(setting.tableSize)) from.forgetsTable = true;
         if (to === null) return from.write(frame(frameType.settings, frameFlag.ack, 0, Buffer.alloc(0)));
-        return to.write(settingsFrame(passedSettings(settings, toServer, limits.headerBytes)));
+        to.write(settingsFrame(passedSettings(settings, toServer, limits.headerBytes)));
+        if (!toServer) greeted.resolve();
+        return;
       }
       case frameType.ping:
         if (got.payload.length !== 8) throw new Http2Error(http2Error.frameSize, 'a ping is malformed');
@@ -303,7 +309,10 @@ export async function serveHttp2(socket: TLSSocket, inspection: Inspection): Pro
   };
   const begin = (): void => {
     if (server !== null) server.write(clientPreface);
-    else inside.write(settingsFrame(new Map([[setting.maxStreams, openStreams]])));
+    else {
+      inside.write(settingsFrame(new Map([[setting.maxStreams, openStreams]])));
+      greeted.resolve();
+    }
   };
   const read = async (from: TLSSocket, rules: typeof rulesInside, isClient: boolean): Promise<void> => {
     try {
