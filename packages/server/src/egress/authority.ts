@@ -7,6 +7,7 @@ import {
   hkdfSync,
   type KeyObject,
 } from 'node:crypto';
+import { isIP } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Clock } from '../domain/ports/clock.ts';
 import { distinguishedName, extension, extensionIds, signedCertificate } from '../net/certificate.ts';
@@ -89,7 +90,7 @@ export function createEgressAuthority(
         extension(extensionIds.keyUsage, true, der.bitString(Buffer.from([0x80]), 7)),
         extension(extensionIds.extendedKeyUsage, false, der.sequence(der.oid('1.3.6.1.5.5.7.3.1'))),
         extension(extensionIds.authorityKeyIdentifier, false, der.sequence(der.implicitBytes(0, keyId))),
-        extension(extensionIds.subjectAltName, false, der.sequence(der.implicitText(2, host))),
+        extension(extensionIds.subjectAltName, false, der.sequence(alternativeName(host))),
       ],
     });
 
@@ -115,6 +116,11 @@ export function createEgressAuthority(
       return entry.context;
     },
   };
+}
+
+function alternativeName(host: string): Buffer {
+  if (isIP(host) !== 4) return der.implicitText(2, host);
+  return der.implicitBytes(7, Buffer.from(host.split('.').map(Number)));
 }
 
 /** A private key on P-256 that follows from seed and name. 48 bytes make the bias of the remainder negligible. */

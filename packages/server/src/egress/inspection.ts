@@ -18,7 +18,12 @@ export interface Inspection {
   readonly judge: (line: RequestLine) => Promise<RequestVerdict>;
   /** As `HeldPolicy.enter`. */
   readonly enter: (still: () => Promise<boolean>, reset: () => void) => () => void;
-  readonly onRefused: (reason: string, code?: string) => void;
+  /** `request`: of which one, where it was read that far. */
+  readonly onRefused: (
+    reason: string,
+    code?: string,
+    request?: { readonly method: string; readonly path: string },
+  ) => void;
   /**
    * A connection to the target with TLS and the agreed protocol. The first is there already; another is made where the
    * server closed the last, by the policy and the addresses of that moment. @throws UpstreamError
@@ -63,7 +68,7 @@ export async function ruleRequest(
   reset: () => void,
 ): Promise<Ruling> {
   const refuse = (status: Refusal['status'], reason: string, code: string): Ruling => {
-    inspection.onRefused(reason, code);
+    inspection.onRefused(reason, code, request);
     return { kind: 'refuse', status, reason, code };
   };
   const objection = objectionTo(request);
@@ -165,6 +170,6 @@ export function hidesMessages(headers: RawHeaders): boolean {
 /** What a broken exchange is answered with. */
 export function refusalOf(error: unknown): Refusal {
   const reason = error instanceof Error ? error.message : String(error);
-  const refused = error instanceof UpstreamError && error.kind === 'refused';
-  return { status: refused ? 403 : 502, reason };
+  const unreachable = !(error instanceof UpstreamError) || error.kind === 'unreachable';
+  return { status: unreachable ? 502 : 403, reason };
 }

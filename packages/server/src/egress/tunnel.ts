@@ -147,7 +147,7 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
       credentials: parts.credentials,
       judge: (line) => policy.judgeRequest(target, line),
       enter: policy.enter,
-      onRefused: (why, code) => recorder.refused(target, why, code),
+      onRefused: (why, code, request) => recorder.refused(target, why, code, request),
       connect: async () => {
         if (failed !== null) throw failed;
         const socket = ready;
@@ -201,9 +201,9 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
       if (target.port !== 80) outside = await router.open(admitted.route, target, signal);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const refused = error instanceof UpstreamError && error.kind === 'refused';
-      if (refused) recorder.refused(target, reason);
-      return denied(refused ? 403 : 502, reason);
+      const kind = error instanceof UpstreamError ? error.kind : 'unreachable';
+      if (kind === 'refused') recorder.refused(target, reason);
+      return denied(kind === 'unreachable' ? 502 : 403, reason);
     }
     const { reason, route } = admitted;
     const contents = admitted.contents === 'inspect' ? 'inspect' : 'tunnel';

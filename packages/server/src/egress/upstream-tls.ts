@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import {
   connect as tlsConnect,
   createSecureContext,
@@ -45,7 +45,8 @@ export function secureUpstream(
   return new Promise((resolve, reject) => {
     const secure = tlsConnect({
       socket,
-      servername: host,
+      // An address is no server name (RFC 6066); its certificate is checked all the same.
+      ...(isIP(host) === 0 ? { servername: host } : { host }),
       ALPNProtocols: [...options.protocols],
       secureContext: options.trust,
       rejectUnauthorized: true,

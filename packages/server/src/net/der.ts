@@ -53,18 +53,6 @@ export function utf8(text: string): Buffer {
   return tagged(0x0c, Buffer.from(text, 'utf8'));
 }
 
-<<<<<<<< HEAD:packages/protocol/src/der.ts
-export function oid(dotted: string): Buffer {
-  const [one = 0, two = 0, ...rest] = dotted.split('.').map(Number);
-  return tagged(0x06, Buffer.from([one * 40 + two, ...rest].flatMap(arcBytes)));
-}
-
-/** Seven bits a byte, the last one without the high bit. */
-function arcBytes(arc: number): number[] {
-  const bytes = [arc & 0x7f];
-  for (let rest = arc >> 7; rest > 0; rest >>= 7) bytes.unshift(0x80 | (rest & 0x7f));
-  return bytes;
-========
 /** An object identifier; each arc in groups of seven bits, all but the last marked. */
 export function oid(dotted: string): Buffer {
   const [one = 0, two = 0, ...rest] = dotted.split('.').map(Number);
@@ -74,7 +62,6 @@ export function oid(dotted: string): Buffer {
     return groups;
   });
   return tagged(0x06, Buffer.from(bytes));
->>>>>>>> 5a1f9f1 (Make certificate authorities for sandboxes, and the pure parts of inspection):packages/server/src/net/der.ts
 }
 
 /** Seconds since 1970, as UTCTime until 2049 and GeneralizedTime after it (RFC 5280, 4.1.2.5). */

@@ -121,10 +121,10 @@ describe.skipIf(bubblewrapIsMissing)(
     test.skipIf(!has('git', '--version'))('git (not installed)', async () => {
       expect(await run(`git ls-remote ${at}/repo.git`)).toContain('refs/heads/main');
     });
-    test("Node's fetch", async () => {
-      expect(await run(`node -e "fetch('${at}/node').then((r) => r.text()).then(console.log)"`)).toContain(
-        'fine /node',
-      );
+    test('the fetch of Node 24', async () => {
+      expect(
+        await run(`/opt/berth/runner/node -e "fetch('${at}/node').then((r) => r.text()).then(console.log)"`),
+      ).toContain('fine /node');
     });
     test.skipIf(!has('npm', '--version'))('npm (not installed)', async () => {
       expect(await run(`npm view some-package version --registry ${at}/npm/`)).toContain('1.2.3');
