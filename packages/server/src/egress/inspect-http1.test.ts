@@ -201,7 +201,7 @@ test.each<readonly [string, string]>([
   const victim = `GET /victim HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
   socket.write(text.replaceAll('HOST', host) + victim);
   expect(await readAll(socket)).not.toMatch(/^HTTP\/1.1 2/);
-  expect(asked.filter((line) => line !== 'GET /victim')).toEqual([]);
+  expect(asked).toEqual([]);
   expect(decisions.some(({ allowed }) => !allowed)).toBe(true);
 });
 

@@ -28,6 +28,9 @@ interface Served {
   readonly inspection: Inspection;
   readonly agent: Agent;
   waiting: number;
+  /** Requests are served one after the other, and none after one that was refused. */
+  turn: Promise<void>;
+  isRefused: boolean;
   /** Ends a connection that does not get its request head across in time (slow senders). */
   head: NodeJS.Timeout | null;
 }
@@ -62,9 +65,14 @@ export function createHttp1(limits: EgressLimits): (socket: TLSSocket, inspectio
     return state;
   };
 
+  const inTurn = (state: Served, serve: () => Promise<void>): void => {
+    state.turn = state.turn
+      .then(() => (state.isRefused ? undefined : serve()))
+      .catch(() => void state.socket.destroy());
+  };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const state = begin(request, response);
-    if (state !== null) void serveRequest(state, request, response).catch(() => state.socket.destroy());
+    if (state !== null) inTurn(state, () => serveRequest(state, request, response));
   };
   server.on('request', onRequest);
   // Without this Node would answer 100 by itself, and the body would come before anybody wants it.
@@ -75,7 +83,7 @@ export function createHttp1(limits: EgressLimits): (socket: TLSSocket, inspectio
     // No parser follows such an answer: the connection ends with it.
     response.once('finish', () => served.get(socket)?.socket.destroySoon());
     const state = begin(request, response);
-    if (state !== null) void serveUpgrade(state, request, response, head).catch(() => socket.destroy());
+    if (state !== null) inTurn(state, () => serveUpgrade(state, request, response, head));
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     const reason = 'a tunnel inside a connection that is read is none';
@@ -95,6 +103,8 @@ export function createHttp1(limits: EgressLimits): (socket: TLSSocket, inspectio
       inspection,
       agent: new UpstreamAgent(inspection.connect),
       waiting: 0,
+      turn: Promise.resolve(),
+      isRefused: false,
       head: null,
     };
     served.set(socket, state);
@@ -128,12 +138,13 @@ class UpstreamAgent extends Agent {
 
 /** Judges a request; null when it was refused and answered. */
 async function admitted(
-  { inspection }: Served,
+  state: Served,
   request: IncomingMessage,
   response: ServerResponse,
   upgrade: boolean,
   ended: AbortController,
 ): Promise<Passing | null> {
+  const { inspection } = state;
   const headers = request.rawHeaders;
   const path = request.url ?? '';
   const hasBody =
@@ -141,6 +152,7 @@ async function admitted(
   const objection = http1Objection({ httpVersion: request.httpVersion, headers, path }, inspection.target);
   if (objection !== null) {
     inspection.onRefused(objection.reason, egressCodes.malformed);
+    state.isRefused = true;
     answer(response, objection.status, objection.reason, egressCodes.malformed);
     return null;
   }
@@ -150,6 +162,7 @@ async function admitted(
   ) {
     const reason = 'only WebSockets are switched to';
     inspection.onRefused(reason, egressCodes.malformed);
+    state.isRefused = true;
     answer(response, 400, reason, egressCodes.malformed);
     return null;
   }
@@ -159,6 +172,7 @@ async function admitted(
     () => ended.abort(),
   );
   if (ruling.kind === 'pass') return ruling;
+  state.isRefused = true;
   answer(response, ruling.status, ruling.reason, ruling.code);
   return null;
 }

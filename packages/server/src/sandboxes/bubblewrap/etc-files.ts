@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 
 /** The uid and gid that commands see themselves as, whatever they are outside. */
 export const insideId = 1000;
@@ -38,9 +38,17 @@ const hostEtc = [
   '/etc/ssl/openssl.cnf',
 ];
 
+/** Debian keeps what Java cannot start without there; of it `management` may hold passwords. */
+function javaEtc(): string[] {
+  return readdirSync('/etc')
+    .filter((name) => /^java-\d+-[a-z]+$/.test(name))
+    .flatMap((name) => readdirSync(`/etc/${name}`).map((entry) => `/etc/${name}/${entry}`))
+    .filter((path) => !path.endsWith('/management'));
+}
+
 /** Those of them that exist, with what they really are (a link would point out of the sandbox). */
 export function hostEtcBinds(): ReadonlyArray<{ readonly source: string; readonly target: string }> {
-  return hostEtc
+  return [...hostEtc, ...javaEtc()]
     .filter((path) => existsSync(path))
     .map((path) => ({ source: realpathSync(path), target: path }));
 }
