@@ -36,7 +36,7 @@ export async function run(context: BenchmarkContext): Promise<Measured> {
   const { key, cert } = makeCertificate([host]);
   const caFile = join(directory, 'server.pem');
   writeFileSync(caFile, cert);
-  const server = spawn(process.execPath, ['-e', serverProgram, key, cert], {
+  const server = spawn(process.execPath, ['-e', serverProgram, '--', key, cert], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const relay = createServer({ noDelay: true });

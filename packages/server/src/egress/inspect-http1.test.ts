@@ -62,6 +62,23 @@ test('a connection is kept for one request after the other, also when they are s
   expect(await readAll(socket)).toContain('/three');
 });
 
+test('requests of one connection share one connection to the server', async () => {
+  const ports = new Set<number | undefined>();
+  const counting = http1Server((request, response) => {
+    ports.add(request.socket.remotePort);
+    response.end(`turn ${request.url}`);
+  });
+  const at = await listening(counting);
+  const way = makeDoor([{ host: 'allowed.example', ports: [at], contents: 'inspect' }], inspecting);
+  const socket = await through(way, 'allowed.example', at);
+  for (const path of ['/1', '/2', '/3']) {
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: allowed.example:${at}\r\n\r\n`);
+    await readUntil(socket, `turn ${path}`);
+  }
+  socket.destroy();
+  expect(ports.size).toBe(1);
+});
+
 test('methods and paths beyond the rule are refused one by one, and the server never sees them', async () => {
   asked.length = 0;
   const limited = door({ methods: ['GET'], paths: ['/open'] });

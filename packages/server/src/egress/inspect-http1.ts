@@ -188,6 +188,7 @@ async function serveRequest(
   const { inspection, agent, socket } = state;
   const signal = AbortSignal.any([inspection.signal, ended.signal]);
   let upstream: ClientRequest | null = null;
+  let isOver = false;
   try {
     upstream = httpRequest({
       agent,
@@ -200,6 +201,7 @@ async function serveRequest(
       signal,
     });
     await exchange(request, upstream, response, passing, signal);
+    isOver = true;
   } catch (error) {
     // The server closed a kept connection just then: clients know that and repeat what may be repeated.
     const stale = upstream?.reusedSocket === true && !response.headersSent;
@@ -211,7 +213,8 @@ async function serveRequest(
     }
   } finally {
     passing.leave();
-    upstream?.destroy();
+    // One that came to its end has given its connection back, for the next request.
+    if (!isOver) upstream?.destroy();
   }
 }
 

@@ -6,7 +6,6 @@ import {
   type Frame,
   frame,
   frameFlag,
-  FrameReader,
   frameType,
   goaway,
   Http2Error,
@@ -18,6 +17,8 @@ import {
   unpadded,
 } from './http2-frames.ts';
 import { type HeaderParts, partsOf } from './http2-headers.ts';
+import { giveBack, openStreams, passedSettings, plainData, sideOf } from './http2-hop.ts';
+import { drain, type FrameRules, readFrames } from './http2-reader.ts';
 import { createRefusals, type Side, type Stream, writeData, writeHeaders } from './http2-streams.ts';
 import {
   egressCodes,
@@ -28,11 +29,6 @@ import {
   ruleRequest,
 } from './inspection.ts';
 import { http2Objection, type RawHeaders, valuesOf } from './request-check.ts';
-
-/** Streams open at once on one connection. Browsers and gRPC clients open tens. */
-const openStreams = 100;
-/** Frames of one header block; a block of the longest headers needs three. */
-const maxContinuations = 8;
 
 /**
  * Serves HTTP/2 on an inspected connection, frame by frame over one connection to the target: streams keep their numbers
@@ -314,7 +310,7 @@ export async function serveHttp2(socket: TLSSocket, inspection: Inspection): Pro
       greeted.resolve();
     }
   };
-  const read = async (from: TLSSocket, rules: typeof rulesInside, isClient: boolean): Promise<void> => {
+  const read = async (from: TLSSocket, rules: FrameRules, isClient: boolean): Promise<void> => {
     try {
       await readFrames(from, rules, isClient ? begin : null, drained);
     } catch (error) {
@@ -338,115 +334,6 @@ export async function serveHttp2(socket: TLSSocket, inspection: Inspection): Pro
     for (const stream of streams.values()) finish(stream);
     clearTimeout(quiet);
   }
-}
-
-interface FrameRules {
-  readonly headers: (id: number, list: RawHeaders, isEnd: boolean) => Promise<void>;
-  readonly data: (got: Frame) => void;
-  readonly control: (got: Frame) => void;
-  readonly decoder: HpackDecoder;
-}
-
-/** Reads one side until it ends. @throws Http2Error, HpackError */
-async function readFrames(
-  from: TLSSocket,
-  rules: FrameRules,
-  onPreface: (() => void) | null,
-  drained: () => Promise<void>,
-): Promise<void> {
-  const reader = new FrameReader();
-  let preface = onPreface === null ? null : Buffer.alloc(0);
-  let isFirst = true;
-  let block: { readonly id: number; readonly isEnd: boolean; readonly parts: Buffer[] } | null = null;
-  for await (const chunk of from as AsyncIterable<Buffer>) {
-    let bytes = chunk;
-    if (preface !== null) {
-      preface = Buffer.concat([preface, chunk]);
-      if (!clientPreface.subarray(0, preface.length).equals(preface.subarray(0, clientPreface.length)))
-        throw new Http2Error(http2Error.protocol, 'it does not begin with the preface');
-      if (preface.length < clientPreface.length) continue;
-      bytes = preface.subarray(clientPreface.length);
-      preface = null;
-      onPreface?.();
-    }
-    for (const got of reader.push(bytes)) {
-      if (isFirst && got.type !== frameType.settings)
-        throw new Http2Error(http2Error.protocol, 'settings come first');
-      isFirst = false;
-      if (block !== null) {
-        if (
-          got.type !== frameType.continuation ||
-          got.stream !== block.id ||
-          block.parts.length > maxContinuations
-        )
-          throw new Http2Error(http2Error.protocol, 'a header block is interrupted');
-        block.parts.push(got.payload);
-      } else if (got.type === frameType.headers) {
-        if (got.stream === 0) throw new Http2Error(http2Error.protocol, 'headers have no stream');
-        block = { id: got.stream, isEnd: (got.flags & frameFlag.endStream) !== 0, parts: [unpadded(got)] };
-      } else if (got.type === frameType.continuation) {
-        throw new Http2Error(http2Error.protocol, 'a continuation continues nothing');
-      } else if (got.type === frameType.data) {
-        rules.data(got);
-      } else rules.control(got);
-      if (block !== null && (got.flags & frameFlag.endHeaders) !== 0) {
-        const { id, isEnd, parts } = block;
-        block = null;
-        await rules.headers(id, rules.decoder.read(Buffer.concat(parts)), isEnd);
-      }
-    }
-    await drained();
-  }
-}
-
-function sideOf(socket: TLSSocket): Side {
-  return {
-    forgetsTable: false,
-    write(bytes) {
-      if (!socket.destroyed && !socket.writableEnded) socket.write(bytes);
-    },
-  };
-}
-
-/** Waits until a side took what was written to it: whoever reads faster than the other writes is slowed down. */
-async function drain(socket: TLSSocket): Promise<void> {
-  if (!socket.writableNeedDrain || socket.destroyed) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      socket.off('drain', done).off('close', done);
-      resolve();
-    };
-    socket.on('drain', done).on('close', done);
-  });
-}
-
-/** The settings of one side as the other is told. What concerns this hop alone stays here. */
-function passedSettings(
-  settings: ReadonlyMap<number, number>,
-  toServer: boolean,
-  headerBytes: number,
-): Map<number, number> {
-  const passed = new Map<number, number>();
-  const window = settings.get(setting.initialWindow);
-  if (window !== undefined) passed.set(setting.initialWindow, window);
-  if (toServer) passed.set(setting.push, 0);
-  else passed.set(setting.maxStreams, Math.min(settings.get(setting.maxStreams) ?? openStreams, openStreams));
-  passed.set(
-    setting.maxHeaderList,
-    Math.min(settings.get(setting.maxHeaderList) ?? headerBytes, headerBytes),
-  );
-  return passed;
-}
-
-/** A frame of data whose unknown flags are not passed on. */
-function plainData({ whole, flags }: Frame): Buffer {
-  whole[4] = flags & frameFlag.endStream;
-  return whole;
-}
-
-function giveBack(side: Side, stream: number, bytes: number): void {
-  side.write(numberFrame(frameType.window, 0, bytes));
-  side.write(numberFrame(frameType.window, stream, bytes));
 }
 
 function isComplete({ promised, got }: Stream): boolean {

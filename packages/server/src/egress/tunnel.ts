@@ -39,6 +39,9 @@ export type ServeTunnel = (
   denied: (status: 403 | 502, reason: string) => void,
 ) => Promise<void>;
 
+/** What one side may leave behind before the other waits: eight TLS records, half of the channel's credit. */
+const bufferedBytes = 128 * 1024;
+
 /** Serves tunnels (CONNECT, SOCKS): opaque ones, and those whose TLS ends here to be read. */
 export function createTunnels(parts: TunnelParts): ServeTunnel {
   const { limits, policy, recorder, router, signal } = parts;
@@ -139,6 +142,7 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
       isServer: true,
       secureContext: parts.authority.contextFor(target.host),
       ALPNProtocols: [protocol],
+      highWaterMark: bufferedBytes,
     });
     inside.on('error', () => stream.destroy());
     const inspection: Inspection = {
