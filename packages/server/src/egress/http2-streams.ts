@@ -1,5 +1,5 @@
 import { explain } from './answers.ts';
-import { EchoFilter } from './echo-filter.ts';
+import type { EchoFilter } from './echo-filter.ts';
 import { hpackBlock } from './hpack.ts';
 import {
   frame,

@@ -32,7 +32,7 @@ server.on('stream', (stream, headers) => {
   serve(stream, headers).catch(() => undefined);
 });
 async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-  switch (headers[':path']) {
+  switch (String(headers[':path'])) {
     // As gRPC does it: the answer begins before the request ends, and the verdict comes after the messages.
     case '/service/Echo':
       stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
@@ -255,7 +255,7 @@ test('the protocol that the server speaks is the one that is agreed on', async (
   stubborn.destroy();
   await expect(
     through(makeDoor(rules, inspecting), 'allowed.example', port, { protocols: ['ftp'] }),
-  ).rejects.toThrow();
+  ).rejects.toThrow(/alert|closed|disconnected/i);
 });
 
 test('a connection without a request is ended', async () => {

@@ -150,7 +150,7 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
       limits,
       credentials: parts.credentials,
       judge: (line) => policy.judgeRequest(target, line),
-      enter: policy.enter,
+      enter: (still, reset) => policy.enter(still, reset),
       onRefused: (why, code, request) => recorder.refused(target, why, code, request),
       connect: async () => {
         if (failed !== null) throw failed;

@@ -80,7 +80,7 @@ export function secureUpstream(
 
 /** What OpenSSL found wrong, for people. */
 function reasonOf(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
   switch (code) {
     case 'CERT_HAS_EXPIRED':
       return 'its certificate has expired';
@@ -95,6 +95,6 @@ function reasonOf(error: Error): string {
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return 'its certificate is for another name';
     default:
-      return code ?? error.message;
+      return code;
   }
 }

@@ -135,7 +135,7 @@ describe.skipIf(bubblewrapIsMissing)(
     });
     test.skipIf(!has('python3', '-m', 'pip', '--version'))('pip (not installed)', async () => {
       const said = await run(`python3 -m pip download --no-deps --index-url ${at}/simple/ some-package`);
-      expect(asked[0], said).toContain('GET /simple/some-package/');
+      expect(`${asked[0]} ${said}`).toContain('GET /simple/some-package/');
     });
     test.skipIf(!has('go', 'version'))('go (not installed)', async () => {
       expect(
