@@ -138,12 +138,14 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
     }
     const protocol = ready === null ? protocols[0]! : protocolOf(ready);
     if (stream.destroyed) return void ready?.destroy();
-    const inside = new TLSSocket(stream, {
+    // Node's types do not know that the socket's own options are taken, too.
+    const options = {
       isServer: true,
       secureContext: parts.authority.contextFor(target.host),
       ALPNProtocols: [protocol],
       highWaterMark: bufferedBytes,
-    });
+    };
+    const inside = new TLSSocket(stream, options);
     inside.on('error', () => stream.destroy());
     const inspection: Inspection = {
       target,
