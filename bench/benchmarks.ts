@@ -43,6 +43,14 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import('./benchmarks/sandbox-start.ts'),
   },
   {
+    name: 'egress',
+    what: 'an HTTPS download by curl in a bubblewrap sandbox, tunnelled and inspected, beside the same through a bare relay of this machine; and the time of small requests.',
+    why: 'builds fetch hundreds of packages, and all that leaves a sandbox goes through its worker.',
+    goal: 'at least 60 % of the bare relay.',
+    timeLimitMs: 180_000,
+    load: () => import('./benchmarks/egress.ts'),
+  },
+  {
     name: 'first-model-call',
     what: 'from `run.owned` to `model.requested` on the sample library of the demo, later runs on the same repository.',
     why: 'what Berth adds before an agent begins to think.',

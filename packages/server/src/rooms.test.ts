@@ -20,7 +20,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   access: ['domain', 'store', 'audit', 'config'],
   git: ['domain', 'net', 'secrets'],
   channel: ['domain', 'telemetry'],
-  egress: ['domain', 'net', 'telemetry'],
+  egress: ['domain', 'net', 'secrets', 'telemetry'],
   sandboxes: ['domain', 'telemetry', 'channel', 'egress', 'git'],
   models: ['domain', 'net', 'secrets', 'limits', 'telemetry'],
   gateway: ['domain', 'limits', 'models'],

@@ -72,8 +72,11 @@ export async function connectChannel(options: ConnectOptions): Promise<Channel> 
 async function carryEgressApart(
   channel: Channel,
   dial: (signal: AbortSignal) => Promise<Duplex>,
-  { onNotice: _, ...options }: OpenOptions,
+  first: OpenOptions,
 ): Promise<void> {
+  // Notices are said on the first.
+  const options: OpenOptions = { ...first };
+  delete (options as { onNotice?: unknown }).onNotice;
   try {
     const second = await openChannel(await dial(options.signal), options);
     void channel.closed.then(({ reason }) => second.close(reason));

@@ -9,17 +9,17 @@ export function explain(status: number, reason: string): string {
 }
 
 /** Answers a CONNECT or an upgrade, where no response object exists, and closes. */
-export function answerRaw(stream: Duplex, status: number, reason: string): void {
+export function answerRaw(stream: Duplex, status: number, reason: string, code?: string): void {
   if (stream.destroyed || stream.writableEnded) return;
   const body = explain(status, reason);
   stream.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nX-Berth-Egress: ${status === 403 ? 'refused' : 'failed'}\r\n` +
-      `Connection: close\r\n\r\n${body}`,
+      `${code === undefined ? '' : `X-Berth-Code: ${code}\r\n`}Connection: close\r\n\r\n${body}`,
   );
 }
 
-export function answer(response: ServerResponse, status: number, reason: string): void {
+export function answer(response: ServerResponse, status: number, reason: string, code?: string): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
@@ -27,10 +27,14 @@ export function answer(response: ServerResponse, status: number, reason: string)
   response.writeHead(status, {
     'content-type': 'text/plain; charset=utf-8',
     'x-berth-egress': status === 403 ? 'refused' : 'failed',
+    ...(code === undefined ? {} : { 'x-berth-code': code }),
     connection: 'close',
   });
   response.end(explain(status, reason));
 }
+
+/** A fatal TLS alert `no_application_protocol` (RFC 7301). */
+export const tlsNoProtocol = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x78]);
 
 /** A fatal TLS alert `unrecognized_name` (RFC 6066): clients name it, where a bare reset says nothing. */
 export const tlsRefusal = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70]);

@@ -57,6 +57,7 @@ test('the server name of a real client is read', async () => {
     kind: 'hello',
     serverName: 'build.example.org',
     encrypted: false,
+    protocols: [],
   });
   expect(readClientHello(await realHello(undefined))).toMatchObject({ kind: 'hello', serverName: null });
 });
@@ -96,12 +97,13 @@ test('two names, a repeated extension, and names of odd bytes are refused', () =
 
 test('an encrypted hello may not pass, even with the right outer name', () => {
   const read = readClientHello(hello([sni('a.example'), [0xfe0d, Buffer.from([0])]]));
-  expect(read).toEqual({ kind: 'hello', serverName: 'a.example', encrypted: true });
+  expect(read).toEqual({ kind: 'hello', serverName: 'a.example', encrypted: true, protocols: [] });
   expect(refuseHello(read as never, 'a.example')).toContain('ECH');
 });
 
 test('a hello passes only to the host it names', () => {
-  const named = (serverName: string | null) => ({ kind: 'hello', serverName, encrypted: false }) as const;
+  const named = (serverName: string | null) =>
+    ({ kind: 'hello', serverName, encrypted: false, protocols: [] }) as const;
   expect(refuseHello(named('a.example'), 'a.example')).toBeNull();
   expect(refuseHello(named('a.example.'), 'a.example')).toBeNull();
   expect(refuseHello(named('b.example'), 'a.example')).toContain('b.example');

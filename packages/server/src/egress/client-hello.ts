@@ -6,7 +6,14 @@ export type ClientHello =
   | { readonly kind: 'incomplete' }
   /** Not TLS, or a hello that is broken or not allowed here. */
   | { readonly kind: 'invalid'; readonly reason: string }
-  | { readonly kind: 'hello'; readonly serverName: string | null; readonly encrypted: boolean };
+  | {
+      readonly kind: 'hello';
+      readonly serverName: string | null;
+      /** It carries the extension of encrypted hellos: a real one, or one that looks like it (GREASE). */
+      readonly encrypted: boolean;
+      /** The application protocols it offers (ALPN), in its order; empty when it names none. */
+      readonly protocols: readonly string[];
+    };
 
 /** Bytes that may arrive before the hello must be whole; post-quantum key shares need about 2 KiB. */
 export const maxClientHelloBytes = 24 * 1024;
@@ -15,6 +22,8 @@ const handshakeRecord = 0x16;
 const clientHelloMessage = 0x01;
 /** RFC 6066. */
 const serverNameExtension = 0x0000;
+/** RFC 7301. */
+const protocolsExtension = 0x0010;
 /** RFC 9849, and the numbers its drafts used before. */
 const encryptedHelloExtensions: ReadonlySet<number> = new Set([0xfe0d, 0xfe0a, 0xfe09, 0xfe08, 0xffce]);
 
@@ -98,6 +107,7 @@ function readBody(body: Reader): ClientHello {
   body.vector(1);
   let serverName: string | null = null;
   let encrypted = false;
+  let protocols: readonly string[] = [];
   const seen = new Set<number>();
   const extensions = body.left === 0 ? new Reader(Buffer.alloc(0)) : body.vector(2);
   if (body.left !== 0) return { kind: 'invalid', reason: 'its ClientHello is malformed' };
@@ -107,6 +117,7 @@ function readBody(body: Reader): ClientHello {
     if (seen.has(type)) return { kind: 'invalid', reason: 'its ClientHello repeats an extension' };
     seen.add(type);
     if (encryptedHelloExtensions.has(type)) encrypted = true;
+    if (type === protocolsExtension) protocols = protocolNames(data);
     if (type !== serverNameExtension) continue;
     const names = data.vector(2);
     const nameType = names.number(1);
@@ -120,14 +131,29 @@ function readBody(body: Reader): ClientHello {
       return { kind: 'invalid', reason: 'its server name (SNI) is malformed' };
     serverName = text;
   }
-  return { kind: 'hello', serverName, encrypted };
+  return { kind: 'hello', serverName, encrypted, protocols };
+}
+
+function protocolNames(data: Reader): string[] {
+  const list = data.vector(2);
+  const names: string[] = [];
+  while (list.left > 0) {
+    const name = list.vector(1);
+    names.push(name.take(name.left).toString('latin1'));
+  }
+  return names;
 }
 
 /**
- * Why a hello may not pass to `host`, or null when it may. An encrypted hello hides the name that counts, so it
- * cannot be checked and is refused, whatever its outer name says.
+ * Why a hello may not pass to `host`, or null when it may. In a tunnel an encrypted hello hides the name that counts and
+ * cannot be told from one that only looks encrypted (GREASE), so both are refused. Where TLS ends at the worker neither
+ * has an effect: the worker has no key for it, and the name it asks for upstream is its own.
  */
-export function refuseHello(hello: Extract<ClientHello, { kind: 'hello' }>, host: string): string | null {
+export function refuseHello(
+  hello: Extract<ClientHello, { kind: 'hello' }>,
+  host: string,
+  contents: 'inspect' | 'tunnel' = 'tunnel',
+): string | null {
   // RFC 6066: an address is no server name, so a hello to one has none.
   if (hello.serverName === null && !isAddressLiteral(host)) {
     return 'its TLS hello names no server (SNI is required)';
@@ -135,6 +161,7 @@ export function refuseHello(hello: Extract<ClientHello, { kind: 'hello' }>, host
   if (hello.serverName !== null && hello.serverName.replace(/\.$/, '') !== host) {
     return `its TLS hello names ${hello.serverName}, but the tunnel was opened for ${host}`;
   }
-  if (hello.encrypted) return 'its TLS hello is encrypted (ECH), so the real server name cannot be checked';
+  if (hello.encrypted && contents === 'tunnel')
+    return 'its TLS hello is encrypted (ECH), so the real server name cannot be checked';
   return null;
 }

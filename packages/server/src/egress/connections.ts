@@ -67,6 +67,23 @@ function printable(text: string, most: number): string {
 }
 
 /**
+ * Calls `onIdle` once nothing was counted for `idleTimeoutMs`, looking at the counter instead of at each chunk: a listener
+ * for data would slow the fast paths of TLS and HTTP down.
+ * @returns the way to stop
+ */
+export function watchIdle(counted: () => number, idleTimeoutMs: number, onIdle: () => void): () => void {
+  let last = counted();
+  let quiet = 0;
+  const timer = setInterval(() => {
+    const now = counted();
+    quiet = now === last ? quiet + 1 : 0;
+    last = now;
+    if (quiet >= 4) onIdle();
+  }, idleTimeoutMs / 4);
+  return () => clearInterval(timer);
+}
+
+/**
  * Joins two streams until both directions ended, either broke, or nothing moved for `idleTimeoutMs`.
  * Counts what passed.
  */

@@ -1,36 +1,32 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
-  isInspected,
+  noCredentials,
+  type CredentialBroker,
   type EgressBounds,
   type EgressDecision,
   type EgressPolicy,
   type EgressTraffic,
 } from '../domain/egress.ts';
 import type { Clock } from '../domain/ports/clock.ts';
-import { answer, answerRaw, tlsRefusal } from './answers.ts';
-import { maxClientHelloBytes, readClientHello, refuseHello } from './client-hello.ts';
-import { createRecorder, join } from './connections.ts';
-import {
-  decide,
-  decideRequest,
-  overridesLine,
-  matchingRules,
-  type Ecosystem,
-  type EcosystemHosts,
-  type RequestLine,
-  type RequestVerdict,
-  type Verdict,
-} from './decide.ts';
+import { answer, answerRaw } from './answers.ts';
+import { authoritySeedBytes, createEgressAuthority, type EgressAuthority } from './authority.ts';
+import { createRecorder } from './connections.ts';
+import { overridesLine, type RequestLine } from './decide.ts';
 import type { EcosystemSource } from './ecosystems.ts';
 import { exchange, upgrade } from './exchange.ts';
 import { plainTarget, startUpstream } from './forward.ts';
+import { holdPolicy } from './held-policy.ts';
 import { parseAuthority, type Target } from './hosts.ts';
 import { defaultEgressLimits, type EgressLimits } from './limits.ts';
 import { createMeter, meteredRouter } from './meter.ts';
 import { peek } from './peek.ts';
+import { placeCredential } from './place-credential.ts';
 import { readSocksRequest, socksAnswer, socksReply } from './socks.ts';
 import { rangesOf } from './special-ranges.ts';
+import { createTunnels } from './tunnel.ts';
+import { trustedAuthorities } from './upstream-tls.ts';
 import { createRouter, systemResolve, UpstreamError, type Resolve } from './upstream.ts';
 
 export interface EgressDoorOptions {
@@ -43,6 +39,12 @@ export interface EgressDoorOptions {
   readonly limits?: Partial<EgressLimits>;
   readonly resolve?: Resolve;
   readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
+  /** Signs for inspected hosts. Absent: one that nobody trusts, so that inspected connections fail. */
+  readonly authority?: EgressAuthority;
+  /** Put on requests to their hosts; absent: none. */
+  readonly credentials?: CredentialBroker;
+  /** Certificates (PEM) that servers may be signed by, beside the machine's and those of `NODE_EXTRA_CA_CERTS`. */
+  readonly trusted?: readonly string[];
 }
 
 /** The way out of one sandbox. */
@@ -53,11 +55,6 @@ export interface EgressDoor {
   setPolicy(policy: EgressPolicy): void;
   /** Resets everything. */
   close(): void;
-}
-
-interface Held {
-  readonly policy: EgressPolicy;
-  readonly hosts: Promise<EcosystemHosts>;
 }
 
 /** Makes the door of one sandbox. Everything that comes through it is hostile. */
@@ -78,52 +75,31 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
   );
   const closing = new AbortController();
   const inside = new Set<Duplex>();
-  /** Connections that carry data to a target, to be judged again when the policy changes. */
-  const live = new Map<object, { target: Target; reset: () => void }>();
   /** Streams that speak plain HTTP inside a tunnel, and where to. */
   const pinned = new WeakMap<Duplex, Target>();
   /** Ends a connection that does not get its request head across in time (slow senders). */
   const headTimers = new WeakMap<Duplex, NodeJS.Timeout>();
-  let held = hold(options.policy);
-
-  function hold(policy: EgressPolicy): Held {
-    const wanted = new Set<Ecosystem>();
-    // A ceiling may allow as a host what a rule opens as an ecosystem, and the other way round.
-    for (const rule of [...policy.rules, ...(policy.ceilings ?? []).flat()]) {
-      if ('ecosystem' in rule) wanted.add(rule.ecosystem);
-    }
-    const facts = [...wanted].map(async (ecosystem) => {
-      const found = await options.ecosystems.facts(ecosystem).then((known) => known.hosts());
-      return [ecosystem, found] as const;
-    });
-    const hosts: Promise<EcosystemHosts> = Promise.all(facts).then((entries) => new Map(entries));
-    // Nobody may have asked yet: a failure shows as a refusal when somebody does.
-    hosts.catch(() => undefined);
-    return { policy, hosts };
-  }
-
-  async function judge(target: Target): Promise<Verdict> {
-    const { policy, hosts } = held;
-    return decide(policy, await hosts, target);
-  }
-
-  async function judgeRequest(target: Target, line: RequestLine): Promise<RequestVerdict> {
-    const { policy, hosts } = held;
-    return decideRequest(policy, await hosts, target, line);
-  }
-
-  /** Whether a rule or a ceiling limits what passes beyond the host: then opaque bytes cannot be let through. */
-  async function mustBeRead(target: Target): Promise<boolean> {
-    const { policy, hosts } = held;
-    const known = await hosts;
-    return [policy.rules, ...(policy.ceilings ?? [])]
-      .flatMap((rules) => matchingRules(rules, known, target))
-      .some((rule) => 'host' in rule && isInspected(rule));
-  }
+  const credentials = options.credentials ?? noCredentials;
+  const policy = holdPolicy(options.policy, options.ecosystems, () => credentials.list());
+  const tunnel = createTunnels({
+    limits,
+    policy,
+    recorder,
+    router,
+    authority:
+      options.authority ?? createEgressAuthority(randomBytes(authoritySeedBytes), 'nobody', options.clock),
+    credentials,
+    trust: () => trustedAuthorities(options.trusted),
+    servePlain(stream, target) {
+      pinned.set(stream, target);
+      serveHttp(stream);
+    },
+    signal: closing.signal,
+  });
 
   /** The verdict and the way, or the status and reason to answer; refusals are recorded. */
   async function admit(target: Target) {
-    const verdict = await judge(target);
+    const verdict = await policy.judge(target);
     try {
       if (!verdict.allowed) throw new UpstreamError('refused', verdict.reason);
       return {
@@ -142,80 +118,6 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     if (refused) recorder.refused(target, reason);
     const limited = error instanceof UpstreamError && error.kind === 'limited';
     return { status: refused || limited ? 403 : 502, reason };
-  }
-
-  /** Serves a tunnel; `granted` and `denied` speak the tongue it was asked for in. */
-  async function tunnel(
-    stream: Duplex,
-    target: Target,
-    granted: () => void,
-    denied: (status: 403 | 502, reason: string) => void,
-  ): Promise<void> {
-    const admitted = await admit(target);
-    if (!admitted.ok) return denied(admitted.status, admitted.reason);
-    const { verdict, route } = admitted;
-    if (target.port !== 80 && verdict.contents === 'inspect' && (await mustBeRead(target))) {
-      const reason = `${target.host}:${target.port} needs its contents read, which a tunnel does not let`;
-      recorder.refused(target, reason);
-      return denied(403, reason);
-    }
-    let outside: Duplex | null = null;
-    try {
-      // On port 80 each request finds its own way once it was read.
-      if (target.port !== 80) outside = await router.open(route, target, closing.signal);
-    } catch (error) {
-      const { status, reason } = failure(target, error);
-      return denied(status, reason);
-    }
-    outside?.on('error', () => stream.destroy());
-    stream.once('close', () => outside?.destroy());
-    granted();
-    const first = await peek(stream, whole, limits.headerTimeoutMs);
-    const hello = readClientHello(first);
-    if (target.port === 80 && first.length > 0 && first[0] !== 0x16) {
-      pinned.set(stream, target);
-      return serveHttp(stream);
-    }
-    const objection =
-      hello.kind === 'hello'
-        ? refuseHello(hello, target.host)
-        : hello.kind === 'invalid' && first.length > 0
-          ? hello.reason
-          : 'its TLS hello did not arrive in time';
-    if (objection !== null) {
-      // A stream that ended without a byte asked for nothing.
-      if (first.length > 0)
-        recorder.refused(target, `${target.host}:${target.port} was refused: ${objection}`);
-      outside?.destroy();
-      return void stream.end(tlsRefusal, () => stream.destroy());
-    }
-    try {
-      outside ??= await router.open(route, target, closing.signal);
-    } catch {
-      return void stream.destroy();
-    }
-    const leave = enter(target, () => {
-      stream.destroy();
-      outside?.destroy();
-    });
-    if (!(await judge(target)).allowed || (target.port === 80 && (await mustBeRead(target)))) {
-      leave();
-      outside.destroy();
-      return void stream.destroy();
-    }
-    const { up, down } = await join(stream, outside, limits.idleTimeoutMs);
-    leave();
-    recorder.closed(target, verdict.reason, up, down, 'tunnel');
-  }
-
-  /**
-   * Counts a connection among those that a new policy resets. The policy may have changed since it was admitted (a
-   * tunnel can hold back its hello): whoever enters judges once more.
-   */
-  function enter(target: Target, reset: () => void): () => void {
-    const key = {};
-    live.set(key, { target, reset });
-    return () => void live.delete(key);
   }
 
   async function plain(
@@ -238,21 +140,31 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       upgrade: response === null,
       overrides: overridesLine(Object.keys(request.headers)),
     };
-    const first = await judgeRequest(target, line);
+    const first = await policy.judgeRequest(target, line);
     if (!first.allowed) {
       recorder.refused(target, first.reason, undefined, line);
       return refuse(403, first.reason);
+    }
+    // A credential is never put where everybody on the way could read it.
+    const placed = placeCredential(credentials.list(), target, { path, headers: request.rawHeaders });
+    if (placed.kind !== 'none') {
+      const why = placed.kind === 'use' ? 'a credential is only put on requests inside TLS' : placed.reason;
+      recorder.refused(target, why, 'EGRESS_CREDENTIAL_AMBIGUOUS', line);
+      return refuse(403, why);
     }
     const admitted = await admit(target);
     if (!admitted.ok) return refuse(admitted.status, admitted.reason);
     const { verdict, route } = admitted;
     const ended = new AbortController();
     const signal = AbortSignal.any([closing.signal, ended.signal]);
-    const leave = enter(target, () => ended.abort());
+    const leave = policy.enter(
+      async () => (await policy.judgeRequest(target, line)).allowed,
+      () => ended.abort(),
+    );
     const idle = setTimeout(() => ended.abort(), limits.idleTimeoutMs);
     let counts = () => ({ up: 0, down: 0 });
     try {
-      const now = await judgeRequest(target, line);
+      const now = await policy.judgeRequest(target, line);
       if (!now.allowed) throw new UpstreamError('refused', now.reason);
       const upstream = await startUpstream({
         request,
@@ -365,27 +277,13 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
         })
         .catch(() => stream.destroy());
     },
-    setPolicy(policy) {
-      bounds = policy;
-      held = hold(policy);
-      for (const { target, reset } of live.values()) {
-        void judge(target).then(
-          (verdict) => {
-            if (!verdict.allowed) reset();
-          },
-          () => reset(),
-        );
-      }
+    setPolicy(next) {
+      bounds = next;
+      policy.replace(next);
     },
     close() {
       closing.abort();
       for (const stream of inside) stream.destroy();
     },
   };
-}
-
-function whole(bytes: Buffer): boolean {
-  return (
-    bytes[0] !== 0x16 || bytes.length > maxClientHelloBytes || readClientHello(bytes).kind !== 'incomplete'
-  );
 }

@@ -1,3 +1,4 @@
+export { authoritySeedBytes, createEgressAuthority, type EgressAuthority } from './authority.ts';
 export { createEgressDoor, type EgressDoor, type EgressDoorOptions } from './door.ts';
 export { askTool, createEcosystems, type EcosystemSource } from './ecosystems.ts';
 export { explainEgress, type ExplainInput, type RuleLayer } from './explain.ts';
@@ -7,4 +8,5 @@ export { answersDirectory, rememberAnswers } from './remembered-answers.ts';
 export { proxyEnv, registryEnv, type SandboxNetwork } from './sandbox-env.ts';
 export { defaultRefusedRanges } from './special-ranges.ts';
 export { createSandboxEcosystems, type AskSandbox } from './sandbox-ecosystems.ts';
+export { trustFileNames, trustFiles } from './trust-files.ts';
 export { systemResolve, type Resolve } from './upstream.ts';

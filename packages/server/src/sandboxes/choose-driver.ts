@@ -11,13 +11,16 @@ export function chooseDriver(options: {
   readonly clock: Clock;
   /** Names the container engine (`DOCKER_HOST`, `CONTAINER_HOST`). */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The installation's secret from which the authorities of its sandboxes follow. */
+  readonly authoritySeed?: Uint8Array;
 }): SandboxDriver {
   const { clock, env } = options;
+  const seed = options.authoritySeed === undefined ? {} : { authoritySeed: options.authoritySeed };
   const stateDirectory = defaultStateDirectory(options.home);
   return new DriverRegistry(
     [
-      new ContainerDriver({ stateDirectory: join(stateDirectory, 'containers'), clock, env }),
-      new BubblewrapDriver({ stateDirectory, clock }),
+      new ContainerDriver({ stateDirectory: join(stateDirectory, 'containers'), clock, env, ...seed }),
+      new BubblewrapDriver({ stateDirectory, clock, ...seed }),
     ],
     clock,
   );

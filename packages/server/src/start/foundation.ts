@@ -11,6 +11,7 @@ import { type LiveHub, liveHub } from '../runs/live-hub.ts';
 import { OwnedRuns } from '../runs/owned-runs.ts';
 import { TerminalHost } from '../runs/terminals/host.ts';
 import { chooseDriver } from '../sandboxes/choose-driver.ts';
+import { authoritySeedOf } from './internal-part.ts';
 import type { Redactor } from '../secrets/redactor.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { createLog, type Log, silentLog } from '../telemetry/log.ts';
@@ -107,7 +108,7 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     config,
     audit,
     redactor,
-    driver: options.driver ?? chooseDriver({ home, clock, env }),
+    driver: options.driver ?? chooseDriver({ home, clock, env, authoritySeed: await authoritySeedOf(home, env) }),
     signal,
     onProgress,
     log,

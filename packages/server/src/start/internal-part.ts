@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { parseListen } from '../api/listen-address.ts';
 import { BerthError } from '../domain/errors/index.ts';
@@ -5,6 +6,7 @@ import { newId } from '../domain/ids.ts';
 import type { Health } from '../domain/ports/health.ts';
 import type { Terminals } from '../domain/ports/terminal.ts';
 import { type Authority, createAuthority } from '../internal/authority.ts';
+import { deriveSecret } from '../internal/derive-secret.ts';
 import { type Dial, dialAs } from '../internal/dial.ts';
 import { readInternalKey } from '../internal/internal-key.ts';
 import { type InternalListener, listenInternally } from '../internal/listener.ts';
@@ -27,14 +29,22 @@ export interface Internal {
  */
 export async function internalOf({ home, env, clock, db }: Foundation): Promise<Internal | null> {
   if (db.kind === 'embedded' && (env['BERTH_INTERNAL_LISTEN'] ?? '') === '') return null;
-  const given = env['BERTH_INTERNAL_KEY'] ?? '';
-  const key =
-    given === ''
-      ? await readInternalKey(join(home, 'keys', 'internal.key'), true)
-      : await readInternalKey(given, false);
+  const key = await internalKeyOf(home, env);
   const authority = createAuthority(key, clock);
   // A name like any other id: an API replica has no lease, and none is asked of it.
   return { authority, dial: dialAs(authority, { role: 'api', id: newId('w', clock.nowMs()) }) };
+}
+
+function internalKeyOf(home: string, env: NodeJS.ProcessEnv): Promise<KeyObject> {
+  const given = env['BERTH_INTERNAL_KEY'] ?? '';
+  return given === ''
+    ? readInternalKey(join(home, 'keys', 'internal.key'), true)
+    : readInternalKey(given, false);
+}
+
+/** From which the authorities of sandboxes follow, alike in all processes that may take one over. */
+export async function authoritySeedOf(home: string, env: NodeJS.ProcessEnv): Promise<Uint8Array> {
+  return deriveSecret(await internalKeyOf(home, env), 'egress authorities');
 }
 
 /** The hub that viewers watch: with frames of runs that other processes own, where there are any. */

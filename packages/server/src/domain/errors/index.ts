@@ -5,6 +5,7 @@ import { blueprintErrors } from './blueprint.ts';
 import { configErrors } from './config.ts';
 import { gateErrors } from './gates.ts';
 import { gitErrors } from './git.ts';
+import { inspectionErrors } from './inspection.ts';
 import { jobErrors } from './jobs.ts';
 import { limitsErrors } from './limits.ts';
 import { modelErrors } from './model.ts';
@@ -29,6 +30,7 @@ export const errorRegistry = {
   ...configErrors,
   ...gateErrors,
   ...gitErrors,
+  ...inspectionErrors,
   ...jobErrors,
   ...limitsErrors,
   ...modelErrors,

@@ -2,6 +2,7 @@ import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { registryEnv, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
+import { type Authorities, sandboxAuthorities } from '../local/authorities.ts';
 import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
 import { workerEcosystems } from '../local/ecosystems.ts';
 import { endSandbox } from '../local/end.ts';
@@ -16,8 +17,13 @@ export interface BubblewrapOptions {
   readonly clock: Clock;
   /** Where the worker's tools say their registries are; asked of them when absent. */
   readonly ecosystems?: EcosystemSource;
+  /**
+   * The installation's secret from which the authorities of its sandboxes follow. Absent: one of this process; inspected
+   * connections of a sandbox that another process takes over then fail.
+   */
+  readonly authoritySeed?: Uint8Array;
   /** Settings of the way out that are not the policy's. */
-  readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv'>;
+  readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv' | 'trusted'>;
   /** PATH to take tool chains from; the worker's own by default. */
   readonly pathVariable?: string;
   /** A sandbox that no worker was connected to for so long ends itself. */
@@ -33,11 +39,13 @@ export class BubblewrapDriver implements SandboxDriver {
   readonly name = 'bubblewrap';
   readonly #options: BubblewrapOptions;
   readonly #ecosystems: EcosystemSource;
+  readonly #authorities: Authorities;
   #host: Promise<Host> | null = null;
 
   constructor(options: BubblewrapOptions) {
     this.#options = options;
     this.#ecosystems = options.ecosystems ?? workerEcosystems(options.clock);
+    this.#authorities = sandboxAuthorities(options.authoritySeed, options.clock);
   }
 
   async probe(signal?: AbortSignal): ReturnType<SandboxDriver['probe']> {
@@ -70,6 +78,7 @@ export class BubblewrapDriver implements SandboxDriver {
         host,
         stateDirectory: this.#options.stateDirectory,
         ecosystems: this.#ecosystems,
+        authority: this.#authorities(spec.id),
         pathVariable: this.#options.pathVariable ?? process.env['PATH'] ?? '',
         idleMinutes: this.#options.idleMinutes ?? defaultIdleMinutes,
         createdMs: this.#options.clock.nowMs(),
@@ -115,6 +124,7 @@ export class BubblewrapDriver implements SandboxDriver {
       driver: this.name,
       clock: this.#options.clock,
       ecosystems: this.#ecosystems,
+      authorities: this.#authorities,
       ...(this.#options.egress === undefined ? {} : { egress: this.#options.egress }),
       destroy: (id) => this.destroy(id),
     };

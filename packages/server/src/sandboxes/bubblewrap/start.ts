@@ -3,18 +3,30 @@ import { join } from 'node:path';
 import { runnerArgv, sandboxdArgv, sandboxdBundle } from '@berth/sandboxd';
 import { rgPath } from '@vscode/ripgrep';
 import type { SandboxSpec } from '../../domain/ports/sandbox.ts';
-import { registryEnv, type EcosystemSource } from '../../egress/index.ts';
+import {
+  registryEnv,
+  trustFileNames,
+  type EcosystemSource,
+  type EgressAuthority,
+} from '../../egress/index.ts';
+import { writeTrust } from '../local/authorities.ts';
 import { createCgroups, type CgroupPlan } from '../local/cgroups.ts';
 import { makeDiskImage } from '../local/disk-image.ts';
 import { sandboxEnvironment } from '../local/environment.ts';
-import { authorityFile, hostEtcBinds, insideHome, ownEtcFiles } from '../local/etc-files.ts';
+import {
+  coveredAuthorityFiles,
+  hostEtcBinds,
+  insideHome,
+  ownEtcFiles,
+  systemAuthorities,
+} from '../local/etc-files.ts';
 import { isReachableByAll, placeProgram, systemBinds } from './host-files.ts';
 import type { Host } from './host.ts';
 import { claimUid } from '../local/identity.ts';
 import { launchArgv, type Identity } from './launch.ts';
 import { type Place, type PlaceRecord, workerSocket } from '../local/place.ts';
 import { programPath, startSandboxd } from '../local/start-sandboxd.ts';
-import { insideProxyPort, insideSocketDirectory, insideTools } from '../local/inside.ts';
+import { insideProxyPort, insideSocketDirectory, insideTools, insideTrust } from '../local/inside.ts';
 import { ownProcesses } from '../local/limits.ts';
 import { bubblewrapArgs, resourceLimitArgv } from './plan.ts';
 import { findToolchains, hasProgram, type Bind } from './toolchains.ts';
@@ -25,6 +37,8 @@ export interface StartOptions {
   readonly host: Host;
   readonly stateDirectory: string;
   readonly ecosystems: EcosystemSource;
+  /** Whom programs inside have to trust where the way out is read. */
+  readonly authority: EgressAuthority;
   /** The worker's PATH, for its tool chains. */
   readonly pathVariable: string;
   readonly idleMinutes: number;
@@ -63,6 +77,7 @@ export async function startSandbox(options: StartOptions): Promise<PlaceRecord> 
     await makeDiskImage(place.image, spec.limits.diskBytes, uid, signal);
   else place.makePlainDisk(uid);
 
+  writeTrust(place, systemAuthorities(), options.authority);
   const inside = prepareInside(options, identity, cgroups, bundle.runner, await registries);
   writeFileSync(place.path('bwrap.args'), `${inside.args.join('\0')}\0`, { mode: 0o600 });
   writeFileSync(place.path('filter.bpf'), host.filter!, { mode: 0o600 });
@@ -118,6 +133,11 @@ function prepareInside(
   const wanted: Bind[] = [
     ...Object.keys(ownEtcFiles).map((name) => ({ source: place.path('etc', name), target: `/etc/${name}` })),
     ...hostEtcBinds(),
+    { source: place.path('trust'), target: insideTrust },
+    ...coveredAuthorityFiles().map((target) => ({
+      source: place.path('trust', trustFileNames.bundle),
+      target,
+    })),
     ...toolchains.binds,
     { source: program(process.execPath), target: node },
     { source: program(runnerBundle), target: runner },
@@ -142,7 +162,7 @@ function prepareInside(
     masked: system.masked,
     disk: place.disk,
     socketDirectory: join(place.read()!.socketDirectory, 'r'),
-    env: sandboxEnvironment({ programs: toolchains, registries, caFile: authorityFile(), spec: spec.env }),
+    env: sandboxEnvironment({ programs: toolchains, registries, spec: spec.env }),
     limits: spec.limits,
   });
   const hasMemory = cgroups.oomCounterFile !== null;

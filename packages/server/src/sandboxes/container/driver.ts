@@ -5,6 +5,7 @@ import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { registryEnv, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
+import { type Authorities, sandboxAuthorities } from '../local/authorities.ts';
 import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
 import { diskImagesWork } from '../local/disk-image.ts';
 import { sandboxUidsExist } from '../local/identity.ts';
@@ -32,8 +33,10 @@ export interface ContainerOptions {
   /** Where the tools for images are kept, if not in the state directory. */
   readonly toolsDirectory?: string;
   readonly ecosystems?: EcosystemSource;
+  /** As `sandboxAuthorities` takes it. */
+  readonly authoritySeed?: Uint8Array;
   /** Settings of the way out that are not the policy's. */
-  readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv'>;
+  readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv' | 'trusted'>;
   /** A sandbox that no worker was connected to for so long ends itself. */
   readonly idleMinutes?: number;
   /** Watches the disk even where it could be held: what a machine without loop devices does. */
@@ -47,6 +50,7 @@ export class ContainerDriver implements SandboxDriver {
   readonly name = 'container';
   readonly #options: ContainerOptions;
   readonly #ecosystems: EcosystemSource;
+  readonly #authorities: Authorities;
   readonly #installation: string;
   readonly #images = new Map<string, Promise<SandboxImage>>();
   #engine: Promise<Engine> | null = null;
@@ -56,6 +60,7 @@ export class ContainerDriver implements SandboxDriver {
   constructor(options: ContainerOptions) {
     this.#options = options;
     this.#ecosystems = options.ecosystems ?? workerEcosystems(options.clock);
+    this.#authorities = sandboxAuthorities(options.authoritySeed, options.clock);
     this.#installation = createHash('sha256').update(options.stateDirectory).digest('hex').slice(0, 12);
   }
 
@@ -112,6 +117,7 @@ export class ContainerDriver implements SandboxDriver {
         hard: hardLimits(readFileSync('/proc/self/limits', 'utf8')),
         noDiskImages,
         ecosystems: this.#ecosystems,
+        authority: this.#authorities(spec.id),
         idleMinutes: this.#options.idleMinutes ?? defaultIdleMinutes,
         createdMs: this.#options.clock.nowMs(),
         signal,
@@ -161,6 +167,7 @@ export class ContainerDriver implements SandboxDriver {
       driver: this.name,
       clock: this.#options.clock,
       ecosystems: this.#ecosystems,
+      authorities: this.#authorities,
       ...(this.#options.egress === undefined ? {} : { egress: this.#options.egress }),
       destroy: (id) => this.destroy(id),
     };

@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import { BerthError } from '../../domain/errors/index.ts';
+import { authorityFiles } from '../local/etc-files.ts';
 import { engineSentence, engineStatus, orAbort, type Engine } from './engine.ts';
 
 /** An image as a sandbox uses it: one for ever, whatever happens to its name. */
@@ -12,6 +13,8 @@ export interface SandboxImage {
   /** The image's own lists of users and groups; empty when it has none. */
   readonly passwd: string;
   readonly group: string;
+  /** The file in which it keeps its certificate authorities; null: it has none. */
+  readonly authorities: { readonly path: string; readonly pem: string } | null;
 }
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
@@ -63,10 +66,18 @@ export async function describeImage(
       await readFile(container, '/etc/passwd'),
       await readFile(container, '/etc/group'),
     ];
-    return { ...image, env, passwd, group };
+    return { ...image, env, passwd, group, authorities: await authoritiesIn(container) };
   } finally {
     await container.remove({ force: true }).catch(() => undefined);
   }
+}
+
+async function authoritiesIn(container: Docker.Container): Promise<SandboxImage['authorities']> {
+  for (const path of authorityFiles) {
+    const pem = await readFile(container, path);
+    if (pem.includes('-----BEGIN CERTIFICATE-----')) return { path, pem };
+  }
+  return null;
 }
 
 /** Podman leaves the algorithm out of ids in some answers. */

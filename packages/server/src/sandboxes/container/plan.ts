@@ -2,7 +2,7 @@ import type { ContainerCreateOptions } from 'dockerode';
 import { runnerArgv } from '@berth/sandboxd';
 import type { SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { insideHome } from '../local/etc-files.ts';
-import { insideProxyPort, insideSocketDirectory } from '../local/inside.ts';
+import { insideProxyPort, insideSocketDirectory, insideTrust } from '../local/inside.ts';
 import { ownProcesses } from '../local/limits.ts';
 import { insideTools, toolPaths } from '../tools/index.ts';
 import type { Engine } from './engine.ts';
@@ -47,6 +47,8 @@ export interface ContainerPlan {
   readonly tools: string;
   readonly socketDirectory: string;
   readonly etc: string;
+  /** Directory with what programs inside trust, and the image's own file of authorities that its bundle covers. */
+  readonly trust: { readonly directory: string; readonly bundle: string; readonly covers: string | null };
   readonly disk: { readonly workspace: string; readonly home: string; readonly tmp: string };
 }
 
@@ -144,6 +146,8 @@ export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {
         bind(plan.disk.home, insideHome, false),
         bind(plan.disk.tmp, '/tmp', false),
         bind(plan.disk.tmp, '/var/tmp', false),
+        bind(plan.trust.directory, insideTrust, true),
+        ...(plan.trust.covers === null ? [] : [bind(plan.trust.bundle, plan.trust.covers, true)]),
         ...Object.entries(ownFiles).map(([name, path]) => bind(`${plan.etc}/${name}`, path, true)),
       ],
       // Commands can write to the first program's output: an engine's log would take it without end.

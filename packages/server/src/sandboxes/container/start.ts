@@ -4,8 +4,15 @@ import { runnerEnvironment, sandboxdArgv, sandboxdBundle } from '@berth/sandboxd
 import { commandEnvironmentName, type ContainerProcessSpec } from '@berth/sandboxd';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { SandboxSpec } from '../../domain/ports/sandbox.ts';
-import { registryEnv, type EcosystemSource } from '../../egress/index.ts';
+import {
+  registryEnv,
+  trustFileNames,
+  type EcosystemSource,
+  type EgressAuthority,
+} from '../../egress/index.ts';
+import { writeTrust } from '../local/authorities.ts';
 import { sandboxEnvironment } from '../local/environment.ts';
+import { systemAuthorities } from '../local/etc-files.ts';
 import { claimUid } from '../local/identity.ts';
 import { type Place, type PlaceRecord, workerSocket } from '../local/place.ts';
 import { startSandboxd } from '../local/start-sandboxd.ts';
@@ -31,6 +38,8 @@ export interface StartContainerOptions {
   /** Null: disks are images of their own. Otherwise why not. */
   readonly noDiskImages: string | null;
   readonly ecosystems: EcosystemSource;
+  /** Whom programs inside have to trust where the way out is read. */
+  readonly authority: EgressAuthority;
   readonly idleMinutes: number;
   readonly createdMs: number;
   readonly signal: AbortSignal;
@@ -65,6 +74,7 @@ export async function startContainer(options: StartContainerOptions): Promise<Pl
   const commands = commandEnvironment(spec, image, await registries);
   const runnerDirectory = join(socketDirectory, 'r');
   writeEtc(place, image, user, commands['PATH']!);
+  writeTrust(place, image.authorities?.pem ?? systemAuthorities(), options.authority);
   const environment = join(runnerDirectory, insideFiles.environment);
   writeFileSync(environment, `${runnerEnvironment(commands)[commandEnvironmentName]}\n`, { mode: 0o400 });
   if (dedicated !== null) chownSync(environment, dedicated, dedicated);
@@ -90,6 +100,11 @@ export async function startContainer(options: StartContainerOptions): Promise<Pl
       tools: options.tools,
       socketDirectory: runnerDirectory,
       etc: place.path('etc'),
+      trust: {
+        directory: place.path('trust'),
+        bundle: place.path('trust', trustFileNames.bundle),
+        covers: image.authorities?.path ?? null,
+      },
       disk: place.disk,
     }),
     spec,
@@ -150,8 +165,6 @@ function commandEnvironment(
   return sandboxEnvironment({
     programs: { path: PATH.split(':').filter((directory) => directory !== ''), env },
     registries,
-    // An image brings its own authorities, where its programs look for them.
-    caFile: null,
     spec: spec.env,
   });
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../../domain/ports/clock.ts';
 import type { DriverName, Sandbox, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { createEgressDoor, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
 import { ChannelSandbox } from '../channel-sandbox.ts';
+import type { Authorities } from './authorities.ts';
 import { type Place, type PlaceRecord, workerSocket } from './place.ts';
 import { isAlive, type ProcessName } from './processes.ts';
 import { readLog } from './start-sandboxd.ts';
@@ -16,8 +17,9 @@ export interface LocalLink {
   readonly driver: DriverName;
   readonly clock: Clock;
   readonly ecosystems: EcosystemSource;
+  readonly authorities: Authorities;
   /** Settings of the way out that are not the policy's. */
-  readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv'>;
+  readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv' | 'trusted'>;
   /** Ends everything of the sandbox and removes what it left; idempotent. */
   readonly destroy: (id: string) => Promise<void>;
 }
@@ -41,6 +43,8 @@ export async function connectToPlace(
   const door = createEgressDoor({
     ...link.egress,
     policy: spec.egress,
+    authority: link.authorities(spec.id),
+    ...(spec.credentials === undefined ? {} : { credentials: spec.credentials }),
     ecosystems: link.ecosystems,
     clock: link.clock,
     onDecision: (decision) => {

@@ -1,6 +1,6 @@
-import { proxyEnv } from '../../egress/index.ts';
+import { proxyEnv, trustFileNames } from '../../egress/index.ts';
 import { insideHome, insideUser } from './etc-files.ts';
-import { insideProxyPort, insideTools } from './inside.ts';
+import { insideProxyPort, insideTools, insideTrust } from './inside.ts';
 
 /** Variables of a command's environment that nobody outside may set: they decide where its programs come from. */
 export function sandboxEnvironment(options: {
@@ -11,7 +11,6 @@ export function sandboxEnvironment(options: {
   };
   /** Registry settings of the operator, credentials stripped. */
   readonly registries: Readonly<Record<string, string>>;
-  readonly caFile: string | null;
   /** What the spec adds; it wins. */
   readonly spec: Readonly<Record<string, string>>;
 }): Record<string, string> {
@@ -39,7 +38,11 @@ export function sandboxEnvironment(options: {
     npm_config_fund: 'false',
     npm_config_audit: 'false',
     ...options.programs.env,
-    ...proxyEnv({ proxyPort: insideProxyPort, caFile: options.caFile }),
+    ...proxyEnv({
+      proxyPort: insideProxyPort,
+      caFile: `${insideTrust}/${trustFileNames.bundle}`,
+      javaTrustStore: `${insideTrust}/${trustFileNames.java}`,
+    }),
     ...options.registries,
     ...options.spec,
   };

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 
 /** The uid and gid that commands see themselves as, whatever they are outside. */
 export const insideId = 1000;
@@ -38,20 +38,41 @@ const hostEtc = [
   '/etc/ssl/openssl.cnf',
 ];
 
+/** Debian keeps what Java cannot start without there; of it `management` may hold passwords. */
+function javaEtc(): string[] {
+  return readdirSync('/etc')
+    .filter((name) => /^java-\d+-[a-z]+$/.test(name))
+    .flatMap((name) => readdirSync(`/etc/${name}`).map((entry) => `/etc/${name}/${entry}`))
+    .filter((path) => !path.endsWith('/management'));
+}
+
 /** Those of them that exist, with what they really are (a link would point out of the sandbox). */
 export function hostEtcBinds(): ReadonlyArray<{ readonly source: string; readonly target: string }> {
-  return hostEtc
+  return [...hostEtc, ...javaEtc()]
     .filter((path) => existsSync(path))
     .map((path) => ({ source: realpathSync(path), target: path }));
 }
 
 /** Where systems keep their certificate authorities in one file. */
-const authorityFiles = [
+export const authorityFiles: readonly string[] = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
   '/etc/ssl/cert.pem',
 ];
 
-export function authorityFile(): string | null {
-  return authorityFiles.find((path) => existsSync(path)) ?? null;
+/** The system's authorities, PEM; null when it has none in one file. */
+export function systemAuthorities(): string | null {
+  const path = authorityFiles.find((one) => existsSync(one));
+  return path === undefined ? null : readFileSync(path, 'utf8');
+}
+
+/**
+ * Those of the files that show inside the sandbox and can be covered: programs without the variables (`env -i`, a
+ * hard-wired path) then trust the sandbox's authority as well.
+ */
+export function coveredAuthorityFiles(): readonly string[] {
+  return authorityFiles.filter(
+    (path) =>
+      hostEtc.some((top) => path.startsWith(`${top}/`)) && existsSync(path) && lstatSync(path).isFile(),
+  );
 }

@@ -1,4 +1,6 @@
 /** Names inside a sandbox that are Berth's own, the same for every driver of this machine. */
 export const insideSocketDirectory = '/run/berth';
 export const insideProxyPort = 3128;
+/** Whom programs inside trust. */
+export const insideTrust = '/etc/berth-trust';
 export { insideTools } from '../tools/layout.ts';

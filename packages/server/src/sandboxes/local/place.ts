@@ -67,7 +67,7 @@ export class Place {
   make(): void {
     mkdirSync(join(this.directory, '..'), { recursive: true, mode: 0o711 });
     mkdirSync(this.directory, { mode: 0o711 });
-    for (const name of ['disk', 'etc', 'mnt']) mkdirSync(this.path(name), { mode: 0o711 });
+    for (const name of ['disk', 'etc', 'mnt', 'trust']) mkdirSync(this.path(name), { mode: 0o711 });
     mkdirSync(this.path('spool'), { mode: 0o700 });
     for (const [name, text] of Object.entries(ownEtcFiles))
       writeFileSync(this.path('etc', name), text, { mode: 0o644 });
