@@ -12,7 +12,7 @@ test('the directory is made once, whole, by however many ask at once, and readab
   const paths = await Promise.all([toolsDirectory(home), toolsDirectory(home)]);
   expect(new Set(paths).size).toBe(1);
   expect(readdirSync(home)).toHaveLength(1);
-  const inside = (path: string): string => join(paths[0]!, path);
+  const inside = (path: string): string => join(paths[0], path);
   for (const path of ['bin/node', 'bin/git', 'bin/rg', 'libexec/sh', 'runner/runner.mjs', 'ld'])
     expect([path, statSync(inside(path)).mode & 0o777]).toEqual([path, 0o755]);
   for (const path of ['bin/node', 'libexec/sh', 'git/core/git', 'git/core/git-remote-http'])
