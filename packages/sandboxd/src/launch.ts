@@ -35,6 +35,8 @@ export interface SandboxdLaunch {
   readonly oomCounterFile?: string;
   /** JSON file with a `RunnerProcessSpec`: sandboxd then starts the runner itself and keeps it up. */
   readonly runnerFile?: string;
+  /** JSON file with a `ContainerProcessSpec`: the runner is in a container that sandboxd starts and keeps up. */
+  readonly containerFile?: string;
   /** It ends itself after this long without a worker. */
   readonly idleMinutes?: number;
   /** Where no control group counts: all processes together may use this; the count goes to `oomCounterFile`. */
@@ -59,6 +61,7 @@ export function sandboxdArgv(launch: SandboxdLaunch): string[] {
     launch.spoolDirectory,
     ...(launch.oomCounterFile === undefined ? [] : ['--oom-counter', launch.oomCounterFile]),
     ...(launch.runnerFile === undefined ? [] : ['--runner', launch.runnerFile]),
+    ...(launch.containerFile === undefined ? [] : ['--container', launch.containerFile]),
     ...(launch.idleMinutes === undefined ? [] : ['--idle-minutes', String(launch.idleMinutes)]),
     ...(launch.memoryLimitBytes === undefined ? [] : ['--memory-limit', String(launch.memoryLimitBytes)]),
     ...(launch.disk === undefined
@@ -68,6 +71,8 @@ export function sandboxdArgv(launch: SandboxdLaunch): string[] {
 }
 
 export interface RunnerLaunch {
+  /** A POSIX shell for the supervisor, as it is seen inside; the image's own `/bin/sh` otherwise. */
+  readonly shell?: string;
   /** The Node program, as it is seen inside the sandbox. */
   readonly node: string;
   /** `runner.mjs`, as it is seen inside the sandbox. */
@@ -130,7 +135,7 @@ export function runnerEnvironment(commands: Readonly<Record<string, string>>): R
 /** The argument list that starts the runner under its supervisor. */
 export function runnerArgv(launch: RunnerLaunch): string[] {
   return [
-    '/bin/sh',
+    launch.shell ?? '/bin/sh',
     '-c',
     supervisor,
     'berth-runner',

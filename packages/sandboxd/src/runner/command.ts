@@ -44,8 +44,9 @@ function shell(): string {
   return ['/bin/bash', '/usr/bin/bash'].find(executable) ?? '/bin/sh';
 }
 
-/** The program that gives commands a terminal; util-linux's `script`, found once. */
-export const terminalProgram: string | null = ['/usr/bin/script', '/bin/script'].find(executable) ?? null;
+/** The program that gives commands a terminal, found once: util-linux's `script`; that of the tools first, as a small image has another. */
+export const terminalProgram: string | null =
+  ['/opt/berth/bin/script', '/usr/bin/script', '/bin/script'].find(executable) ?? null;
 
 /** A script reaches the shell as one argument, or as a file when it is too long for that; it is never quoted. */
 function plainArgv(spec: ExecSpec): { argv: readonly string[]; cleanUp: () => void } {

@@ -3,7 +3,8 @@ import { readArguments, required } from '../arguments.ts';
 import { watchDisk } from './disk-watch.ts';
 import { closeInheritedDescriptors } from './inherited.ts';
 import { watchMemory } from './memory-watch.ts';
-import { RunnerProcess } from './runner-process.ts';
+import { ContainerProcess } from './container-process.ts';
+import { RunnerProcess, type KeptRunner } from './runner-process.ts';
 import { Sandboxd } from './sandboxd.ts';
 
 closeInheritedDescriptors();
@@ -15,6 +16,7 @@ const option = readArguments(process.argv.slice(2), [
   'spool',
   'oom-counter',
   'runner',
+  'container',
   'idle-minutes',
   'disk-paths',
   'disk-limit',
@@ -34,7 +36,7 @@ const sandboxd = new Sandboxd({
 
 /** Time for the last frames to leave. */
 const sayMs = 20;
-let runner: RunnerProcess | null = null;
+let runner: KeptRunner | null = null;
 
 function end(code: number, reason?: string): void {
   sandboxd.close(reason);
@@ -65,6 +67,17 @@ if (runnerFile !== undefined) {
     generation: () => sandboxd.generation,
     isUp: () => sandboxd.hasRunner,
     onSaid: (text) => process.stderr.write(text),
+  });
+}
+
+const containerFile = option('container');
+if (containerFile !== undefined) {
+  runner = new ContainerProcess({
+    specFile: containerFile,
+    generation: () => sandboxd.generation,
+    isUp: () => sandboxd.hasRunner,
+    onSaid: (text) => process.stderr.write(text),
+    onGone: () => end(1, 'the container of the sandbox was removed'),
   });
 }
 

@@ -25,22 +25,30 @@ export interface RunnerProcessOptions {
  * A runner that is not connected for so long is stuck (a command can stop it, or read from its pipes), and whatever
  * supervises it inside does not see that: all of it is started anew.
  */
-const stuckMs = 20_000;
-const lookEveryMs = 2_000;
-const firstDelayMs = 50;
-const longestDelayMs = 5_000;
+export const stuckMs = 20_000;
+export const lookEveryMs = 2_000;
+export const firstDelayMs = 50;
+export const longestDelayMs = 5_000;
 /** A start that lasted this long ends the back-off. */
-const settledMs = 30_000;
+export const settledMs = 30_000;
 /** After this the outermost process is killed too. */
-const stopMs = 300;
+export const stopMs = 300;
 /** What one start may write to the log: commands can reach this pipe too. */
 const saidBytes = 16 * 1024;
+
+/** Whatever keeps a runner up. */
+export interface KeptRunner {
+  /** The outermost process, while it lives. */
+  readonly pid: number | null;
+  /** Ends it for good, with everything inside. */
+  stop(): Promise<void>;
+}
 
 /**
  * Keeps the isolation around the runner alive: when the whole of it dies (the memory limit chose its first process,
  * say), it is started again. sandboxd and its journal are not touched by that.
  */
-export class RunnerProcess {
+export class RunnerProcess implements KeptRunner {
   readonly #options: RunnerProcessOptions;
   #child: ChildProcess | null = null;
   #stopped = false;

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { findCgroups, type CgroupLayout } from '../local/cgroups.ts';
 import { diskImagesWork } from '../local/disk-image.ts';
 import { sandboxUidsExist } from '../local/identity.ts';
-import { hardLimits } from './plan.ts';
+import { hardLimits } from '../local/limits.ts';
 import { assemble, filterArchitecture, seccompProgram } from './seccomp.ts';
 
 const run = promisify(execFile);

@@ -1,6 +1,7 @@
 import type { SandboxLimits } from '../../domain/ports/sandbox.ts';
 import { insideHome, insideId } from '../local/etc-files.ts';
 import { insideSocketDirectory } from '../local/inside.ts';
+import { ownProcesses } from '../local/limits.ts';
 import type { Bind } from './toolchains.ts';
 
 /** Everything that decides how bubblewrap is started; made by the driver, turned into arguments here. */
@@ -42,9 +43,6 @@ export function bubblewrapArgs(plan: BubblewrapPlan): string[] {
   return args;
 }
 
-/** Processes that are ours, not the commands': bubblewrap's two, the supervisor, Node with its threads. */
-export const ownProcesses = 32;
-
 /** What V8 reserves for code as writable memory before it runs a line: it aborts when it cannot. */
 const reservedBytes = 2 ** 30;
 
@@ -69,13 +67,4 @@ export function resourceLimitArgv(
     ...(memoryByKernel ? [] : [`--data=${both(limits.memoryBytes + reservedBytes)}`]),
     '--',
   ];
-}
-
-/** Reads the hard limits of this process. */
-export function hardLimits(text: string): { readonly openFiles: number; readonly processes: number } {
-  const read = (name: string): number => {
-    const value = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(text)?.[1];
-    return value === undefined || value === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(value);
-  };
-  return { openFiles: read('Max open files'), processes: read('Max processes') };
 }

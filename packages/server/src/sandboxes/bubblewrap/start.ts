@@ -15,7 +15,8 @@ import { launchArgv, type Identity } from './launch.ts';
 import { type Place, type PlaceRecord, workerSocket } from '../local/place.ts';
 import { programPath, startSandboxd } from '../local/start-sandboxd.ts';
 import { insideProxyPort, insideSocketDirectory, insideTools } from '../local/inside.ts';
-import { bubblewrapArgs, ownProcesses, resourceLimitArgv } from './plan.ts';
+import { ownProcesses } from '../local/limits.ts';
+import { bubblewrapArgs, resourceLimitArgv } from './plan.ts';
 import { findToolchains, hasProgram, type Bind } from './toolchains.ts';
 
 export interface StartOptions {

@@ -1,0 +1,1 @@
+export { ContainerDriver, type ContainerOptions } from './driver.ts';
