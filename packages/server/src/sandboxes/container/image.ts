@@ -89,12 +89,12 @@ async function inspect(
 async function pull(engine: Engine, name: string, signal: AbortSignal): Promise<Docker.ImageInspectInfo> {
   try {
     const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(pullMs)]);
-    const stream = (await engine.docker.pull(name, { abortSignal })) as NodeJS.ReadableStream;
+    const stream = await engine.docker.pull(name, { abortSignal });
     await new Promise<void>((resolve, reject) => {
       engine.docker.modem.followProgress(stream, (error, steps) => {
-        const failed: unknown = error ?? steps?.find((step: { error?: string }) => step.error)?.error;
-        if (failed === null || failed === undefined) resolve();
-        else reject(failed instanceof Error ? failed : new Error(String(failed)));
+        const failed = error?.message ?? steps?.find((step: { error?: string }) => step.error)?.error;
+        if (failed === undefined) resolve();
+        else reject(new Error(String(failed)));
       });
     });
   } catch (error) {
