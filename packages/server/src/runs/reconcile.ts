@@ -35,14 +35,23 @@ export function reconcileSandboxes(
   };
 }
 
-/** One round; returns the ids of what was removed. */
+/**
+ * One round; returns the ids of what was removed. One that cannot be removed keeps no other; it is tried again in the next
+ * round.
+ */
 export async function reconcileOnce(db: Database, driver: SandboxDriver): Promise<string[]> {
   const removed: string[] = [];
+  const failures: unknown[] = [];
   for (const sandbox of await driver.list()) {
     if (await isOwned(db, sandbox)) continue;
-    await driver.destroy(sandbox.id);
-    removed.push(sandbox.id);
+    try {
+      await driver.destroy(sandbox.id);
+      removed.push(sandbox.id);
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return removed;
 }
 

@@ -94,7 +94,7 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     config,
     audit,
     redactor,
-    driver: options.driver ?? chooseDriver({ home, clock }),
+    driver: options.driver ?? chooseDriver({ home, clock, env }),
     signal,
     onProgress,
     log,

@@ -175,6 +175,11 @@ export interface SandboxDriver {
   readonly name: DriverName;
   /** What works here and how limits are held; `ok` when sandboxes can be made. */
   probe(signal?: AbortSignal): Promise<{ readonly ok: boolean; readonly checks: readonly DoctorCheck[] }>;
+  /**
+   * Refuses a profile that no sandbox of this driver can ever be, before anything is made for it; absent: none is known.
+   * @throws BerthError `SANDBOX_UNSUPPORTED`, `SANDBOX_DRIVER_MISSING`
+   */
+  assertSuits?(profile: SandboxProfile | null): void;
   create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
   /**
    * Finds a sandbox made earlier, maybe by a worker that died.

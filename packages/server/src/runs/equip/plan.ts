@@ -24,7 +24,7 @@ export async function planRun(
   repository: RunRepository,
   modelsFor: (options: RunOptions) => ModelSlots,
   settings: ProjectSettings,
-  driver: Pick<SandboxDriver, 'name'>,
+  driver: Pick<SandboxDriver, 'name' | 'assertSuits'>,
   /** Principal ids of whose task it is, and of who handed it in. */
   requesters: () => Promise<readonly string[]>,
 ): Promise<void> {

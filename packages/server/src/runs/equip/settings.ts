@@ -132,9 +132,12 @@ function words(rule: EgressRule): string {
 
 /**
  * Refuses a sandbox that cannot be what the project's profile asks for.
- * @throws BerthError `SANDBOX_PROFILE_MISSING`, `SANDBOX_DRIVER_MISSING`
+ * @throws BerthError `SANDBOX_PROFILE_MISSING`, `SANDBOX_DRIVER_MISSING`, `SANDBOX_UNSUPPORTED`
  */
-export function assertSandbox(settings: ProjectSettings, driver: Pick<SandboxDriver, 'name'>): void {
+export function assertSandbox(
+  settings: ProjectSettings,
+  driver: Pick<SandboxDriver, 'name' | 'assertSuits'>,
+): void {
   const { sandbox, sandboxName } = settings;
   if (sandbox === null) {
     if (sandboxName === null) return;
@@ -143,6 +146,7 @@ export function assertSandbox(settings: ProjectSettings, driver: Pick<SandboxDri
       `The project names the sandbox profile ${sandboxName}, and there is none.`,
     );
   }
+  if (driver.assertSuits !== undefined) return driver.assertSuits(sandbox);
   if (sandbox.driver === 'auto' || sandbox.driver === driver.name) return;
   throw new BerthError(
     'SANDBOX_DRIVER_MISSING',

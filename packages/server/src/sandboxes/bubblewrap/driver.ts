@@ -1,17 +1,9 @@
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
-import {
-  answersDirectory,
-  askTool,
-  createEcosystems,
-  fetchText,
-  registryEnv,
-  rememberAnswers,
-  type EcosystemSource,
-  type EgressDoorOptions,
-} from '../../egress/index.ts';
+import { registryEnv, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
 import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
+import { workerEcosystems } from '../local/ecosystems.ts';
 import { endSandbox } from '../local/end.ts';
 import { listPlaces, Place } from '../local/place.ts';
 import { inspectHost, type Host } from './host.ts';
@@ -35,6 +27,7 @@ export interface BubblewrapOptions {
 }
 
 const defaultIdleMinutes = 24 * 60;
+
 /** Sandboxes of one machine in bubblewrap: all namespaces unshared, sandboxd outside of them. */
 export class BubblewrapDriver implements SandboxDriver {
   readonly name = 'bubblewrap';
@@ -44,10 +37,7 @@ export class BubblewrapDriver implements SandboxDriver {
 
   constructor(options: BubblewrapOptions) {
     this.#options = options;
-    const { env } = process;
-    const memory = { directory: answersDirectory(env), clock: options.clock, env };
-    this.#ecosystems =
-      options.ecosystems ?? createEcosystems({ fetchText, ask: rememberAnswers(askTool, memory) });
+    this.#ecosystems = options.ecosystems ?? workerEcosystems(options.clock);
   }
 
   async probe(signal?: AbortSignal): ReturnType<SandboxDriver['probe']> {
@@ -60,11 +50,16 @@ export class BubblewrapDriver implements SandboxDriver {
     );
   }
 
+  /** Images, runtimes and services need an engine. */
+  assertSuits(profile: SandboxSpec['profile']): void {
+    refuseWhatNeedsAnEngine(profile);
+  }
+
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     signal.throwIfAborted();
     const host = await this.#inspect();
     refuseWhatCannotBeHeld(host);
-    refuseWhatNeedsAnEngine(spec);
+    this.assertSuits(spec.profile);
     const place = new Place(this.#options.stateDirectory, spec.id);
     if (place.createdMs() !== null)
       throw new BerthError('SANDBOX_UNAVAILABLE', `There already is a sandbox ${spec.id}.`);
@@ -145,7 +140,7 @@ function refuseWhatCannotBeHeld(host: Host): void {
 }
 
 /** Images and services need an engine; a profile that asks for them gets no sandbox without. */
-function refuseWhatNeedsAnEngine({ profile }: SandboxSpec): void {
+function refuseWhatNeedsAnEngine(profile: SandboxSpec['profile']): void {
   if (profile === null) return;
   const wanted = [
     ...(profile.image === undefined ? [] : ['an image']),

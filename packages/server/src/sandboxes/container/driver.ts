@@ -4,16 +4,11 @@ import { join } from 'node:path';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
-import {
-  createEcosystems,
-  fetchText,
-  registryEnv,
-  type EcosystemSource,
-  type EgressDoorOptions,
-} from '../../egress/index.ts';
+import { registryEnv, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
 import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
 import { diskImagesWork } from '../local/disk-image.ts';
 import { sandboxUidsExist } from '../local/identity.ts';
+import { workerEcosystems } from '../local/ecosystems.ts';
 import { hardLimits } from '../local/limits.ts';
 import { listPlaces, Place } from '../local/place.ts';
 import { toolsDirectory } from '../tools/index.ts';
@@ -60,7 +55,7 @@ export class ContainerDriver implements SandboxDriver {
 
   constructor(options: ContainerOptions) {
     this.#options = options;
-    this.#ecosystems = options.ecosystems ?? createEcosystems({ fetchText });
+    this.#ecosystems = options.ecosystems ?? workerEcosystems(options.clock);
     this.#installation = createHash('sha256').update(options.stateDirectory).digest('hex').slice(0, 12);
   }
 
@@ -75,9 +70,14 @@ export class ContainerDriver implements SandboxDriver {
     });
   }
 
+  /** An image has to be named; services need more than one container. */
+  assertSuits(profile: SandboxSpec['profile']): void {
+    this.#imageFor(profile);
+  }
+
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     signal.throwIfAborted();
-    const imageName = this.#imageFor(spec);
+    const imageName = this.#imageFor(spec.profile);
     const place = this.#place(spec.id);
     if (place.createdMs() !== null)
       throw new BerthError('SANDBOX_UNAVAILABLE', `There already is a sandbox ${spec.id}.`);
@@ -186,7 +186,7 @@ export class ContainerDriver implements SandboxDriver {
   }
 
   /** @throws BerthError `SANDBOX_UNSUPPORTED` */
-  #imageFor({ profile }: SandboxSpec): string {
+  #imageFor(profile: SandboxSpec['profile']): string {
     const who = profile === null ? 'A project without a profile' : `The profile ${profile.name}`;
     if (profile !== null && profile.services.length > 0)
       throw new BerthError(

@@ -38,7 +38,7 @@ export async function probeEngine(
     await timed(() => [user(found), limits(found), storage(found)]);
     await timed(async () => [await tools(probe), await disk(probe)]);
   }
-  return { ok: checks.every(({ state }) => state !== 'fail'), checks };
+  return { ok: found !== null && checks.every(({ state }) => state !== 'fail'), checks };
 }
 
 function reached({ kind, version, socketPath, isRootless }: Engine): Finding {
@@ -64,9 +64,10 @@ function unreachable(sentence: string, env: EngineProbe['env']): Finding {
     }
   };
   const isNamed = (env['DOCKER_HOST'] ?? env['CONTAINER_HOST'] ?? '') !== '';
+  const sockets = isNamed ? [] : engineSockets(env).filter(has);
   const fix = ((): string => {
     if (isNamed) return 'Set DOCKER_HOST to unix:// and the path of an engine of this machine, or unset it.';
-    const there = engineSockets(env).find(has);
+    const [there] = sockets;
     if (there !== undefined && !isRoot)
       return there.includes('docker') ? 'sudo usermod -aG docker "$USER" && newgrp docker' : `ls -l ${there}`;
     if (has('/usr/bin/dockerd')) return 'sudo systemctl enable --now docker';
@@ -80,6 +81,14 @@ function unreachable(sentence: string, env: EngineProbe['env']): Finding {
     const install = 'apt-get install -y --no-install-recommends podman runc conmon netavark uidmap';
     return `${isRoot ? '' : 'sudo '}${install} && ${start}`;
   })();
+  // Nothing was named and nothing is there: whoever has no profile with an image misses nothing.
+  if (!isNamed && sockets.length === 0)
+    return {
+      id,
+      state: 'skip',
+      sentence: 'No container engine runs here; only sandbox profiles with an image need one.',
+      fix,
+    };
   return { id, state: 'fail', sentence, fix };
 }
 
