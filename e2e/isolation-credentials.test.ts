@@ -1,11 +1,10 @@
 import { readFileSync, readlinkSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Sandbox } from '../packages/server/src/domain/ports/sandbox.ts';
-import { bubblewrapIsMissing, testDriver } from '../packages/server/src/testing/bubblewrap.ts';
-import { fakeSpec } from '../packages/server/src/testing/fake-sandbox.ts';
 import { askDoor, canary, inside, nodeInside, startWorker } from './isolation/harness.ts';
+import { onEveryDriver, type Subject } from './isolation/subjects.ts';
 
 /** Each prints a line for every place where it finds `$CANARY_PARTS`, put together only inside the scanner. */
 const scanners = {
@@ -26,23 +25,27 @@ function scan(sandbox: Sandbox, name: keyof typeof scanners): Promise<{ text: st
   return inside(sandbox, script, { timeoutMs: 60_000 });
 }
 
-describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () => {
-  const { driver, stateDirectory, cleanUp } = testDriver({ pathVariable: '/usr/local/bin:/usr/bin:/bin' });
+onEveryDriver('credentials', ({ name: kind, make }) => {
+  let subject: Subject;
   let sandbox: Sandbox;
   let exposed: Sandbox;
   let worker: Awaited<ReturnType<typeof startWorker>>;
 
   beforeAll(async () => {
-    const spec = fakeSpec();
-    worker = await startWorker(stateDirectory, spec);
-    sandbox = (await driver.attach(worker.ref, { ...spec, epoch: 2 }, AbortSignal.timeout(120_000)))!;
-    exposed = await driver.create(fakeSpec({ env: { FORWARDED: canary } }), AbortSignal.timeout(120_000));
+    subject = await make();
+    const spec = subject.spec();
+    worker = await startWorker(subject, spec);
+    sandbox = (await subject.driver.attach(worker.ref, { ...spec, epoch: 2 }, AbortSignal.timeout(120_000)))!;
+    exposed = await subject.driver.create(
+      subject.spec({ env: { FORWARDED: canary } }),
+      AbortSignal.timeout(120_000),
+    );
     await exposed.write('/workspace/.npmrc', Buffer.from(canary));
     await exposed.write('/workspace/secret', Buffer.from(canary));
   });
   afterAll(async () => {
     worker?.cleanUp();
-    await cleanUp();
+    await subject?.cleanUp();
   });
 
   test('the worker itself is full of canaries', () => {
@@ -81,9 +84,13 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
     },
   );
 
-  test.skipIf(homedir().startsWith('/tmp'))(
-    'programs of the home directory can be used, and nothing beside them is seen (home lies in /tmp)',
+  test.skipIf(kind === 'bubblewrap' && homedir().startsWith('/tmp'))(
+    'programs of the home directory can be used where the host has the tools, and nothing beside them is seen (home lies in /tmp)',
     async () => {
+      if (kind === 'container') {
+        const { text } = await inside(sandbox, `from-home; ls -a "${worker.home}"`);
+        return expect(text).toMatch(/from-home: .*not found\n[^]*No such file/);
+      }
       const { text } = await inside(sandbox, `from-home; ls -a "${worker.home}" "${worker.home}/.cargo"`);
       expect(text.split('\n').filter((line) => !/^\.{0,2}$/.test(line))).toEqual([
         'from home',
@@ -108,8 +115,9 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
   test('neither a service account nor a metadata service is there', async () => {
     const { text } = await inside(
       sandbox,
-      'ls -d /var/run/secrets /run/secrets /run/docker.sock /var/run/docker.sock /run/containerd /run/user /sys 2>/dev/null',
+      'ls -d /var/run/secrets /run/secrets /run/docker.sock /var/run/docker.sock /run/containerd /run/podman /run/user 2>/dev/null',
     );
+    if (kind === 'bubblewrap') expect((await inside(sandbox, 'ls -d /sys 2>/dev/null')).text).toBe('');
     expect(text).toBe('');
     expect(await nodeInside(sandbox, askDoor, 'http://169.254.169.254/latest/meta-data/')).toMatch(
       /^403 Berth refused this connection: 169\.254\.169\.254/,
@@ -119,6 +127,10 @@ describe.skipIf(bubblewrapIsMissing)('credentials (bwrap is not installed)', () 
   test('the directories above the workspace show nothing of the host', async () => {
     const { text } = await inside(sandbox, 'ls -A /workspace /home /var /mnt /srv /media /boot 2>/dev/null');
     // Where programs of the worker's home are mounted, the name of that home stands above them.
+    if (kind === 'container') {
+      expect(text).toContain('/home:\nagent\n\n');
+      return expect(text).toMatch(/\/var:\ntmp\n\n\/workspace:\n$/);
+    }
     const [, top, user] = worker.home.split('/');
     const homes = ['agent', ...(top === 'home' ? [user ?? ''] : [])]
       .toSorted((one, other) => (one < other ? -1 : 1))

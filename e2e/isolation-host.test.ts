@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Sandbox } from '../packages/server/src/domain/ports/sandbox.ts';
 import { isAlive, type ProcessName } from '../packages/server/src/sandboxes/local/processes.ts';
 import { filterArchitecture } from '../packages/server/src/sandboxes/bubblewrap/seccomp.ts';
-import { refused } from '../packages/server/src/sandboxes/bubblewrap/syscalls.ts';
-import { bubblewrapIsMissing, testDriver } from '../packages/server/src/testing/bubblewrap.ts';
+import { refused } from '../packages/server/src/sandboxes/local/syscalls.ts';
 import { execRequest, runToEnd } from '../packages/server/src/testing/exec-helper.ts';
-import { fakeSpec } from '../packages/server/src/testing/fake-sandbox.ts';
 import { inside } from './isolation/harness.ts';
+import { onEveryDriver, type Subject } from './isolation/subjects.ts';
 
 const mebibyte = 2 ** 20;
 const isRoot = process.getuid?.() === 0;
@@ -21,15 +20,19 @@ const limits = {
   diskBytes: 128 * mebibyte,
 };
 
-describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not installed)', () => {
-  const { driver, stateDirectory, cleanUp } = testDriver({ pathVariable: '/usr/local/bin:/usr/bin:/bin' });
+/** The first names in `/dev`; the rest is the same everywhere. */
+const devices = { bubblewrap: 'core fd full', container: 'fd full mqueue' } as const;
+
+onEveryDriver('the host behind a sandbox', ({ name: kind, make }) => {
+  let subject: Subject;
   let sandbox: Sandbox;
   let sandboxd: ProcessName;
 
   beforeAll(async () => {
-    const spec = fakeSpec({ limits });
-    sandbox = await driver.create(spec, AbortSignal.timeout(120_000));
-    const file = join(stateDirectory, 'sandboxes', spec.id, 'place.json');
+    subject = await make();
+    const spec = subject.spec({ limits });
+    sandbox = await subject.driver.create(spec, AbortSignal.timeout(120_000));
+    const file = join(subject.stateDirectory, 'sandboxes', spec.id, 'place.json');
     sandboxd = (JSON.parse(readFileSync(file, 'utf8')) as { sandboxd: ProcessName }).sandboxd;
   });
   beforeEach(async () => {
@@ -38,7 +41,7 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
     const { text } = await inside(sandbox, 'echo fine');
     if (text !== 'fine\n') throw new Error(`the next command printed ${text}`);
   });
-  afterAll(cleanUp);
+  afterAll(() => subject?.cleanUp());
 
   test('the kernel refuses every system call that the filter names', async () => {
     const architecture = filterArchitecture()!;
@@ -53,7 +56,8 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
       .toString()
       .trim()
       .split('\n')
-      .filter((line) => !line.endsWith(' 1'));
+      // An engine's library does not know the newest calls by name: its filter has them as not there.
+      .filter((line) => !line.endsWith(' 1') && !(kind === 'container' && line.endsWith(' 38')));
     expect(wrong).toEqual([]);
     const absent = await inside(
       sandbox,
@@ -86,7 +90,9 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
       `find /usr/bin /usr/sbin -perm -4000 2>/dev/null | head; su -c id 2>&1; id -u; cp /usr/bin/id /tmp/id; chmod 4755 /tmp/id; /tmp/id -u`,
     );
     expect(text).not.toMatch(/uid=0|euid=0/);
-    expect(text.trim().split('\n').slice(-2)).toEqual(['1000', '1000']);
+    const [before, after] = text.trim().split('\n').slice(-2);
+    expect(Number(before)).toBeGreaterThanOrEqual(1000);
+    expect(after).toBe(before);
   });
 
   test('nothing of the host can be written: programs, configuration, kernel settings, devices', async () => {
@@ -99,7 +105,7 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
     );
     expect(text).not.toContain('wrote');
     expect(text).toContain(
-      '/opt/berth/bin/rg\n/usr/bin/sh\n1\ncore fd full null ptmx pts random shm stderr stdin stdout tty urandom zero 1\n',
+      `/opt/berth/bin/rg\n/usr/bin/sh\n1\n${devices[kind]} null ptmx pts random shm stderr stdin stdout tty urandom zero 1\n`,
     );
   });
 
@@ -115,10 +121,12 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
     expect(traced).toBe('ptrace 1');
   });
 
-  test('typing into the terminal is refused', async () => {
-    const script = `perl -e '$!=0; ioctl(STDIN, 0x5412, my $c = "x"); print "TIOCSTI ", $!+0, "\\n"'`;
+  test('typing into a terminal reaches nobody outside', async () => {
+    const script = `tty; ls /dev/pts; perl -e '$!=0; ioctl(STDIN, 0x5412, my $c = "x"); print "TIOCSTI ", $!+0, "\\n"'`;
     const { text } = await inside(sandbox, script, { pty: { columns: 80, rows: 24 } });
-    expect(text).toContain('TIOCSTI 1');
+    // Refused, or typed into a terminal that was made inside and that only its own command reads.
+    if (kind === 'bubblewrap') expect(text).toContain('TIOCSTI 1');
+    else expect(text).toMatch(/^\/dev\/pts\/0\r\n0\s+ptmx\r\n/);
   });
 
   test('killing everything it can kill ends commands only', async () => {
@@ -163,9 +171,9 @@ describe.skipIf(bubblewrapIsMissing)('the host behind a sandbox (bwrap is not in
   );
 
   test('a disk that is only watched ends the sandbox when it is full', async () => {
-    const watching = testDriver({ pathVariable: '/usr/local/bin:/usr/bin:/bin', watchesDisk: true });
+    const watching = await make({ watchesDisk: true });
     try {
-      const other = await watching.driver.create(fakeSpec({ limits }), AbortSignal.timeout(120_000));
+      const other = await watching.driver.create(watching.spec({ limits }), AbortSignal.timeout(120_000));
       const { result } = await inside(
         other,
         'for i in 1 2 3 4; do dd if=/dev/zero of=f$i bs=1M count=50 2>/dev/null; done; sleep 60',

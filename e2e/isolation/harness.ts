@@ -10,7 +10,7 @@ export const canary = `canary-${Math.random().toString(36).slice(2)}${Date.now()
 
 /** A worker of its own with secrets in its environment, home, and descriptors; it makes one sandbox. */
 export async function startWorker(
-  stateDirectory: string,
+  { stateDirectory, engine }: { readonly stateDirectory: string; readonly engine: string | null },
   spec: SandboxSpec,
 ): Promise<{
   readonly worker: ChildProcess;
@@ -38,7 +38,7 @@ export async function startWorker(
   const descriptor = openSync(join(home, 'secret'), 'r');
   const worker = spawn(
     process.execPath,
-    [resolve(import.meta.dirname, 'worker.ts'), stateDirectory, JSON.stringify(spec)],
+    [resolve(import.meta.dirname, 'worker.ts'), stateDirectory, JSON.stringify(spec), engine ?? ''],
     {
       env: {
         ...process.env,

@@ -17,7 +17,8 @@ const run = promisify(execFile);
 const programs =
   'sh bash env cat ls grep sed tr head tail cut wc sleep seq xargs touch mkdir mkfifo rm rmdir mv cp ln readlink stat dd ' +
   'du df sha256sum printf test expr echo true false id whoami find chmod chown sort uniq kill setsid nohup script stty tty ' +
-  'timeout date uname hostname mktemp tee perl od nproc realpath basename dirname getent';
+  'timeout date uname hostname mktemp tee perl od nproc realpath basename dirname getent ' +
+  'unshare mount umount chroot su mknod';
 
 /** Makes the images of the tests out of this machine's programs: about 10 MB, and no registry. */
 export async function importImages(
@@ -52,6 +53,8 @@ async function debian(directory: string): Promise<string[]> {
       (name) => ['/usr/bin', '/bin', '/usr/sbin'].map((place) => join(place, name)).find(existsSync) ?? [],
     );
   for (const path of found) add(path);
+  // Without it perl complains about the locale that every sandbox has.
+  if (existsSync('/usr/lib/locale/C.utf8')) files.add('/usr/lib/locale/C.utf8');
   const { stdout } = await run('ldd', found).catch((error: { stdout: string }) => error);
   for (const [, path] of stdout.matchAll(/(\/\S+) \(0x/g)) add(path!);
   return [...files];
@@ -62,7 +65,14 @@ function busybox(directory: string): string {
   for (const path of ['etc', 'tmp', 'lib']) mkdirSync(join(directory, path));
   writeFileSync(join(directory, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
   copyFileSync('/bin/busybox', join(directory, 'bin/busybox'));
-  const applets = programs.split(' ').filter((name) => !['bash', 'perl', 'script', 'getent'].includes(name));
+  const applets = programs
+    .split(' ')
+    .filter(
+      (name) =>
+        !['bash', 'perl', 'script', 'getent', 'su', 'unshare', 'mount', 'umount', 'chroot', 'mknod'].includes(
+          name,
+        ),
+    );
   for (const name of applets) symlinkSync('busybox', join(directory, 'bin', name));
   const musl = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`;
   if (existsSync(musl)) copyFileSync(realpathSync(musl), join(directory, musl));

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { assemble, seccompProgram } from './seccomp.ts';
-import { absent, auditArchitecture, inspected, refused, type Architecture } from './syscalls.ts';
+import { absent, auditArchitecture, inspected, refused, type Architecture } from '../local/syscalls.ts';
 
 /** Runs the bytes as the kernel would (the instructions used here) and names the answer. */
 function run(bytes: Buffer, call: { arch: number; number: number; args?: readonly number[] }): string {

@@ -1,4 +1,4 @@
-import { absent, auditArchitecture, inspected, refused, type Architecture } from './syscalls.ts';
+import { absent, auditArchitecture, inspected, refused, type Architecture } from '../local/syscalls.ts';
 
 // Classic BPF and seccomp: linux/bpf_common.h, linux/seccomp.h.
 const load = 0x20; // BPF_LD | BPF_W | BPF_ABS

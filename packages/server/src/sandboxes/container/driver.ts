@@ -13,7 +13,7 @@ import { hardLimits } from '../local/limits.ts';
 import { listPlaces, Place } from '../local/place.ts';
 import { toolsDirectory } from '../tools/index.ts';
 import { endContainerSandbox } from './end.ts';
-import { engineSentence, findEngine, orAbort, type Engine } from './engine.ts';
+import { engineSentence, findEngine, oldestVersion, orAbort, type Engine } from './engine.ts';
 import { identityOn } from './identity.ts';
 import { describeImage, resolveImage, type SandboxImage } from './image.ts';
 import { pinnedImage } from './pins.ts';
@@ -83,6 +83,11 @@ export class ContainerDriver implements SandboxDriver {
       throw new BerthError('SANDBOX_UNAVAILABLE', `There already is a sandbox ${spec.id}.`);
     this.#makeStateDirectory();
     const engine = await this.#findEngine(signal);
+    if (Number.parseInt(engine.version, 10) < oldestVersion[engine.kind])
+      throw new BerthError(
+        'SANDBOX_UNAVAILABLE',
+        `The container engine (${engine.kind} ${engine.version}) is older than ${oldestVersion[engine.kind]}.`,
+      );
     const identity = identityOn(engine);
     if (identity.kind === 'dedicated' && !sandboxUidsExist())
       throw new BerthError(

@@ -22,6 +22,9 @@ export interface Engine {
   };
 }
 
+/** Podman 4 has what is used here of the API; Docker 23 is the first whose own filter refuses AF_VSOCK. */
+export const oldestVersion = { podman: 4, docker: 23 } as const;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What this driver reads of `/info`; both engines fill it. */

@@ -42,6 +42,8 @@ export interface ContainerPlan {
   readonly isDedicated: boolean;
   /** The worker's own hard limits; asking for more fails where the engine has no more either. */
   readonly hard: { readonly openFiles: number; readonly processes: number };
+  /** A file with a filter of system calls that the engine reads; null: its own is strict enough. */
+  readonly seccompFile: string | null;
   readonly tools: string;
   readonly socketDirectory: string;
   readonly etc: string;
@@ -115,7 +117,11 @@ export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {
       Privileged: false,
       CapDrop: ['ALL'],
       // On SELinux a container's label may not reach the socket of a process outside.
-      SecurityOpt: ['no-new-privileges', ...(engine.labelsProcesses ? ['label=disable'] : [])],
+      SecurityOpt: [
+        'no-new-privileges',
+        ...(engine.labelsProcesses ? ['label=disable'] : []),
+        ...(plan.seccompFile === null ? [] : [`seccomp=${plan.seccompFile}`]),
+      ],
       ...(engine.holds.processes ? { PidsLimit: processes } : {}),
       ...(engine.holds.memory ? { Memory: limits.memoryBytes } : {}),
       ...(engine.holds.memory && engine.holds.swap ? { MemorySwap: limits.memoryBytes } : {}),

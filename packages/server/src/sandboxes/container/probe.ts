@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { DoctorCheck } from '../../domain/doctor.ts';
 import { asBerthError } from '../../domain/errors/index.ts';
-import { engineSockets, findEngine, type Engine } from './engine.ts';
+import { engineSockets, findEngine, oldestVersion, type Engine } from './engine.ts';
 import { identityOn } from './identity.ts';
 
 type Finding = Omit<DoctorCheck, 'ms'>;
@@ -44,8 +44,7 @@ export async function probeEngine(
 function reached({ kind, version, socketPath, isRootless }: Engine): Finding {
   const name = kind === 'podman' ? 'Podman' : 'Docker';
   const sentence = `${name} ${version} answers at ${socketPath}${isRootless ? ', as an ordinary user' : ''}.`;
-  // The first with an API of 1.40 or later: labels as filters, mounts, ulimits as they are used here.
-  const oldest = kind === 'podman' ? 4 : 20;
+  const oldest = oldestVersion[kind];
   if (Number.parseInt(version, 10) >= oldest)
     return { id: 'container-engine', state: 'pass', sentence, fix: null };
   return { id: 'container-engine', state: 'fail', sentence, fix: `Install ${name} ${oldest} or newer.` };

@@ -15,6 +15,7 @@ import { writeEtc } from './etc.ts';
 import type { ContainerIdentity } from './identity.ts';
 import type { SandboxImage } from './image.ts';
 import { containerOptions, insideFiles } from './plan.ts';
+import { podmanProfile } from './seccomp.ts';
 
 export interface StartContainerOptions {
   readonly spec: SandboxSpec;
@@ -69,6 +70,10 @@ export async function startContainer(options: StartContainerOptions): Promise<Pl
   if (dedicated !== null) chownSync(environment, dedicated, dedicated);
   chmodSync(runnerDirectory, 0o755);
 
+  // Docker, from the oldest that is accepted, refuses what matters by itself.
+  const seccompFile = engine.kind === 'podman' ? place.path('seccomp.json') : null;
+  if (seccompFile !== null) writeFileSync(seccompFile, JSON.stringify(podmanProfile()), { mode: 0o600 });
+
   await create(
     engine,
     options.containerName,
@@ -81,6 +86,7 @@ export async function startContainer(options: StartContainerOptions): Promise<Pl
       keepsUser: identity.kind === 'kept',
       isDedicated: dedicated !== null,
       hard: options.hard,
+      seccompFile,
       tools: options.tools,
       socketDirectory: runnerDirectory,
       etc: place.path('etc'),
