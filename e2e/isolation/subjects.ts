@@ -51,5 +51,7 @@ const kinds: ReadonlyArray<SubjectKind & { readonly missing: string; readonly is
 /** The same promises, kept by every driver of this machine. */
 export function onEveryDriver(title: string, suite: (kind: SubjectKind) => void): void {
   for (const kind of kinds)
-    describe.skipIf(kind.isMissing)(`${title}: ${kind.name} (${kind.missing})`, () => suite(kind));
+    describe.skipIf(kind.isMissing)(`${title}: ${kind.name} (${kind.missing})`, () => {
+      suite(kind);
+    });
 }
