@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Sandbox } from '../packages/server/src/domain/ports/sandbox.ts';
 import { askDoor, canary, inside, nodeInside, startWorker } from './isolation/harness.ts';
+import { canReadMemory, sandboxProcesses, scanFiles, scanHost } from './isolation/host-scan.ts';
 import { onEveryDriver, type Subject } from './isolation/subjects.ts';
 
 /** Each prints a line for every place where it finds `$CANARY_PARTS`, put together only inside the scanner. */
@@ -81,6 +82,22 @@ onEveryDriver('credentials', ({ name: kind, make }) => {
         expect((await scan(exposed, name)).text).not.toBe('');
       }
       expect((await scan(sandbox, name)).text).toBe('');
+    },
+  );
+
+  test.skipIf(!canReadMemory)(
+    'looked at from outside, memory, environment and files of a sandbox hold a canary only where it was forwarded (needs root)',
+    () => {
+      const planted = sandboxProcesses(exposed.ref);
+      const found = scanHost(planted, { canary })['canary'];
+      expect(new Set(found?.map(({ where }) => where))).toContain('memory');
+      expect(new Set(found?.map(({ where }) => where))).toContain('environment');
+      expect(scanFiles(planted.at(-1)!, { canary })['canary']).not.toEqual([]);
+
+      const clean = sandboxProcesses(sandbox.ref);
+      expect(clean.length).toBeGreaterThan(2);
+      expect(scanHost(clean, { canary })).toEqual({ canary: [] });
+      expect(scanFiles(clean.at(-1)!, { canary })).toEqual({ canary: [] });
     },
   );
 

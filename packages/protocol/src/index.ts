@@ -1,3 +1,6 @@
+export { certificatePem, extensions, purposes, signCertificate } from './certificate.ts';
+export type { CertificateFacts } from './certificate.ts';
+export * from './channel-identity.ts';
 export * from './dial.ts';
 export * from './errors.ts';
 export * from './frames.ts';
@@ -6,6 +9,6 @@ export * from './messages.ts';
 export * from './mux.ts';
 export { chunksOf, MuxStream } from './mux-stream.ts';
 export * from './records.ts';
-export { flag, integer, list, literal, object, parseJson, ShapeError, text } from './shape.ts';
+export { flag, integer, list, literal, object, optional, parseJson, ShapeError, text } from './shape.ts';
 export type { Shape, Shaped } from './shape.ts';
 export * from './time.ts';

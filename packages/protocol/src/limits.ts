@@ -20,6 +20,8 @@ export const limits = {
   queuedControlBytes: 1024 * 1024,
   /** How often a PING is sent; a peer is dead after two intervals in which nothing arrived. */
   pingEveryMs: 15_000,
+  /** A peer that said nothing for so long is dead, whoever says that it lives. */
+  silentMs: 120_000,
   /** How long the peer may take to say HELLO. */
   helloMs: 5_000,
   /** Largest JSON of an exec request (script, argv, environment), in bytes. */

@@ -137,6 +137,8 @@ export const runnerExitShape = object({
   exitCode: nullable(integer(0, 255)),
   signal: nullable(text({ min: 1, max: 32, pattern: /^SIG[A-Z0-9+-]+$/ })),
   timedOut: flag,
+  /** It ended the command because memory ran short; absent: it did not, or cannot know. */
+  outOfMemory: optional(flag),
 });
 export type RunnerExit = Shaped<typeof runnerExitShape>;
 
@@ -171,8 +173,15 @@ export const callEntryShape = object({ id: callId, running: flag });
 export const noticeShape = tagged('t', {
   'runner-up': object({ t: literal('runner-up'), generation: integer(1) }),
   'runner-lost': object({ t: literal('runner-lost'), generation: integer(1) }),
+  /** Nothing that must not be reachable was reached; commands run from now on. */
+  'network-closed': object({ t: literal('network-closed'), afterMs: integer(0) }),
+  /** Something was reached: the sandbox is unusable, and the channel ends with `networkOpenWords`. */
+  'network-open': object({ t: literal('network-open'), reached: text({ min: 1, max: 2048 }) }),
 });
 export type SandboxNotice = Shaped<typeof noticeShape>;
+
+/** How the reason begins with which a channel ends when the network gate was found open; what was reached follows. */
+export const networkOpenWords = 'the network of the sandbox is open: ';
 
 /** Why a request was not done. */
 export const refusalCodes = [
@@ -191,6 +200,7 @@ export const refusalCodes = [
   'runner-unavailable',
   'pty-unavailable',
   'too-many-calls',
+  'network-open',
   'refused',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];

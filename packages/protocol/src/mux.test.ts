@@ -270,6 +270,32 @@ test('a silent peer is dead after two missed pings', async () => {
   expect((await mux.closed).reason).toContain('does not answer');
 });
 
+test('a silent peer that somebody knows to live is waited for, but not for ever', async () => {
+  const time = new HeldTime();
+  let asked = 0;
+  let lives = true;
+  const isPeerAlive = (): Promise<boolean> => {
+    asked += 1;
+    return Promise.resolve(lives);
+  };
+  const first = hostile({ time, isPeerAlive }).mux;
+  await new Promise(setImmediate);
+  await time.advance(limits.helloMs);
+  for (let count = 0; count < 4; count += 1) await time.advance(limits.pingEveryMs);
+  expect(first.isClosed).toBe(false);
+  expect(asked).toBeGreaterThan(1);
+  lives = false;
+  await time.advance(limits.pingEveryMs);
+  expect((await first.closed).reason).toContain('does not answer');
+
+  lives = true;
+  const second = hostile({ time, isPeerAlive }).mux;
+  await new Promise(setImmediate);
+  await time.advance(limits.helloMs);
+  for (let ms = 0; ms <= limits.silentMs; ms += limits.pingEveryMs) await time.advance(limits.pingEveryMs);
+  expect((await second.closed).reason).toContain('does not answer');
+});
+
 test('a peer that never says HELLO is given up', async () => {
   const time = new HeldTime();
   const [left] = duplexPair();

@@ -23,6 +23,11 @@ export interface MuxOptions {
    * chunk when it returns. Sockets that read into one buffer spare the collector 64 KiB for every read.
    */
   readonly feed?: (receive: (chunk: Buffer) => void) => void;
+  /**
+   * Asked when the peer missed two pings: true when somebody else knows that it lives, such as the status of its pod. A
+   * starved peer looks dead. It is asked again after each further interval, up to `limits.silentMs` in all.
+   */
+  readonly isPeerAlive?: (signal: AbortSignal) => Promise<boolean>;
   readonly time?: ChannelTime;
   /** Defaults to the limit of the protocol; tests shorten it. */
   readonly pingEveryMs?: number;
@@ -274,14 +279,31 @@ export class Mux {
       for (let token = 1; ; token += 1) {
         this.#sendControl(encodeHeader('ping', 0, token % 0xffff_ffff), false);
         await this.#time.sleep(everyMs, this.#stop.signal);
-        if (this.#time.monotonicMs() - this.#lastHeardMs >= 2 * everyMs) {
-          this.#end(new ChannelClosedError('the peer does not answer'));
-          return;
-        }
+        if (this.#silentMs() < 2 * everyMs || (await this.#isExcused(everyMs))) continue;
+        this.#end(new ChannelClosedError('the peer does not answer'));
+        return;
       }
     } catch {
       // The channel ended while waiting.
     }
+  }
+
+  #silentMs(): number {
+    return this.#time.monotonicMs() - this.#lastHeardMs;
+  }
+
+  /** Whether a silent peer lives all the same, as far as anybody can tell within one interval. */
+  async #isExcused(everyMs: number): Promise<boolean> {
+    const { isPeerAlive } = this.#options;
+    if (isPeerAlive === undefined || this.#silentMs() >= Math.max(limits.silentMs, 2 * everyMs)) return false;
+    const answered = new AbortController();
+    const signal = AbortSignal.any([answered.signal, this.#stop.signal]);
+    const late = this.#time.sleep(everyMs, signal).then(() => false);
+    const alive = await Promise.race([isPeerAlive(signal), late]).catch(() => false);
+    answered.abort(new Error('no longer asked'));
+    late.catch(() => {});
+    // It may have answered itself meanwhile.
+    return alive || this.#silentMs() < 2 * everyMs;
   }
 
   #end(error: ChannelClosedError): void {

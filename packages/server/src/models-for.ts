@@ -1,4 +1,5 @@
 import type { Clock } from './domain/ports/clock.ts';
+import type { Model, ModelSlot } from './domain/ports/model.ts';
 import type { RunOptions } from './domain/task.ts';
 import { modelsConfigOf, type ConfiguredModels } from './models-from-config.ts';
 import type { Secret } from './secrets/secret-forms.ts';
@@ -9,6 +10,7 @@ import {
   modelsFromEnvironment,
   readCassette,
   recordingModel,
+  redactedModel,
   singleModelSlots,
   type ModelSlots,
 } from './models/index.ts';
@@ -62,6 +64,10 @@ export function modelsFor(
       ? modelsFromEnvironment(env, { clock }, options.model ?? undefined)
       : createModelSlots(config, { clock });
   const { record } = options;
-  if (record === null) return slots;
-  return { ...slots, model: (slot) => recordingModel(slots.model(slot), { path: record, redact }) };
+  const model = (slot: ModelSlot): Model => {
+    const real = slots.model(slot);
+    // Recorded as it was said: the recording takes secrets out of both sides by itself.
+    return redactedModel(record === null ? real : recordingModel(real, { path: record, redact }), redact);
+  };
+  return { ...slots, model };
 }

@@ -1,12 +1,13 @@
-import { referenceOf } from './config/references.ts';
 import type { Config, CurrentConfig, ModelsSection } from './domain/config/index.ts';
 import { BerthError } from './domain/errors/index.ts';
 import type { ProjectSettings } from './domain/settings.ts';
-import { resolveSecret } from './secrets/resolve-secret.ts';
+import { localSources, type ReadSecret, secretReader } from './secrets/read-secret.ts';
 import type { Secret } from './secrets/secret-forms.ts';
 import { factsOf, modelsConfigFromEnvironment, type KeySource, type ModelsConfig } from './models/index.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
+/** A source that answers later is as good as away: the call waits for its key. */
+const longestReadMs = 30_000;
 type Provider = ModelsSection['providers'][string];
 
 /** What a run's models come from, where the configuration says something about models. */
@@ -16,6 +17,8 @@ export interface ConfiguredModels {
   readonly models: ModelsSection;
   /** Asked for each call: a provider that was taken out is not called any more, a changed key is used at once. */
   readonly now: CurrentConfig;
+  /** Reads what a key refers to; left out: from environment, files and mounted Secrets. */
+  readonly read?: ReadSecret;
   /** Told of each key that is read, so that it is redacted everywhere. */
   readonly learn: (secret: Secret) => void;
 }
@@ -65,6 +68,7 @@ function providerConfig(
   pinned: Provider,
   configured: ConfiguredModels,
 ): ModelsConfig['providers'][string] {
+  const read = configured.read ?? secretReader(() => localSources(env));
   const key: KeySource = async () => {
     const present = providerNow(configured.now.current().config, name);
     // A key is only sent where the configuration says now that it goes.
@@ -75,7 +79,7 @@ function providerConfig(
       );
     }
     if (present.apiKey === undefined) return null;
-    const value = await resolveSecret(referenceOf(present.apiKey), env);
+    const value = await read(present.apiKey, AbortSignal.timeout(longestReadMs));
     configured.learn({ name: `models.providers.${name}.apiKey`, value });
     return value;
   };

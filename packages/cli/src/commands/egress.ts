@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { harmlessLine, type EgressExplained } from '@berth/client';
 import type { CommandContext } from '../command-context.ts';
 import { failure } from '../failure.ts';
@@ -34,7 +35,7 @@ export async function explain(
 /** `host`, `host:port`, `address`, `[address]:port`. @throws ApiFailure `USAGE` */
 export function readPlace(text: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:\s/[\]]+))(?::(\d{1,5}))?$/i.exec(text);
-  const bare = /^[0-9a-f]*:[0-9a-f:.]+$/i.test(text) ? text : null;
+  const bare = isIPv6(text) ? text : null;
   const host = bare ?? match?.[1] ?? match?.[2];
   const port = Number(bare === null ? (match?.[3] ?? 443) : 443);
   if (host === undefined || port < 1 || port > 65_535) {

@@ -70,7 +70,7 @@ function viewText({ out, paint }: CommandContext, project: Project): string {
   ];
   const rows = project.settings.map(({ name, value, source, key }) => [
     { text: harmlessLine(name) },
-    { text: harmlessLine(value === null ? '–' : typeof value === 'string' ? value : JSON.stringify(value)) },
+    { text: harmlessLine(settingText(name, value)) },
     { text: source === 'database' ? 'API' : source },
     { text: harmlessLine(key) },
   ]);
@@ -81,6 +81,14 @@ function viewText({ out, paint }: CommandContext, project: Project): string {
     { title: 'KEY', isFlexible: true },
   ];
   return `${head.map((line) => harmlessLine(line)).join('\n')}\n\n${table(out, paint, columns, rows)}`;
+}
+
+/** A value as a person reads it; variables that sandboxes get as they are say so. */
+function settingText(name: string, value: unknown): string {
+  if (value === null) return '–';
+  if (typeof value === 'string') return value;
+  if (name !== 'forwardEnv' || !Array.isArray(value) || value.length === 0) return JSON.stringify(value);
+  return `exposed: ${value.map((one: { name?: unknown }) => String(one.name)).join(', ')}`;
 }
 
 /** `berth projects add`: makes a project in the layer of the API. */

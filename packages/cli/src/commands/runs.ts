@@ -135,6 +135,12 @@ function runPage({ out, paint }: CommandContext, run: Run): string {
   facts.push(['branch', harmlessLine(run.branch)]);
   const models = Object.entries(run.models).map(([slot, names]) => `${slot}: ${names.join(', ')}`);
   if (models.length > 0) facts.push(['models', models.join('; ') + (run.simulated ? ' (cassette)' : '')]);
+  const { exposed, brokered } = run.secrets;
+  if (exposed.length > 0) facts.push(['exposed', harmlessLine(`to this run: ${exposed.join(', ')}`)]);
+  if (brokered.length > 0) {
+    const words = brokered.map(({ name, host }) => `${name} (${host})`).join(', ');
+    facts.push(['brokered', harmlessLine(words)]);
+  }
   if (run.blueprint !== null) facts.push(['blueprint', `${run.blueprint.name} (${run.blueprint.source})`]);
   facts.push([
     'steps',

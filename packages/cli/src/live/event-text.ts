@@ -97,6 +97,10 @@ export function rowOf(event: Event): Row | null {
         : row(title, { tone: 'bad', mark: '✖' });
     case 'proposal.opened':
       return row(`${title}  ${harmlessLine(text(data['url']))}`, { tone: 'good', mark: '✔' });
+    case 'secrets.given': {
+      const isExposed = Array.isArray(data['exposed']) && data['exposed'].length > 0;
+      return row(title, isExposed ? { tone: 'warn', mark: '!' } : {});
+    }
     case 'model.failed':
     case 'sandbox.lost':
     case 'limit.warned':

@@ -62,6 +62,7 @@ export function sampleRun(more: Partial<Run> = {}): Run {
     base: { ref: 'main', commit: 'c0ffee1122334455' },
     models: { primary: ['model'] },
     simulated: false,
+    secrets: { exposed: [], brokered: [] },
     steps: [
       step('prefetch', 'passed', 3_000),
       step('setup', 'passed', 21_000),

@@ -1851,6 +1851,13 @@ export interface components {
             } | null;
             /** @constant */
             schema: "berth.run/v1";
+            secrets: {
+                brokered: {
+                    host: string;
+                    name: string;
+                }[];
+                exposed: string[];
+            };
             seq: number;
             simulated: boolean;
             status: {

@@ -24,7 +24,12 @@ export class RunningCall {
   /** The sweep that ends what is left of the tree; the call's end is told after it. */
   #sweep: Promise<void> = Promise.resolve();
 
-  constructor(command: StartedCommand, stream: MuxStream, mark: string) {
+  readonly #memoryKills: () => number;
+  readonly #killsBefore: number;
+
+  constructor(command: StartedCommand, stream: MuxStream, mark: string, memoryKills: () => number) {
+    this.#memoryKills = memoryKills;
+    this.#killsBefore = memoryKills();
     this.#command = command;
     this.#stream = stream;
     this.#mark = mark;
@@ -59,7 +64,9 @@ export class RunningCall {
       output.resume();
       unref(output);
     }
-    this.#finish({ exitCode, signal, timedOut: this.#timedOut });
+    const wasKilled = signal === 'SIGKILL' || exitCode === 137;
+    const outOfMemory = wasKilled && this.#memoryKills() > this.#killsBefore;
+    this.#finish({ exitCode, signal, timedOut: this.#timedOut, ...(outOfMemory ? { outOfMemory } : {}) });
   }
 
   /** Sends a signal to the whole tree; SIGKILL sweeps until nothing is left. */

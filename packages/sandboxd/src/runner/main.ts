@@ -2,6 +2,7 @@ import { dialUnixSocket } from '@berth/protocol';
 import type { DialledSocket } from '@berth/protocol';
 import { readArguments, required } from '../arguments.ts';
 import { commandEnvironmentName } from '../launch.ts';
+import { guardMemory } from './memory-guard.ts';
 import { workspaceName } from './places.ts';
 import { killAllCommands, Runner } from './runner.ts';
 
@@ -16,6 +17,7 @@ const option = readArguments(process.argv.slice(2), [
   'egress-port',
   'disk-roots',
   'generation',
+  'memory-limit',
 ]);
 const sandbox = required(option('sandbox'), 'sandbox');
 const socketPath = required(option('socket'), 'socket');
@@ -68,6 +70,7 @@ if (generation > 1) await killAllCommands(sandbox);
 const dialled = await connect().catch(() => null);
 if (dialled === null) process.exit(exitSandboxdGone);
 
+const memoryLimit = option('memory-limit');
 const runner = new Runner(dialled, {
   sandbox,
   generation,
@@ -75,6 +78,7 @@ const runner = new Runner(dialled, {
   egressPort: egressPort === undefined ? null : Number(egressPort),
   diskRoots: option('disk-roots')?.split(':') ?? [workspace],
   environment: commandEnvironment(),
+  memoryKills: memoryLimit === undefined ? () => 0 : guardMemory(Number(memoryLimit)).kills,
 });
 await runner.run();
 await end(1);

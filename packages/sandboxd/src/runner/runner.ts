@@ -33,6 +33,8 @@ export interface RunnerOptions {
   readonly diskRoots: readonly string[];
   /** What every command's environment starts from. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Commands that were ended so far because memory ran short. */
+  readonly memoryKills: () => number;
 }
 
 const markName = 'BERTH_CALL';
@@ -193,7 +195,7 @@ export class Runner {
       makeRoom: () => this.#killLeftovers(),
     });
     stream.reply({ ok: true, value: {} });
-    const call = new RunningCall(command, stream, `${markName}=${mark}`);
+    const call = new RunningCall(command, stream, `${markName}=${mark}`, this.#options.memoryKills);
     this.#calls.set(id, call);
     return { call, spec, command };
   }

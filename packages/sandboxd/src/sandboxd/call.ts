@@ -99,7 +99,7 @@ export class Call {
         ...ended,
         outOfMemory:
           (ended.signal === 'SIGKILL' || ended.exitCode === 137) &&
-          this.#options.oomKills() > this.#oomBefore,
+          (ended.outOfMemory === true || this.#options.oomKills() > this.#oomBefore),
         truncated: this.log.truncated,
         durationMs: performance.now() - startedMs,
       };

@@ -113,7 +113,7 @@ test.each<[string, Buffer[]]>([
   ['an exit that is no JSON', [record('exit', '{')]],
   [
     'an exit with more in it',
-    [record('exit', '{"exitCode":0,"signal":null,"timedOut":false,"outOfMemory":true}')],
+    [record('exit', '{"exitCode":0,"signal":null,"timedOut":false,"truncated":true}')],
   ],
   ['an exit code out of range', [record('exit', '{"exitCode":-1,"signal":null,"timedOut":false}')]],
   ['an unknown record', [Buffer.from([9, 0, 0, 0, 0])]],

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { readArguments, required } from '../arguments.ts';
 import { watchDisk } from './disk-watch.ts';
 import { closeInheritedDescriptors } from './inherited.ts';
 import { watchMemory } from './memory-watch.ts';
 import { ContainerProcess } from './container-process.ts';
 import { RunnerProcess, type KeptRunner } from './runner-process.ts';
+import { refusalLog } from './refusal-log.ts';
 import { Sandboxd } from './sandboxd.ts';
+import { readEpoch, readGate, readTlsOptions } from './tls-options.ts';
 
 closeInheritedDescriptors();
 
@@ -21,14 +24,30 @@ const option = readArguments(process.argv.slice(2), [
   'disk-paths',
   'disk-limit',
   'memory-limit',
+  'listen',
+  'channel-key',
+  'pod-uid',
+  'pod-uid-env',
+  'pod-uid-file',
+  'drop-local',
+  'epoch',
+  'gate',
 ]);
 
 const bootId = randomUUID();
+const tls = readTlsOptions(option);
+const gate = readGate(option);
+const runnerSocket = required(option('runner-socket'), 'runner-socket');
 const sandboxd = new Sandboxd({
   sandbox: required(option('sandbox'), 'sandbox'),
   bootId,
-  workerSocket: required(option('worker-socket'), 'worker-socket'),
-  runnerSocket: required(option('runner-socket'), 'runner-socket'),
+  workerSocket: tls === null ? required(option('worker-socket'), 'worker-socket') : null,
+  ...(tls === null ? {} : { tls: { ...tls, onRefused: refusalLog((line) => process.stderr.write(line)) } }),
+  ...(gate === null ? {} : { gate }),
+  epoch: readEpoch(option),
+  runnerSocket,
+  // Where it does not start the runner itself, whoever does may lose count.
+  ...(tls === null ? {} : { generationFile: `${runnerSocket}.generation` }),
   spoolDirectory: required(option('spool'), 'spool'),
   oomCounterFile: option('oom-counter') ?? null,
   onShutdown: () => setTimeout(() => end(0), 50),
@@ -57,8 +76,10 @@ process.on('unhandledRejection', (reason) => {
   );
 });
 
-await sandboxd.listen();
-process.stdout.write(`${JSON.stringify({ ready: true, bootId })}\n`);
+const port = await sandboxd.listen();
+// The first line of the log says who this is. Nothing but this process can write to it.
+if (tls !== null) writeSync(1, `${tls.certificate.line}\n`);
+process.stdout.write(`${JSON.stringify({ ready: true, bootId, ...(port === null ? {} : { port }) })}\n`);
 
 const runnerFile = option('runner');
 if (runnerFile !== undefined) {

@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { helloShape, insideRequestShape, Mux, parseJson, protocolVersion } from '@berth/protocol';
@@ -14,6 +14,13 @@ export interface RunnerLinkOptions {
   readonly bootId: string;
   readonly onEgress: (stream: MuxStream) => void;
   readonly onNotice: (notice: SandboxNotice) => void;
+  /** Nothing reaches the runner before this resolves; it throws a RefusedError when nothing ever will. */
+  readonly ready?: (signal?: AbortSignal) => Promise<void>;
+  /**
+   * Gets the number of the last generation, for a supervisor that was itself started anew: a file that the runner's side
+   * can read and not write.
+   */
+  readonly generationFile?: string;
 }
 
 /**
@@ -50,10 +57,12 @@ export class RunnerLink {
     });
     // The runner may have another uid; its directory says who can reach the socket.
     chmodSync(this.#options.socketPath, 0o666);
+    this.#writeGeneration();
   }
 
   /** Opens a stream, waiting for a runner that is being restarted. @throws RefusedError `runner-unavailable` */
   async open(request: RunnerRequest, signal?: AbortSignal): Promise<MuxStream> {
+    await this.#options.ready?.(signal);
     const deadline = performance.now() + runnerWaitMs;
     while (this.#mux === null || this.#hello === null) {
       const left = deadline - performance.now();
@@ -114,9 +123,18 @@ export class RunnerLink {
     if (hello.role !== 'runner') throw new Error('not a runner');
     if (hello.generation <= this.#lastGeneration) throw new Error('an old generation of the runner');
     this.#lastGeneration = hello.generation;
+    this.#writeGeneration();
     this.#hello = hello;
     for (const resolve of this.#waiting) resolve();
     this.#options.onNotice({ t: 'runner-up', generation: hello.generation });
+  }
+
+  #writeGeneration(): void {
+    const { generationFile } = this.#options;
+    if (generationFile === undefined) return;
+    // Whole or not at all: it is read at any time.
+    writeFileSync(`${generationFile}.new`, `${this.#lastGeneration}\n`, { mode: 0o644 });
+    renameSync(`${generationFile}.new`, generationFile);
   }
 
   #down(): void {

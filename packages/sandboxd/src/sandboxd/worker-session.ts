@@ -21,12 +21,17 @@ import type {
 import { answer, asRefusal, parseRequest, refuse } from '../refusal.ts';
 import { oneWay, splice } from '../splice.ts';
 import type { Journal } from './journal.ts';
+import type { GateState } from './network-gate.ts';
 import type { RunnerLink } from './runner-link.ts';
 
 export interface SessionOptions {
+  /** The epoch in the worker's certificate, which its HELLO must repeat; null on a unix socket. */
+  readonly certifiedEpoch: number | null;
   readonly sandbox: string;
   readonly bootId: string;
   readonly highestEpoch: () => number;
+  /** What the network gate says; null where there is none. */
+  readonly gate: () => GateState | null;
   readonly journal: Journal;
   readonly runner: RunnerLink;
   /** Decides about the worker's HELLO; throwing refuses it. */
@@ -84,6 +89,9 @@ export class WorkerSession {
     const hello = parseJson(payload, helloShape, 'hello');
     if (hello.role !== 'worker') throw new Error('not a worker');
     if (hello.sandbox !== this.#options.sandbox) throw new Error('another sandbox is meant');
+    const { certifiedEpoch } = this.#options;
+    if (certifiedEpoch !== null && hello.epoch !== certifiedEpoch)
+      throw new Error('the epoch is not that of the certificate');
     this.epoch = hello.epoch;
     this.#options.onHello(this, hello);
   }
@@ -156,7 +164,10 @@ export class WorkerSession {
     this.#watchers.add(stream);
     stream.once('close', () => this.#watchers.delete(stream));
     const hello = this.#options.runner.hello;
-    if (hello !== null) stream.write(`${JSON.stringify({ t: 'runner-up', generation: hello.generation })}\n`);
+    const say = (notice: SandboxNotice): void => void stream.write(`${JSON.stringify(notice)}\n`);
+    const gate = this.#options.gate();
+    if (gate?.kind === 'closed') say({ t: 'network-closed', afterMs: gate.afterMs });
+    if (hello !== null) say({ t: 'runner-up', generation: hello.generation });
   }
 
   /** Lets the runner answer; only its checked reply and its bytes are passed on. */

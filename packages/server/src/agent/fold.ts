@@ -93,6 +93,7 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
     case 'step.started':
     case 'step.ended':
     case 'context.prefetched':
+    case 'secrets.given':
     case 'sandbox.lost':
     case 'sandbox.destroyed':
     case 'egress.decided':

@@ -140,6 +140,7 @@ function toolContext(
     sandbox,
     repositoryPath: ctx.workbench.repositoryPath,
     blobs: ctx.blobs,
+    redaction: ctx.redaction,
     clock: ctx.clock,
     signal: ctx.signal,
     events: ctx.events,

@@ -48,6 +48,7 @@ import { tokenRoutes } from './routes/tokens.ts';
 import { usageRoutes } from './routes/usage.ts';
 import { workingTreeRoutes } from './routes/working-tree.ts';
 import type { ApiContext, ApiOptions } from './options.ts';
+import { redactAnswers } from './redact-answers.ts';
 
 /** Largest request body unless a route says otherwise. */
 const maxBodyBytes = 1_048_576;
@@ -107,6 +108,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
   options.door?.install(app);
   guardRoutes(app, controlPlane, limitRates(app, authenticate, systemClock, options.rates));
   refuseUpgrades(app);
+  redactAnswers(app, options.redactor);
   // An answer that is given again is no second act: keys come first.
   honourIdempotencyKeys(app, options.idempotency);
   app.decorateRequest('audited', null);

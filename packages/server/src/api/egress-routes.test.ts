@@ -33,7 +33,7 @@ test('a question is passed on with its project, and what is malformed is refused
   apps.push(app);
   plane.locate = async (_, text) => {
     if (text !== 'lib') throw new BerthError('NOT_FOUND', 'There is no such project.');
-    return { id: 'p-1', projectId: 'p-1', ownerId: null };
+    return { id: 'p-1', projectId: 'p-1', ownerId: 'tester' };
   };
   const ask = (query: string) =>
     app.inject({ method: 'GET', url: `/api/v1/projects/lib/egress/explain?${query}` });

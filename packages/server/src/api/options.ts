@@ -4,6 +4,7 @@ import type { ConfigPlane } from '../config/plane.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { EgressExplainer } from '../domain/ports/egress-explainer.ts';
 import type { Health } from '../domain/ports/health.ts';
+import type { Redactor } from '../domain/ports/redaction.ts';
 import type { Terminals } from '../domain/ports/terminal.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { SchedulePlane } from '../triggers/schedules/plane.ts';
@@ -30,6 +31,8 @@ export interface ApiOptions {
   readonly revocations?: Pick<Revocations, 'signalFor'>;
   /** Where idempotency keys are kept; without it only handlers that know the header honour it. */
   readonly idempotency?: IdempotencyStore;
+  /** Takes secrets out of answers; without it they are sent as they are. */
+  readonly redactor?: Redactor;
   /** Instead of the default rates. */
   readonly rates?: RateLimits;
   /** What stands before the routes of a TCP listener (`tcpDoor`); tells who sends a request, too. */

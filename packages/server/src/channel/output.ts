@@ -119,6 +119,7 @@ function failure(exit: Extract<CallExit, { kind: 'failed' }>): BerthError {
   switch (exit.code) {
     case 'pty-unavailable':
     case 'runner-unavailable':
+    case 'network-open':
       return refusalError({ code: exit.code, sentence });
     default:
       return new BerthError('EXEC_REFUSED', 'The command could not be started.', {

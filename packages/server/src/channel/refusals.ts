@@ -1,5 +1,5 @@
 import type { Refusal, RefusalCode } from '@berth/protocol';
-import { ChannelClosedError, StreamResetError } from '@berth/protocol';
+import { ChannelClosedError, networkOpenWords, StreamResetError } from '@berth/protocol';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ErrorCode } from '../domain/errors/index.ts';
 
@@ -19,6 +19,7 @@ const codes: Readonly<Record<RefusalCode, ErrorCode>> = {
   'runner-unavailable': 'RUNNER_UNAVAILABLE',
   'pty-unavailable': 'PTY_UNAVAILABLE',
   'too-many-calls': 'EXEC_REFUSED',
+  'network-open': 'SANDBOX_NETWORK_OPEN',
   refused: 'EXEC_REFUSED',
 };
 
@@ -26,6 +27,7 @@ const codes: Readonly<Record<RefusalCode, ErrorCode>> = {
 export function refusalError(refusal: Pick<Refusal, 'code' | 'sentence'>): BerthError {
   const code = codes[refusal.code];
   const said = refusal.sentence.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, 500);
+  if (refusal.code === 'network-open') return networkOpenError(openNetworkIn(said) ?? said);
   return new BerthError(code, undefined, { details: { said, refusal: refusal.code } });
 }
 
@@ -37,4 +39,19 @@ export function channelError(error: unknown): BerthError {
     return new BerthError('RUNNER_UNAVAILABLE', 'The sandbox ended the operation.', { cause: error });
   }
   return new BerthError('SANDBOX_LOST', 'The sandbox sent something that makes no sense.', { cause: error });
+}
+
+/** What was reached, when a channel ended because the network gate was found open; shortened data from inside. */
+export function openNetworkIn(reason: string): string | null {
+  const at = reason.indexOf(networkOpenWords);
+  if (at === -1) return null;
+  const said = reason.slice(at + networkOpenWords.length);
+  return said.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 500);
+}
+
+export function networkOpenError(reached: string, cause?: unknown): BerthError {
+  return new BerthError('SANDBOX_NETWORK_OPEN', `The sandbox can reach what it must not: ${reached}.`, {
+    cause,
+    details: { reached },
+  });
 }

@@ -48,6 +48,9 @@ export interface ChangedObject {
  */
 const referableSecret = /^\$\{env:(?:[A-Z0-9_]*_API_KEY|BERTH_SECRET_[A-Z0-9_]+)\}$/;
 
+/** What a secret for projects may be read from where the API makes it. */
+const forwardableSecret = /^\$\{(?:env:BERTH_SECRET_[A-Z0-9_]+|op:.*)\}$/;
+
 /**
  * Makes, changes or deletes one object of the layer of the API.
  * @throws BerthError `CONFIG_READ_ONLY`, `CONFIG_CHANGED`, `CONFIG_INVALID`, `CONFIG_NAME_TAKEN`, `NOT_FOUND`
@@ -176,6 +179,25 @@ function assertRules(
   );
   if (caused !== undefined) {
     throw new BerthError('CONFIG_NAME_TAKEN', `${id} is in use: ${spell(caused.path)}: ${caused.sentence}.`);
+  }
+  assertReferable(id, section, name, after);
+}
+
+/**
+ * What the API may point at. Forwarded or brokered, a secret goes where the same person says, so that none may name the
+ * server's own credentials; and only the file says whom the server asks for secrets.
+ */
+function assertReferable(id: string, section: string, name: string, after: Config): void {
+  if (section === 'secretSources' && after.secretSources.onePassword !== undefined) {
+    throw invalidConfig(id, [
+      problem(['onePassword'], 'where secrets are read from is written in the file only'),
+    ]);
+  }
+  const secret = section === 'secrets' ? after.secrets.find((one) => one.name === name) : undefined;
+  if (secret !== undefined && !forwardableSecret.test(secret.from)) {
+    const sentence =
+      'over the API a secret can be ${env:BERTH_SECRET_…} or ${op:…}; other secrets are named in the file';
+    throw invalidConfig(id, [problem(['from'], sentence)]);
   }
   if (section !== 'models') return;
   for (const [provider, { apiKey }] of Object.entries(after.models.providers)) {

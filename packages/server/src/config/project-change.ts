@@ -4,10 +4,11 @@ import { BerthError } from '../domain/errors/index.ts';
 import { digestOf } from './merge.ts';
 
 /**
- * What a maintainer cannot change of their own project: what it is, what it may cost, what stands above it. Those are
- * an admin's.
+ * What a maintainer cannot change of their own project: what it is, what it may cost, what stands above it, and whether
+ * variables reach its sandboxes that no secret names. Those are an admin's. Credentials and forwarded variables are not:
+ * they can only name secrets that an admin listed for the project.
  */
-const adminKeys = ['name', 'repository', 'budgets', 'cap', 'priority', 'sandbox'] as const;
+const adminKeys = ['name', 'repository', 'budgets', 'cap', 'priority', 'sandbox', 'sandboxEnv'] as const;
 
 /**
  * Refuses what a maintainer of one project may not change of it. Limits cannot be widened by them either way: they

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { modelSlots, type ConfigRevision, type ConfigSource } from '../domain/config/index.ts';
+import {
+  type ConfigRevision,
+  type ConfigSource,
+  type CredentialConfig,
+  type ForwardEnvConfig,
+  modelSlots,
+} from '../domain/config/index.ts';
 import { projectSettings } from '../domain/settings.ts';
 import type { ProjectRow } from '../store/config/list-projects.ts';
 
@@ -79,6 +85,28 @@ export function projectView(
   };
 }
 
+/** Names only; a value stands nowhere in the configuration. */
+function exposed({ name, secret }: ForwardEnvConfig) {
+  return { name, secret, exposed: true };
+}
+
+function brokered({ name, secret, host, port, paths, placement, env }: CredentialConfig) {
+  return {
+    name,
+    secret,
+    host,
+    port,
+    paths: paths ?? null,
+    in: placement.in,
+    env: env ?? null,
+    exposed: false,
+  };
+}
+
+function nonEmpty<T>(list: readonly T[] | undefined): readonly T[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : list;
+}
+
 function settingsOf(row: ProjectRow, revision: ConfigRevision): ProjectView['settings'] {
   const { config, sources } = revision;
   const project = config.projects.find((one) => one.repository === row.repository);
@@ -130,6 +158,9 @@ function settingsOf(row: ProjectRow, revision: ConfigRevision): ProjectView['set
       key: 'egress.deny',
       given: config.egress.deny.length === 0 ? undefined : config.egress.deny,
     }),
+    entry('credentials', settings.credentials.map(brokered), nonEmpty(project?.credentials)),
+    entry('forwardEnv', settings.forwardEnv.map(exposed), nonEmpty(project?.forwardEnv)),
+    entry('sandboxEnv', settings.sandboxEnv, project?.sandboxEnv === true ? true : undefined),
     entry('gates', settings.gates, gates, { key: 'gates', given: config.gates }),
     entry('budgets', budgets ?? config.limits.projectBudgets, budgets, {
       key: 'limits.projectBudgets',

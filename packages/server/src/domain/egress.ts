@@ -99,7 +99,7 @@ export const credentialPlacementSchema = z.discriminatedUnion('in', [
       .string()
       .min(1)
       .max(200)
-      .regex(/^[^:\0-\x1f]+$/),
+      .regex(/^[^:\p{Cc}]+$/u),
   }),
   z.strictObject({ in: z.literal('query'), name: z.string().regex(/^[A-Za-z0-9._~-]+$/) }),
 ]);

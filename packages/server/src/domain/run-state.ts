@@ -69,6 +69,11 @@ export interface RunState {
   readonly steps: readonly StepRecord[];
   readonly commands: Readonly<Record<string, CommandRecord>>;
   readonly sandboxes: Readonly<Record<SandboxPurpose, (SandboxRef & { readonly commit: string }) | null>>;
+  /** What its sandboxes were given up to now; names, never values. */
+  readonly secrets: {
+    readonly exposed: readonly string[];
+    readonly brokered: EventData<'secrets.given'>['brokered'];
+  };
   readonly checkpoint: Checkpoint | null;
   readonly checks: readonly CheckVerdict[];
   readonly agentFinish: EventData<'agent.finished'> | null;
@@ -109,6 +114,7 @@ export function emptyRunState(runId: string): RunState {
     steps: [],
     commands: {},
     sandboxes: { work: null, verify: null, baseline: null },
+    secrets: { exposed: [], brokered: [] },
     checkpoint: null,
     checks: [],
     agentFinish: null,
@@ -225,6 +231,8 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
           [entry.data.purpose]: { ...entry.data.ref, commit: entry.data.commit },
         },
       };
+    case 'secrets.given':
+      return { ...state, secrets: withGiven(state.secrets, entry.data) };
     case 'sandbox.lost':
     case 'sandbox.destroyed':
       if (state.sandboxes[entry.data.purpose]?.id !== entry.data.id) return state;
@@ -268,6 +276,18 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'tool.planned':
       return state;
   }
+}
+
+/** What was given once stays so: a sandbox that is gone may have passed it on. */
+function withGiven(
+  { exposed, brokered }: RunState['secrets'],
+  given: EventData<'secrets.given'>,
+): RunState['secrets'] {
+  const others = brokered.filter(({ name }) => !given.brokered.some((one) => one.name === name));
+  return {
+    exposed: [...new Set([...exposed, ...given.exposed])],
+    brokered: [...others, ...given.brokered],
+  };
 }
 
 function openedGate({ gateId, ...data }: EventData<'gate.opened'>, at: string): GateRecord {

@@ -1,7 +1,9 @@
 import {
   noEgressFor,
   type Config,
+  type CredentialConfig,
   type EgressFor,
+  type ForwardEnvConfig,
   type GatesConfig,
   type ModelsSection,
   type SandboxProfile,
@@ -32,6 +34,12 @@ export interface ProjectSettings {
   readonly sandbox: SandboxProfile | null;
   /** The profile that the project names, also where there is none of that name; null: it names none. */
   readonly sandboxName: string | null;
+  /** Only those whose secret is listed for the project. */
+  readonly credentials: readonly CredentialConfig[];
+  /** As `credentials`: variables that sandboxes get as they are. */
+  readonly forwardEnv: readonly ForwardEnvConfig[];
+  /** Whether `SANDBOX_ENV_*` of the worker reach the sandboxes. */
+  readonly sandboxEnv: boolean;
   readonly gates: GatesConfig;
   readonly priority: number;
 }
@@ -58,9 +66,16 @@ export function projectSettings(config: Config, revision: number, name: string):
     },
     sandbox: profile ?? null,
     sandboxName: project?.sandbox ?? null,
+    credentials: (project?.credentials ?? []).filter(({ secret }) => isListed(config, name, secret)),
+    forwardEnv: (project?.forwardEnv ?? []).filter(({ secret }) => isListed(config, name, secret)),
+    sandboxEnv: project?.sandboxEnv ?? false,
     gates: project?.gates ?? config.gates,
     priority: project?.priority ?? 0,
   };
+}
+
+function isListed(config: Config, project: string, secret: string): boolean {
+  return config.secrets.some(({ name, projects }) => name === secret && projects.includes(project));
 }
 
 function given(limits: Config['limits']['run']): Partial<RunLimits> {

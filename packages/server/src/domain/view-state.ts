@@ -6,7 +6,7 @@ import { emptyRunState, fold, type RunState } from './run-state.ts';
 import type { Outline, RunStateView } from './run-views.ts';
 
 /** Raised whenever the shape of `ViewState` or its fold changes: older snapshots are not used then. */
-export const viewVersion = 1;
+export const viewVersion = 2;
 
 const maxTurns = 80;
 const maxMarks = 80;

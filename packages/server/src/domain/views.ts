@@ -76,6 +76,13 @@ export const runViewSchema = z
     pullRequest: z.object({ number: z.number(), url: z.string(), draft: z.boolean() }).nullable(),
     /** The gate it waits at. */
     gate: gateViewSchema.nullable(),
+    /** What its sandboxes were given: names, never values. */
+    secrets: z.object({
+      /** Variables with values that whoever runs code in them can read. */
+      exposed: z.array(z.string()),
+      /** Credentials that the worker puts on requests; the sandboxes have placeholders. */
+      brokered: z.array(z.object({ name: z.string(), host: z.string() })),
+    }),
     seq: z.number(),
     createdAt: z.string(),
     endedAt: z.string().nullable(),

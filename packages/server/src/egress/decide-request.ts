@@ -1,6 +1,6 @@
 import { pathWithin, type EgressPolicy, type EgressRule } from '../domain/egress.ts';
 import { normalPath } from '../domain/request-path.ts';
-import { decide } from './decide.ts';
+import { decide } from './decide-connection.ts';
 import type { Target } from './hosts.ts';
 import { matchingRules, type EcosystemHosts } from './matching-rules.ts';
 
@@ -82,8 +82,7 @@ function objectionOf(rule: EgressRule, request: RequestLine, path: string | null
     return `the method ${method} is not allowed (allowed: ${methods.join(', ')})`;
   }
   // After the switch of protocols there is neither method nor path to judge.
-  if (upgrade && (methods !== null || pathsOf(rule) !== null))
-    return 'an upgrade cannot be judged by its rule';
+  if (upgrade && limited) return 'an upgrade cannot be judged by its rule';
   const paths = pathsOf(rule);
   if (paths === null) return null;
   if (path === null) return 'its path can be read in more than one way';

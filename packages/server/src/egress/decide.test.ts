@@ -184,6 +184,16 @@ describe('ways inside', () => {
   });
 });
 
+test('an ecosystem without a known host opens nothing, and the refusal says what to do', () => {
+  const verdict = decide({ rules: [{ ecosystem: 'maven' }, { ecosystem: 'npm' }] }, npm, at('a.example'));
+  expect(verdict).toMatchObject({
+    allowed: false,
+    reason: expect.stringMatching(
+      /no host is known for the ecosystem maven: name its registry or mirror/,
+    ) as unknown,
+  });
+});
+
 describe('addresses', () => {
   const ask = (rules: EgressRule[], host: string, port = 443, more: Omit<EgressPolicy, 'rules'> = {}) =>
     decide({ rules, ...more }, none, at(host, port));

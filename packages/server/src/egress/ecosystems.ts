@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { EgressRule } from '../domain/egress.ts';
 import type { Ecosystem, EcosystemHosts } from './matching-rules.ts';
 import { normalHost } from './hosts.ts';
+import { mavenUrls } from './maven-settings.ts';
 
 /** One place that an ecosystem's tool fetches from. */
 export interface EcosystemHost {
@@ -29,6 +30,14 @@ const nothing: EcosystemFacts = { hosts: () => Promise.resolve([]), env: {} };
 
 /** Runs a tool of the worker and returns what it prints, or null. Replaceable for tests. */
 export type AskTool = (file: string, args: readonly string[]) => Promise<string | null>;
+
+/** Reads settings where the tools are. Replaceable for tests, and for sandboxes. */
+export interface LookAtFiles {
+  /** Null where there is no such file. */
+  read(path: string): Promise<string | null>;
+  /** Names in a directory; none where there is no such directory. */
+  list(directory: string): Promise<readonly string[]>;
+}
 
 /** Fetches a document as text, or null. Replaceable for tests. */
 export type FetchText = (url: URL) => Promise<string | null>;
@@ -57,19 +66,24 @@ export async function ecosystemHosts(
  */
 export function createEcosystems(options: {
   readonly ask?: AskTool;
+  readonly look?: LookAtFiles;
+  /** The account's directory, where tools keep their settings. */
+  readonly home?: string;
   readonly fetchText: FetchText;
   readonly env?: NodeJS.ProcessEnv;
 }): EcosystemSource {
   const ask = options.ask ?? askTool;
+  const look = options.look ?? lookHere;
+  const home = options.home ?? homedir();
   const env = options.env ?? process.env;
   const known = new Map<Ecosystem, Promise<EcosystemFacts>>();
   const finders: Readonly<Record<Ecosystem, () => Promise<EcosystemFacts>>> = {
     npm: () => npmFacts(ask),
     pip: () => pipFacts(ask, options.fetchText, env),
     go: () => goFacts(ask),
-    cargo: () => cargoFacts(options.fetchText, env),
-    maven: () => Promise.resolve(nothing),
-    apt: () => aptFacts(),
+    cargo: () => cargoFacts(look, options.fetchText, env['CARGO_HOME'] ?? join(home, '.cargo')),
+    maven: () => mavenFacts(ask, look, home),
+    apt: () => aptFacts(look),
   };
   return {
     facts(ecosystem) {
@@ -162,16 +176,15 @@ async function goFacts(ask: AskTool): Promise<EcosystemFacts> {
   };
 }
 
-async function cargoFacts(fetchText: FetchText, env: NodeJS.ProcessEnv): Promise<EcosystemFacts> {
-  const home = env['CARGO_HOME'] ?? join(homedir(), '.cargo');
-  const text = (await readText(join(home, 'config.toml'))) ?? (await readText(join(home, 'config'))) ?? '';
+async function cargoFacts(look: LookAtFiles, fetchText: FetchText, home: string): Promise<EcosystemFacts> {
+  const text = (await look.read(join(home, 'config.toml'))) ?? (await look.read(join(home, 'config'))) ?? '';
   const urls: URL[] = [];
   for (const [, value] of text.matchAll(/^\s*(?:registry|index)\s*=\s*"(?:sparse\+)?(https?:\/\/[^"]+)"/gm)) {
     const url = urlOf(value);
     if (url !== null) urls.push(url);
   }
   // Without a setting, the directories that cargo keeps for each index carry its host: `<host>-<hash>`.
-  for (const name of await readdir(join(home, 'registry', 'index')).catch(() => [])) {
+  for (const name of await look.list(join(home, 'registry', 'index'))) {
     const host = /^([a-z0-9.-]+\.[a-z]+)-[0-9a-f]{16}$/.exec(name)?.[1];
     const url = urlOf(host === undefined ? null : `https://${host}/`);
     if (url !== null) urls.push(url);
@@ -188,13 +201,31 @@ async function cargoFacts(fetchText: FetchText, env: NodeJS.ProcessEnv): Promise
   return { hosts, env: {} };
 }
 
-async function aptFacts(): Promise<EcosystemFacts> {
+/**
+ * Maven has no command that tells its repositories without fetching a plugin first, so its own settings are read: of
+ * the account, then of the installation that `mvn --version` names. Its built-in default is written nowhere that could
+ * be asked, so that without a mirror or repository in the settings nothing is known.
+ */
+async function mavenFacts(ask: AskTool, look: LookAtFiles, home: string): Promise<EcosystemFacts> {
+  const installed = /^Maven home:\s*(\S.*?)\s*$/m.exec((await ask('mvn', ['--version'])) ?? '')?.[1];
+  const files = [
+    join(home, '.m2', 'settings.xml'),
+    ...(installed === undefined ? [] : [join(installed, 'conf', 'settings.xml')]),
+    '/etc/maven/settings.xml',
+  ];
+  const texts = await Promise.all(files.map((file) => look.read(file)));
+  const urls = texts.flatMap((text) => mavenUrls(text ?? '')).map(urlOf);
+  const hosts = unique(urls.filter((url) => url !== null).map(hostOf));
+  return { hosts: () => Promise.resolve(hosts), env: {} };
+}
+
+async function aptFacts(look: LookAtFiles): Promise<EcosystemFacts> {
   const directory = '/etc/apt/sources.list.d';
-  const names = await readdir(directory).catch(() => []);
+  const names = await look.list(directory);
   const files = ['/etc/apt/sources.list', ...names.map((name) => join(directory, name))];
   const hosts: EcosystemHost[] = [];
   for (const file of files) {
-    for (const [link] of ((await readText(file)) ?? '').matchAll(/^(?!\s*#).*$/gm)) {
+    for (const [link] of ((await look.read(file)) ?? '').matchAll(/^(?!\s*#).*$/gm)) {
       for (const [found] of link.matchAll(/https?:\/\/[^\s]+/g)) {
         const url = urlOf(found);
         if (url !== null) hosts.push(hostOf(url));
@@ -243,9 +274,10 @@ function unique(hosts: readonly EcosystemHost[]): EcosystemHost[] {
   return [...new Map(hosts.map((at) => [`${at.host}:${at.port}`, at])).values()];
 }
 
-async function readText(path: string): Promise<string | null> {
-  return readFile(path, 'utf8').catch(() => null);
-}
+const lookHere: LookAtFiles = {
+  read: (path) => readFile(path, 'utf8').catch(() => null),
+  list: (directory) => readdir(directory).catch(() => []),
+};
 
 /** Runs outside any project, so that no repository's `.npmrc` or `pip.conf` answers in the operator's place. */
 export const askTool: AskTool = (file, args) =>

@@ -6,4 +6,5 @@ export { defaultEgressLimits, type EgressLimits } from './limits.ts';
 export { answersDirectory, rememberAnswers } from './remembered-answers.ts';
 export { proxyEnv, registryEnv, type SandboxNetwork } from './sandbox-env.ts';
 export { defaultRefusedRanges } from './special-ranges.ts';
+export { createSandboxEcosystems, type AskSandbox } from './sandbox-ecosystems.ts';
 export { systemResolve, type Resolve } from './upstream.ts';

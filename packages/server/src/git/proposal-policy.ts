@@ -96,7 +96,7 @@ export async function judgeProposal(
   }
   const findings: Finding[] = [];
   for (const [count, change] of changes.entries()) {
-    findings.push(...pathFinding(change, policy.protectedPaths));
+    findings.push(...pathFinding(change, policy.protectedPaths), ...nameFinding(change, policy));
     // Thousands of paths against hundreds of patterns: others of this process have their turn meanwhile.
     if (count % 50 === 49) await nextTurn();
   }
@@ -134,6 +134,17 @@ function pathFinding(change: RawChange, patterns: readonly string[]): Finding[] 
   if (refused !== null) return [{ kind: 'protected-path', severity: 'refuse', path, pattern: refused }];
   const looked = protectedBy(text, needsAPerson);
   return looked === null ? [] : [{ kind: 'protected-path', severity: 'person', path, pattern: looked }];
+}
+
+/** A name can carry a secret out as well as what is in the file. */
+function nameFinding({ path, status }: RawChange, { knownSecrets }: Policy): Finding[] {
+  if (status === 'D') return [];
+  return findSecrets(path, knownSecrets).map((finding) => ({
+    kind: 'secret',
+    severity: 'refuse',
+    path: 'the name of a file',
+    ...finding,
+  }));
 }
 
 function* portions(changes: readonly RawChange[], bytesOf: (change: RawChange) => number) {

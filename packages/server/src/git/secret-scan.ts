@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { secretForms } from '../secrets/secret-forms.ts';
 
 export interface SecretFinding {
   /** What it looks like. */
@@ -51,20 +52,33 @@ function fingerprintOf(value: string): string {
   return createHash('sha256').update(value).digest('hex').slice(0, 8);
 }
 
-function forms(secret: string): string[] {
-  const bytes = Buffer.from(secret);
-  return [
-    secret,
-    encodeURIComponent(secret),
-    bytes.toString('base64').replace(/=+$/, ''),
-    bytes.toString('base64url').replace(/=+$/, ''),
-    bytes.toString('hex'),
-  ];
+interface KnownForms {
+  readonly secret: string;
+  /** As they stand in bytes that are read as Latin-1. */
+  readonly forms: readonly string[];
+}
+
+/** Those of one list are asked for with every file of a change. */
+const formsOfList = new WeakMap<readonly string[], readonly KnownForms[]>();
+
+function knownForms(known: readonly string[]): readonly KnownForms[] {
+  const present = formsOfList.get(known);
+  if (present !== undefined) return present;
+  const made = known
+    .filter((value) => value.length >= shortestKnown)
+    .map((secret) => ({
+      secret,
+      forms: secretForms([{ name: '', value: secret }]).map(({ text }) =>
+        Buffer.from(text).toString('latin1'),
+      ),
+    }));
+  formsOfList.set(known, made);
+  return made;
 }
 
 /**
- * Looks for secrets in the bytes of one file: shapes of well-known tokens, and the exact known values (plain,
- * URL-encoded, base64, hex).
+ * Looks for secrets in the bytes of one file: shapes of well-known tokens, and the known values in every form in which
+ * redaction finds them.
  *
  * @param known values handed to this run or held by the worker; those under 8 characters are ignored.
  */
@@ -84,9 +98,9 @@ export function findSecrets(content: Uint8Array, known: readonly string[]): Secr
       if (!isExample(match[0])) add(rule, match[0], match.index);
     }
   }
-  for (const secret of known.filter((value) => value.length >= shortestKnown)) {
-    for (const form of new Set(forms(secret))) {
-      const at = text.indexOf(Buffer.from(form).toString('latin1'));
+  for (const { secret, forms } of knownForms(known)) {
+    for (const form of forms) {
+      const at = text.indexOf(form);
       if (at !== -1) add('known secret', secret, at);
     }
   }

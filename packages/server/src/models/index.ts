@@ -2,6 +2,7 @@
 export { cassetteModel, readCassette } from './cassette/play.ts';
 export type { PlayOptions } from './cassette/play.ts';
 export { recordingModel } from './cassette/record.ts';
+export { redactedModel } from './redacted-model.ts';
 export type { RecordOptions } from './cassette/record.ts';
 export { script } from './cassette/script.ts';
 export type { ScriptedAnswer, ScriptOptions } from './cassette/script.ts';

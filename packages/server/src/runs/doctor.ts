@@ -17,13 +17,18 @@ export interface DoctorParts {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly signal: AbortSignal;
+  /** Every secret that the configuration refers to, and how to read one; left out: there are none. */
+  readonly secrets?: {
+    references(): readonly { readonly key: string; readonly reference: string }[];
+    read(reference: string, signal: AbortSignal): Promise<string>;
+  };
 }
 
 /** What works on this machine, what does not, why, and the exact fix. */
 export async function inspectInstallation(parts: DoctorParts): Promise<DoctorView> {
   const { driver, signal } = parts;
   const [own, probed] = await Promise.all([
-    Promise.all([git(parts), database(parts), disk(parts), model(parts)]),
+    Promise.all([git(parts), database(parts), disk(parts), model(parts), ...secrets(parts)]),
     driver.probe(signal),
   ]);
   const checks = [...own, ...probed.checks];
@@ -87,3 +92,27 @@ const model = (parts: DoctorParts): Promise<DoctorCheck> =>
       fix,
     };
   });
+
+/** Redaction does not look for shorter values. */
+const shortestFound = 8;
+
+/** One line for each secret; it says whether it can be read, and never what it is. */
+function secrets(parts: DoctorParts): Promise<DoctorCheck>[] {
+  const { secrets: known } = parts;
+  const all = known?.references() ?? [];
+  if (known === undefined || all.length === 0) return [];
+  return all.map(({ key, reference }) =>
+    timed('secret', parts, async () => {
+      const value = await known.read(reference, parts.signal);
+      if (value.length >= shortestFound) return { state: 'pass', sentence: `${key} can be read`, fix: null };
+      return {
+        state: 'warn',
+        sentence: `${key} has fewer than ${shortestFound} characters: it is not taken out of texts.`,
+        fix: 'Use a longer secret.',
+      };
+    }).then((check) => ({
+      ...check,
+      sentence: check.state === 'fail' ? `${key}: ${check.sentence}` : check.sentence,
+    })),
+  );
+}

@@ -1,9 +1,9 @@
 import { asBerthError, BerthError } from '../domain/errors/index.ts';
-import type { LiveFrame } from '../domain/live.ts';
 import type { RunState } from '../domain/run-state.ts';
 import { steadyClock } from '../domain/clock.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { statusOf } from '../domain/run-status.ts';
+import { noRedaction, type Redactor } from '../domain/ports/redaction.ts';
 import type { RunContext } from '../domain/ports/run-context.ts';
 import type { Sandbox } from '../domain/ports/sandbox.ts';
 import type { Database } from '../store/database.ts';
@@ -22,6 +22,7 @@ import { advance, type AdvanceParts, type AdvanceResult, cancelled } from './adv
 import { hasNoRoom } from './full-disk.ts';
 import { takeIn } from './inbox.ts';
 import type { LiveHub } from './live-hub.ts';
+import { liveRedaction } from './live-redaction.ts';
 import { type OwnedLog, ownedLog } from './owned-log.ts';
 import type { OwnedRuns } from './owned-runs.ts';
 import { listed } from './rows.ts';
@@ -45,6 +46,8 @@ export interface OwnRunParts {
   readonly db: Database;
   readonly hub: LiveHub;
   readonly redact: Redact;
+  /** As `redact`, for what comes in pieces: output of commands, words of a model. */
+  readonly redaction?: Redactor;
   /** Aborted when this worker stops or loses its lease. */
   readonly signal: AbortSignal;
   /** Where the run can be found while it is owned, by those who want a stream of it. */
@@ -202,7 +205,15 @@ async function walkUntil(
   const { db } = parts;
   const time = new AbortController();
   const signal = AbortSignal.any([owned, time.signal]);
-  const base = { runId: ownership.runId, clock, signal, events: log, log, blobs: db.blobs };
+  const base = {
+    runId: ownership.runId,
+    clock,
+    signal,
+    events: log,
+    log,
+    blobs: db.blobs,
+    ...(parts.redaction === undefined ? {} : { redaction: parts.redaction }),
+  };
   const equipBase: EquipBase = { ...base, epoch: ownership.epoch, assertHeld: parts.assertHeld };
   const equipment = await parts.equip(equipBase).catch(async (error: unknown) => {
     if (!signal.aborted) throw error;
@@ -241,7 +252,7 @@ async function openLog(
   const { db, redact } = parts;
   const { runId, worker, epoch } = ownership;
   let head = (await readRun(db, runId)).head;
-  const redactFrame = (frame: LiveFrame): LiveFrame => redact(frame) as LiveFrame;
+  const redactFrame = liveRedaction(redact, parts.redaction ?? noRedaction);
   const initial = await loadRunState(db, runId);
   return ownedLog({
     initial,
@@ -264,7 +275,10 @@ async function openLog(
       whileAway(db.clock, signal, () =>
         readEvents(db, runId, { afterSeq, ...(types === null ? {} : { types }) }),
       ),
-    live: (frame) => parts.hub.publish(runId, frame, redactFrame),
+    live(frame) {
+      const shown = redactFrame(frame);
+      if (shown !== null) parts.hub.publish(runId, shown);
+    },
   });
 }
 

@@ -37,6 +37,10 @@ export function runView(state: RunState, projectName: string, standing?: RunStan
         ? null
         : { number: pullRequest.number, url: pullRequest.url, draft: pullRequest.draft },
     gate: gateOf(state.gate, { id: state.runId, project: projectName, title: created?.title ?? '' }),
+    secrets: {
+      exposed: [...state.secrets.exposed],
+      brokered: state.secrets.brokered.map(({ name, host }) => ({ name, host })),
+    },
     seq: state.seq,
     createdAt: state.createdAt ?? new Date(0).toISOString(),
     endedAt: state.ended?.at ?? null,

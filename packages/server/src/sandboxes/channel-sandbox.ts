@@ -1,4 +1,5 @@
 import type { Channel } from '../channel/channel.ts';
+import { networkOpenError, openNetworkIn } from '../channel/refusals.ts';
 import type { EgressDecision, EgressPolicy } from '../domain/egress.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { ErrorCode } from '../domain/errors/index.ts';
@@ -148,6 +149,8 @@ function lossOf(reason: string): { code: ErrorCode; sentence: string } {
   if (reason.includes('taken over by epoch')) {
     return { code: 'SANDBOX_TAKEN_OVER', sentence: 'Another worker owns this sandbox now.' };
   }
+  const reached = openNetworkIn(reason);
+  if (reached !== null) return { code: 'SANDBOX_NETWORK_OPEN', sentence: networkOpenError(reached).message };
   if (reason.includes('disk of the sandbox is full')) {
     return { code: 'SANDBOX_DISK_FULL', sentence: 'The sandbox used more disk than it has, and was ended.' };
   }

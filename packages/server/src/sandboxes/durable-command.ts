@@ -3,6 +3,7 @@ import type { CommandResult } from '../domain/events/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EventSink } from '../domain/ports/event-sink.ts';
+import type { Redactor } from '../domain/ports/redaction.ts';
 import type { CommandOutcome, DurableCommand, RunLog } from '../domain/ports/run-context.ts';
 import type { ExecRequest, ExecResult, Sandbox } from '../domain/ports/sandbox.ts';
 import { captureOutput } from './output-capture.ts';
@@ -17,6 +18,7 @@ export interface DurableCommandParts {
   readonly log: RunLog;
   readonly blobs: Blobs;
   readonly signal: AbortSignal;
+  readonly redaction?: Redactor | undefined;
   readonly repositoryPath: string;
   /** The sandbox to run in, ready, with the command's egress policy set. */
   sandbox(command: DurableCommand): Promise<Sandbox>;
@@ -77,7 +79,7 @@ async function inSandbox(
       data: { id, sandboxId: sandbox.ref.id, step, purpose, name, command: command.command.run },
     });
   }
-  const capture = captureOutput(id, parts.blobs, events);
+  const capture = captureOutput(id, parts.blobs, events, parts.redaction);
   try {
     const result = await sandbox.exec(requestOf(id, command, parts.repositoryPath), {
       signal: parts.signal,

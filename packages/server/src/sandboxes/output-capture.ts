@@ -1,5 +1,6 @@
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EventSink } from '../domain/ports/event-sink.ts';
+import { noRedaction, type Redactor } from '../domain/ports/redaction.ts';
 import type { OutputChunk } from '../domain/ports/sandbox.ts';
 
 /** What people see of an output without opening it, in bytes. */
@@ -21,15 +22,23 @@ export interface OutputCapture {
 }
 
 /**
- * Sends a command's output to the blob store while it comes, and to whoever watches. Holds one chunk and the
- * tail in memory, however long the output is.
+ * Sends a command's output to the blob store while it comes, and to whoever watches, without secrets: also where one is
+ * split over chunks, or would be cut by the tail. Holds one chunk and the tail in memory, however long the output is.
  */
-export function captureOutput(callId: string, blobs: Blobs, events: EventSink): OutputCapture {
+export function captureOutput(
+  callId: string,
+  blobs: Blobs,
+  events: EventSink,
+  redaction: Redactor = noRedaction,
+): OutputCapture {
   let stored: Promise<string> | null = null;
   let hand: ((chunk: Uint8Array | null) => Promise<void>) | null = null;
   let outputBytes = 0;
   let tail: Buffer = Buffer.alloc(0);
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  // Whoever watches may see the streams apart; what is stored has them as they came.
+  const shown = { stdout: redaction.stream(), stderr: redaction.stream() };
+  const whole = redaction.bytes();
 
   const start = (): ((chunk: Uint8Array | null) => Promise<void>) => {
     const { queue, push } = handover();
@@ -41,16 +50,26 @@ export function captureOutput(callId: string, blobs: Blobs, events: EventSink): 
     };
   };
 
+  const show = (stream: 'stdout' | 'stderr', text: string): void => {
+    if (text !== '') events.live({ kind: 'output', callId, stream, text });
+  };
+
+  const keep = async (data: Uint8Array): Promise<void> => {
+    if (data.byteLength === 0) return;
+    outputBytes += data.byteLength;
+    tail = Buffer.concat([tail, data]).subarray(-tailBytes);
+    hand ??= start();
+    await hand(data);
+  };
+
   return {
-    async take(chunk) {
-      outputBytes += chunk.data.byteLength;
-      tail = Buffer.concat([tail, chunk.data]).subarray(-tailBytes);
-      const text = decoders[chunk.stream].decode(chunk.data, { stream: true });
-      events.live({ kind: 'output', callId, stream: chunk.stream, text });
-      hand ??= start();
-      await hand(chunk.data);
+    async take({ stream, data }) {
+      show(stream, shown[stream].push(decoders[stream].decode(data, { stream: true })));
+      await keep(whole.push(data));
     },
     async finish() {
+      for (const stream of ['stdout', 'stderr'] as const) show(stream, shown[stream].end());
+      await keep(whole.end());
       if (hand === null) return { output: null, outputBytes: 0, tail: '' };
       await hand(null);
       return { output: await stored, outputBytes, tail: printable(tail) };

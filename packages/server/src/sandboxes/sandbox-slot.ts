@@ -1,5 +1,12 @@
 import { BerthError } from '../domain/errors/index.ts';
-import { type EgressBounds, type EgressDecision, type EgressPolicy, noEgress } from '../domain/egress.ts';
+import {
+  type CredentialBroker,
+  type EgressBounds,
+  type EgressDecision,
+  type EgressPolicy,
+  noEgress,
+} from '../domain/egress.ts';
+import type { EventData } from '../domain/events/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { EventSink } from '../domain/ports/event-sink.ts';
 import type { RunLog } from '../domain/ports/run-context.ts';
@@ -7,6 +14,24 @@ import type { Sandbox, SandboxDriver, SandboxLimits, SandboxSpec } from '../doma
 import type { SandboxPurpose } from '../domain/purpose.ts';
 import type { RunState } from '../domain/run-state.ts';
 import type { RepositoryDelivery } from './repository-delivery.ts';
+
+/** What a sandbox that is made now is given. */
+export interface GivenSecrets {
+  /** Forwarded values, and placeholders of credentials. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly exposed: readonly string[];
+  readonly brokered: EventData<'secrets.given'>['brokered'];
+}
+
+export interface RunSecrets {
+  readonly credentials: CredentialBroker;
+  /**
+   * Read anew for each sandbox, so that one that replaces another has what counts by then. Every value is known to the
+   * redactor once this resolves.
+   * @throws BerthError `SECRET_MISSING`, `SECRET_UNAVAILABLE`, `SANDBOX_ENV_REFUSED`
+   */
+  readonly given: (signal: AbortSignal) => Promise<GivenSecrets>;
+}
 
 export interface SandboxSlotParts {
   readonly runId: string;
@@ -22,6 +47,8 @@ export interface SandboxSlotParts {
   readonly onEgress: (decision: EgressDecision) => void;
   /** What cuts every policy now; none: nothing does. */
   readonly egressBounds?: () => EgressBounds;
+  /** What the project's sandboxes are given; none: nothing. */
+  readonly secrets?: RunSecrets;
   newSandboxId(): string;
   /** Runs the blueprint's setup in a sandbox that replaces one where it had run already. */
   restoreSetup(sandbox: Sandbox): Promise<void>;
@@ -157,7 +184,10 @@ async function make(
   const commit = commitFor(purpose, state);
   const base = planOf(state).base.commit;
   const checkpoint = purpose === 'work' ? state.checkpoint : null;
-  const spec = { ...specOf(parts.newSandboxId(), purpose, parts), egress: policy };
+  const given = await parts.secrets?.given(signal);
+  const empty = specOf(parts.newSandboxId(), purpose, parts);
+  const spec = { ...empty, egress: policy, env: given?.env ?? {} };
+  if (given !== undefined) await recordGiven(spec, given, parts);
   const sandbox = await parts.driver.create(spec, signal);
   try {
     await repository.deliver(sandbox, { commit, branch: branchOf(state), signal });
@@ -178,6 +208,19 @@ async function make(
     await sandbox.destroy().catch(() => undefined);
     throw error;
   }
+}
+
+/** Before the sandbox is there: whatever becomes of this worker, it is on record what code inside could read. */
+async function recordGiven(
+  { id: sandboxId, purpose }: SandboxSpec,
+  { exposed, brokered }: GivenSecrets,
+  { events }: SandboxSlotParts,
+): Promise<void> {
+  if (exposed.length === 0 && brokered.length === 0) return;
+  await events.append({
+    type: 'secrets.given',
+    data: { purpose, sandboxId, exposed: [...exposed], brokered: [...brokered] },
+  });
 }
 
 function setupHadRun(state: RunState): boolean {
@@ -215,6 +258,7 @@ function specOf(id: string, purpose: SandboxPurpose, parts: SandboxSlotParts): S
     limits: parts.limits,
     env: {},
     egress: noEgress,
+    ...(parts.secrets === undefined ? {} : { credentials: parts.secrets.credentials }),
     profile: parts.profile,
   };
 }

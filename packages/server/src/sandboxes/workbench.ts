@@ -2,6 +2,7 @@ import type { CurrentEgressBounds, EgressDecision, EgressPolicy } from '../domai
 import { noEgressFor } from '../domain/config/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
+import type { Redactor } from '../domain/ports/redaction.ts';
 import type { DurableCommand, Workbench } from '../domain/ports/run-context.ts';
 import type { Sandbox } from '../domain/ports/sandbox.ts';
 import type { SandboxPurpose } from '../domain/purpose.ts';
@@ -17,6 +18,8 @@ const maxEgressEvents = 200;
 
 export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup' | 'egressBounds'> & {
   readonly blobs: Blobs;
+  /** Output of commands passes it before it is stored or shown. */
+  readonly redaction?: Redactor;
   /** What the configuration allows this run; it can shrink while the run goes on. */
   readonly egressBounds?: CurrentEgressBounds;
   /** What it gives to the steps of this run, beside the blueprint's rules; absent: nothing. */

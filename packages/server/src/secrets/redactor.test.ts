@@ -123,3 +123,32 @@ test('values too short to be secrets are left alone; other text is never changed
   expect(redact(text, secrets)).toEqual(text);
   expect(redact({ a: value }, [value])).toEqual({ a: '[secret]' });
 });
+
+test('bytes of any kind pass unchanged, and a secret in them is found wherever they are cut', () => {
+  const redactor = createRedactor(secrets);
+  const noise = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+  const whole = Buffer.concat([
+    noise,
+    Buffer.from(value),
+    noise,
+    Buffer.from(encodings['base64']!(value)),
+    noise,
+  ]);
+  for (const size of [1, 2, 7, 64, whole.length]) {
+    const stream = redactor.bytes();
+    const shown: Uint8Array[] = [];
+    for (let at = 0; at < whole.length; at += size) shown.push(stream.push(whole.subarray(at, at + size)));
+    shown.push(stream.end());
+    const mark = Buffer.from('[secret TOKEN]');
+    const text = Buffer.concat(shown)
+      .toString('latin1')
+      .replaceAll(/\[secret TOKEN\](?:=|[A-Za-z0-9+/]=)?/g, '|');
+    expect(text.split('|')).toEqual(
+      [1, 2, 3]
+        .map(() => noise.toString('latin1'))
+        .join('|')
+        .split('|'),
+    );
+    expect(Buffer.concat(shown).indexOf(mark)).toBe(noise.length);
+  }
+});

@@ -1,22 +1,13 @@
-import { secretForms, type Secret, type SecretForm } from './secret-forms.ts';
+import {
+  type BytesRedactor,
+  noRedaction,
+  type Redactor,
+  type StreamRedactor,
+} from '../domain/ports/redaction.ts';
+import { type FormSearch, formSearch } from './form-search.ts';
+import { secretForms, type Secret } from './secret-forms.ts';
 
-/** Takes secrets out of what is stored or shown. */
-export interface Redactor {
-  /** Any JSON value: strings and keys at every depth. */
-  value(value: unknown): unknown;
-  /** Text with every form of every secret replaced by `[secret NAME]`. */
-  text(text: string): string;
-  /** For text that comes in pieces: see `StreamRedactor`. */
-  stream(): StreamRedactor;
-}
-
-/** Redacts text that comes in pieces: a secret split over pieces is found too. */
-export interface StreamRedactor {
-  /** What can be shown now; the rest is held back until it cannot be the beginning of a secret any more. */
-  push(piece: string): string;
-  /** What was held back, at the end. */
-  end(): string;
-}
+export type { BytesRedactor, Redactor, StreamRedactor } from '../domain/ports/redaction.ts';
 
 /**
  * Looks for `secrets` in all their forms. A secret without a name is shown as `[secret]`. Values shorter than
@@ -26,21 +17,19 @@ export function createRedactor(secrets: readonly (Secret | string)[]): Redactor 
   const forms = secretForms(
     secrets.map((secret) => (typeof secret === 'string' ? { name: '', value: secret } : secret)),
   );
-  if (forms.length === 0) {
-    return {
-      value: (value) => value,
-      text: (text) => text,
-      stream: () => ({ push: (piece) => piece, end: () => '' }),
-    };
-  }
-  const names = new Map(forms.map((form) => [form.text, form.name]));
-  // Longest first, so that of two forms that begin at one place the longer is taken.
-  const pattern = new RegExp(forms.map((form) => escapeRegExp(form.text)).join('|'), 'g');
-  const text = (input: string): string => input.replaceAll(pattern, (found) => mark(names.get(found) ?? ''));
+  if (forms.length === 0) return noRedaction;
+  const inText = formSearch(forms);
+  const text = (input: string): string => replaced(input, inText);
+  let inBytes: FormSearch | null = null;
   return {
     value: (value) => redactValue(value, text),
     text,
-    stream: () => streamRedactor(forms, pattern, names),
+    stream: () => streamRedactor(inText),
+    bytes() {
+      // Each byte as one character: what is no text is neither lost nor changed, and ASCII is itself.
+      inBytes ??= formSearch(forms.map(({ name, text }) => ({ name: asBytes(name), text: asBytes(text) })));
+      return bytesRedactor(streamRedactor(inBytes));
+    },
   };
 }
 
@@ -49,12 +38,23 @@ export function redact(value: unknown, secrets: readonly (Secret | string)[]): u
   return createRedactor(secrets).value(value);
 }
 
-function mark(name: string): string {
-  return name === '' ? '[secret]' : `[secret ${name}]`;
+/** Every form in `text` replaced. */
+function replaced(text: string, search: FormSearch): string {
+  let shown = '';
+  let at = 0;
+  for (let found = search.find(text, 0); found !== null; found = search.find(text, at)) {
+    shown += text.slice(at, found.index) + mark(found.name);
+    at = found.index + found.length;
+  }
+  return at === 0 ? text : shown + text.slice(at);
 }
 
-function escapeRegExp(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
+function asBytes(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+function mark(name: string): string {
+  return name === '' ? '[secret]' : `[secret ${name}]`;
 }
 
 /** Values nested deeper are replaced whole: they come from nobody who means well. */
@@ -70,21 +70,20 @@ function redactValue(value: unknown, text: (input: string) => string, depth = 0)
   );
 }
 
-function streamRedactor(
-  forms: readonly SecretForm[],
-  pattern: RegExp,
-  names: ReadonlyMap<string, string>,
-): StreamRedactor {
+function streamRedactor(search: FormSearch): StreamRedactor {
   let held = '';
   const release = (isEnd: boolean): string => {
     let shown = '';
     let at = 0;
     // A match is final only when no longer form could still grow from the same or an earlier place.
-    const safe = isEnd ? held.length : firstPossibleStart(held, forms);
-    for (const match of held.matchAll(pattern)) {
-      if (match.index >= safe) break;
-      shown += held.slice(at, match.index) + mark(names.get(match[0]) ?? '');
-      at = match.index + match[0].length;
+    const safe = isEnd ? held.length : search.firstPossibleStart(held);
+    for (
+      let found = search.find(held, 0);
+      found !== null && found.index < safe;
+      found = search.find(held, at)
+    ) {
+      shown += held.slice(at, found.index) + mark(found.name);
+      at = found.index + found.length;
     }
     const rest = Math.max(at, safe);
     shown += held.slice(at, rest);
@@ -100,12 +99,15 @@ function streamRedactor(
   };
 }
 
-/** The first place from which the end of `text` could be the unfinished beginning of a form. */
-function firstPossibleStart(text: string, forms: readonly SecretForm[]): number {
-  const longest = forms[0]?.text.length ?? 0;
-  for (let start = Math.max(0, text.length - longest + 1); start < text.length; start += 1) {
-    const tail = text.slice(start);
-    if (forms.some((form) => form.text.length > tail.length && form.text.startsWith(tail))) return start;
-  }
-  return text.length;
+function bytesRedactor(stream: StreamRedactor): BytesRedactor {
+  return {
+    push(piece) {
+      const { buffer, byteOffset, byteLength } = piece;
+      return Buffer.from(
+        stream.push(Buffer.from(buffer, byteOffset, byteLength).toString('latin1')),
+        'latin1',
+      );
+    },
+    end: () => Buffer.from(stream.end(), 'latin1'),
+  };
 }

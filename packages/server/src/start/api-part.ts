@@ -49,11 +49,12 @@ export async function startApiPart(
     closers.push(() => entrance.close());
     const config = configPlane({ db: foundation.db, config: foundation.config, checkBlueprint });
     const usage = createUsageReader(foundation.db, foundation.config);
-    const { db, config: current } = foundation;
+    const { db, config: current, redactor } = foundation;
     const schedules = schedulePlane({ db, config: current, controlPlane, audit: audit.sink });
     const common = {
       ...shared,
       ...services,
+      redactor,
       audit,
       config,
       usage,

@@ -1,3 +1,4 @@
+import { secretsOf } from '../config/references.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { checkedRepository } from '../runs/checked-repository.ts';
 import { createControlPlane } from '../runs/control-plane.ts';
@@ -25,6 +26,17 @@ export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPla
         db.blobs,
         signal,
       ),
-    doctor: () => inspectInstallation({ db, driver, env, home, signal }),
+    doctor: () =>
+      inspectInstallation({
+        db,
+        driver,
+        env,
+        home,
+        signal,
+        secrets: {
+          references: () => secretsOf(foundation.config.current().config),
+          read: foundation.secrets.read,
+        },
+      }),
   });
 }

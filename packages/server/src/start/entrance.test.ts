@@ -12,6 +12,8 @@ import { ChangingConfig } from '../testing/sign-in-world.ts';
 import { entranceOf } from './entrance.ts';
 
 const database = testDatabase();
+const secrets = { read: async () => '' };
+const { signal } = new AbortController();
 const closers: (() => Promise<void>)[] = [];
 let home = '';
 beforeAll(async () => {
@@ -27,7 +29,7 @@ async function replica(db: Database, plane = new FakeControlPlane({ pace: 0, wor
   const config = new ChangingConfig({});
   const listen = { host: '127.0.0.1', port: 0 };
   const audit = { sink: new MemoryAuditSink() };
-  const entrance = await entranceOf({ home, env: {}, db, config, audit }, listen);
+  const entrance = await entranceOf({ home, db, config, audit, secrets, signal }, listen);
   const app = createApi(plane, { ...entrance.services, door: entrance.door! });
   const url = await listenApi(app, listen);
   closers.push(
@@ -113,6 +115,9 @@ test('signing out ends what the session has open, at this replica and at another
 test('Berth does not start where others reach it and nobody could sign in', async () => {
   const config = new ChangingConfig({});
   const audit = { sink: new MemoryAuditSink() };
-  const start = entranceOf({ home, env: {}, db: database.db, config, audit }, { host: '0.0.0.0', port: 0 });
+  const start = entranceOf(
+    { home, secrets, signal, db: database.db, config, audit },
+    { host: '0.0.0.0', port: 0 },
+  );
   await expect(start).rejects.toMatchObject({ code: 'LISTEN_REFUSED' });
 });

@@ -14,10 +14,8 @@ import { accountName } from '../api/access/local-caller.ts';
 import { isLoopback, urlOf, type TcpAddress } from '../api/listen-address.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { hasToken, readOrCreateToken } from '../api/token.ts';
-import { referenceOf } from '../config/references.ts';
 import type { CurrentConfig } from '../domain/config/index.ts';
 import { localPrincipal } from '../domain/access.ts';
-import { resolveSecret } from '../secrets/resolve-secret.ts';
 import type { Foundation } from './foundation.ts';
 
 /** Who may come in, and by which way. */
@@ -38,13 +36,14 @@ export interface Entrance {
  * @throws BerthError `LISTEN_REFUSED` where others reach the server and nobody could sign in
  */
 export async function entranceOf(
-  foundation: Pick<Foundation, 'home' | 'env' | 'db'> & {
+  foundation: Pick<Foundation, 'home' | 'db' | 'signal'> & {
     readonly config: CurrentConfig;
+    readonly secrets: Pick<Foundation['secrets'], 'read'>;
     readonly audit: Pick<Foundation['audit'], 'sink'>;
   },
   listen: TcpAddress | null,
 ): Promise<Entrance> {
-  const { home, env, db, config } = foundation;
+  const { home, db, config, secrets, signal } = foundation;
   const audit = foundation.audit.sink;
   const account = accountName();
   if (listen !== null) {
@@ -56,7 +55,7 @@ export async function entranceOf(
     db,
     config,
     audit,
-    resolveSecret: (reference) => resolveSecret(referenceOf(reference), env),
+    resolveSecret: (reference) => secrets.read(reference, signal),
     announceEnded: (ids, forgetAt) => over.announce(ids, forgetAt),
     ...(listen === null ? {} : { listen: hostAndPort(listen) }),
   });

@@ -51,7 +51,12 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
   const home = resolve(options.home);
   const { env, onProgress } = options;
   const clock = options.clock ?? systemClock;
-  const secrets = liveSecrets(knownSecrets(env));
+  let current: OpenConfig | null = null;
+  const secrets = liveSecrets(knownSecrets(env), {
+    env,
+    clock,
+    config: () => current?.current().config ?? null,
+  });
   const { redactor } = secrets;
   const redact = (value: unknown): unknown => redactor.value(value);
   const log =
@@ -73,14 +78,22 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
       throw error;
     },
   );
-  await secrets.follow(config, env);
-  const audit = await openRecord({ db, home, env, redact, config, log, onProgress }).catch(
-    async (error: unknown) => {
-      await config.close();
-      await db.close();
-      throw error;
-    },
-  );
+  current = config;
+  await secrets.follow(config);
+  const audit = await openRecord({
+    db,
+    home,
+    readSecret: secrets.read,
+    signal,
+    redact,
+    config,
+    log,
+    onProgress,
+  }).catch(async (error: unknown) => {
+    await config.close();
+    await db.close();
+    throw error;
+  });
   const owned = new OwnedRuns();
   return {
     home,

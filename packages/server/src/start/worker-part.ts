@@ -8,6 +8,7 @@ import { startCampaigns } from '../runs/campaigns/start.ts';
 import { reconcileSandboxes } from '../runs/reconcile.ts';
 import { tellPeople } from '../runs/tell-people.ts';
 import { startWorker, type WorkerStatus } from '../runs/worker.ts';
+import { sharedKey } from '../access/sign-in/shared-key.ts';
 import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
 import { notifiersOf } from './notifiers.ts';
 import { startSchedules } from '../triggers/schedules/start.ts';
@@ -42,12 +43,19 @@ export function startWorkerPart(
     sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
     audit: audit.sink,
     knownSecrets: () => secrets.values(),
+    secrets: {
+      env,
+      read: secrets.read,
+      learn: (secret) => secrets.learn(secret),
+      placeholderKey: sharedKey(db, 'placeholders'),
+    },
     config,
     modelsFor: (runOptions, settings, { config: { models } }) =>
       modelsFor(env, runOptions, clock, redactor, {
         settings,
         models,
         now: config,
+        read: secrets.read,
         learn: (secret) => secrets.learn(secret),
       }),
     forgeOf,
@@ -57,6 +65,7 @@ export function startWorkerPart(
     hub,
     home,
     redact,
+    redaction: redactor,
     equip,
     maxRuns: options.maxRuns ?? 8,
     config,

@@ -85,6 +85,18 @@ export const anyEvent: fc.Arbitrary<NewEvent> = fc.oneof(
       restoredFrom: fc.option(id),
     }),
   ),
+  of(
+    'secrets.given',
+    fc.record({
+      purpose,
+      sandboxId: id,
+      exposed: fc.uniqueArray(text, { maxLength: 3 }),
+      brokered: fc.uniqueArray(fc.record({ name: id, host: text, env: fc.option(text) }), {
+        maxLength: 3,
+        selector: ({ name }) => name,
+      }),
+    }),
+  ),
   of('sandbox.lost', fc.record({ purpose, id, code: fc.constant('SANDBOX_LOST'), sentence: text })),
   of('sandbox.destroyed', fc.record({ purpose, id })),
   of(

@@ -55,6 +55,10 @@ export function viewOf(state: RunState, project: string): RunView {
     base: plan?.base ?? null,
     models: Object.fromEntries(Object.entries(plan?.models ?? {}).map(([slot, list]) => [slot, [...list]])),
     simulated: plan?.simulated ?? false,
+    secrets: {
+      exposed: [...state.secrets.exposed],
+      brokered: state.secrets.brokered.map(({ name, host }) => ({ name, host })),
+    },
     steps: [...past, ...toCome],
     limits: [
       limit('cost', use.costUsd, caps.costUsd),

@@ -1,4 +1,5 @@
 import type { ExecRequest, ExecResult } from '../domain/ports/sandbox.ts';
+import { noRedaction } from '../domain/ports/redaction.ts';
 import { cleanOutput } from './clean-text.ts';
 import { OutputExtract } from './output-extract.ts';
 import type { ToolContext } from './tool.ts';
@@ -16,22 +17,23 @@ export interface ExecOutcome {
 export async function execWithOutput(request: ExecRequest, context: ToolContext): Promise<ExecOutcome> {
   const extract = new OutputExtract(async (chunks) => await context.blobs.put(chunks));
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  const redaction = context.redaction ?? noRedaction;
+  const shown = { stdout: redaction.stream(), stderr: redaction.stream() };
+  // Before head and tail are cut: half of a secret is not found any more.
+  const whole = redaction.bytes();
   try {
     const result = await context.sandbox.exec(request, {
       signal: context.signal,
       onOutput: async (chunk) => {
         // Whoever watches sees the end of what came at once: a flood is not worth cleaning whole.
-        const decoded = decoders[chunk.stream].decode(chunk.data, { stream: true });
-        const text = decoded.slice(-maxLiveCharacters);
-        context.events.live({
-          kind: 'output',
-          callId: request.id,
-          stream: chunk.stream,
-          text: cleanOutput(text),
-        });
-        await extract.add(chunk.data);
+        const { stream, data } = chunk;
+        const decoded = shown[stream].push(decoders[stream].decode(data, { stream: true }));
+        const text = cleanOutput(decoded.slice(-maxLiveCharacters));
+        if (text !== '') context.events.live({ kind: 'output', callId: request.id, stream, text });
+        await extract.add(whole.push(data));
       },
     });
+    await extract.add(whole.end());
     const { text, full } = await extract.end(`read on with output {"call": "${request.id}", "offset": 0}`);
     return { result, text, full, bytes: extract.bytes };
   } catch (error) {

@@ -3,6 +3,7 @@ import type { Blobs } from '../domain/ports/blobs.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { EventSink } from '../domain/ports/event-sink.ts';
 import type { ToolSpec } from '../domain/ports/model.ts';
+import type { Redactor } from '../domain/ports/redaction.ts';
 import type { Sandbox } from '../domain/ports/sandbox.ts';
 
 /** What a file-changing call is about to do, as `tool.planned` holds it. */
@@ -21,6 +22,8 @@ export interface ToolContext {
   /** `/workspace/repo`: relative paths start here. */
   readonly repositoryPath: string;
   readonly blobs: Blobs;
+  /** Output passes it before it is stored or shown; left out: there is nothing to hide. */
+  readonly redaction?: Redactor | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** For output on its way to viewers. */

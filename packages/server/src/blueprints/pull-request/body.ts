@@ -138,9 +138,21 @@ function runOf({ state, plan, created }: BodyFacts): string {
     ['blueprint', `${codeCell(plan.blueprint.name)}, ${sourceWords(plan)}`],
     ['base', `${codeCell(plan.base.ref)} at ${codeCell(plan.base.commit.slice(0, 12))}`],
     ['attempt', String(created.attempt)],
+    ...secretRows(state),
   ];
   const table = rows.map(([name, value]) => `| ${name} | ${value} |`).join('\n');
   return `### The run\n\n${fenced(runStrip(state.steps))}\n\n| | |\n|---|---|\n${table}`;
+}
+
+/** Names of what the agent could read, and of what stayed outside. */
+function secretRows({ secrets: { exposed, brokered } }: RunState): string[][] {
+  const names = (list: readonly string[]): string => list.map((name) => codeCell(name)).join(', ');
+  return [
+    ...(exposed.length === 0 ? [] : [['**exposed to this run**', names(exposed)]]),
+    ...(brokered.length === 0
+      ? []
+      : [['brokered, not in the sandbox', names(brokered.map(({ name, host }) => `${name} (${host})`))]]),
+  ];
 }
 
 function reproduceOf({ state, plan, created, fetchUrl }: BodyFacts): string {

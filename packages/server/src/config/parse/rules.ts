@@ -1,5 +1,6 @@
 import { namedSections, type Config } from '../../domain/config/index.ts';
 import { cronFault } from '../cron.ts';
+import { secretRules } from './secret-rules.ts';
 
 export interface BrokenRule {
   readonly path: readonly PropertyKey[];
@@ -21,6 +22,7 @@ export function rulesOf(config: Config, checkBlueprint: CheckBlueprint = () => n
     ...scheduleRules(config),
     ...addressRules(config),
     ...denyRules(config),
+    ...secretRules(config),
   ];
 }
 
@@ -115,6 +117,7 @@ function addressRules(config: Config): BrokenRule[] {
   const addresses: [readonly PropertyKey[], string | undefined][] = [
     [['server', 'publicUrl'], config.server.publicUrl],
     [['signIn', 'oidc', 'issuer'], config.signIn.oidc?.issuer],
+    [['secretSources', 'onePassword', 'url'], config.secretSources.onePassword?.url],
     [['signIn', 'cloudflareAccess', 'team'], config.signIn.cloudflareAccess?.team],
     ...Object.entries(config.models.providers).map(
       ([name, provider]): [readonly PropertyKey[], string | undefined] => [

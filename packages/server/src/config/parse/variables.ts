@@ -6,7 +6,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const secretNames =
   /(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|DATABASE_URL|DATABASE_DIRECT_URL)$/i;
 
-const reference = /(\$?)\$\{(env|file):([^}]*)\}/g;
+const reference = /(\$?)\$\{(env|file|kubernetes|op):([^}]*)\}/g;
 
 export interface VariableProblem {
   readonly path: readonly PropertyKey[];
@@ -45,6 +45,7 @@ export function withVariables(
 
 function refusalOf(kind: string, name: string, env: Environment | null): string | null {
   if (kind === 'file') return 'only secrets are read from files; this is stored as it stands';
+  if (kind !== 'env') return 'only secrets are read from there; this is stored as it stands';
   if (env === null) return 'references to variables stand in the configuration file only';
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `${JSON.stringify(name)} is no name of a variable`;
   if (secretNames.test(name)) return `the variable ${name} holds a secret, and this is stored as it stands`;

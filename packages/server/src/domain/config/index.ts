@@ -5,7 +5,7 @@ import { groupSchema, personSchema, serviceAccountSchema, signInSchema } from '.
 import { notificationsSchema } from './notifications.ts';
 import { gatesSchema, modelsSchema, projectConfigSchema } from './projects.ts';
 import { sandboxProfileSchema } from './sandboxes.ts';
-import { secretSchema } from './secrets.ts';
+import { secretSchema, secretSourcesSchema } from './secrets.ts';
 import { scheduleSchema } from './schedules.ts';
 import { durationSchema, secretReferenceSchema } from './text.ts';
 
@@ -49,6 +49,8 @@ export const configSchema = z
     sandboxes: z.array(sandboxProfileSchema).default([]),
     /** Secrets that projects may use, each for the projects it names. */
     secrets: z.array(secretSchema).default([]),
+    /** Servers that secrets are read from. */
+    secretSources: secretSourcesSchema.prefault({}),
     /** For projects that have none of their own. */
     gates: gatesSchema.prefault({}),
     projects: z.array(projectConfigSchema).default([]),

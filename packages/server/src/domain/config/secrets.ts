@@ -40,3 +40,16 @@ export type CredentialConfig = z.infer<typeof credentialSchema>;
 /** A secret handed to sandboxes as a variable: exposed, and shown as such. */
 export const forwardEnvSchema = z.strictObject({ name: envNameSchema, secret: nameSchema });
 export type ForwardEnvConfig = z.infer<typeof forwardEnvSchema>;
+
+/** Servers that `${op:…}` and the like ask. */
+export const secretSourcesSchema = z.strictObject({
+  /** A 1Password Connect server of your own. */
+  onePassword: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }),
+      /** Its access token; not itself in 1Password. */
+      token: secretReferenceSchema,
+    })
+    .optional(),
+});
+export type SecretSourcesConfig = z.infer<typeof secretSourcesSchema>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { secretReferencePattern } from '../secret-reference.ts';
 
 /** Name of a project, group, schedule …: what stands in addresses, commands and columns. */
 export const nameSchema = z
@@ -6,12 +7,17 @@ export const nameSchema = z
   .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'lower-case letters, digits, . _ and - (1 to 63)');
 
 /**
- * A value that may stand for something secret: `${env:NAME}` or `${file:/absolute/path}`, and nothing else. Secrets are
- * only ever written as references; what they point to is read when it is needed and never stored.
+ * A value that may stand for something secret: `${env:NAME}`, `${file:/absolute/path}`, `${kubernetes:/mount/key}` or
+ * `${op:vault/item/field}`, and nothing else. Secrets are only ever written as references; what they point to is read
+ * when it is needed and never stored.
  */
 export const secretReferenceSchema = z
   .string()
-  .regex(/^\$\{(env:[A-Za-z_][A-Za-z0-9_]*|file:\/[^}\0]+)\}$/, 'a reference: ${env:NAME} or ${file:/path}');
+  .max(4_096)
+  .regex(
+    secretReferencePattern,
+    'a reference: ${env:NAME}, ${file:/path}, ${kubernetes:/mount/key} or ${op:vault/item/field}',
+  );
 
 /** `90s`, `30m`, `12h`, `7d`; at least a second, at most a year. */
 export const durationSchema = z

@@ -10,6 +10,7 @@ import { limitsErrors } from './limits.ts';
 import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
+import { secretErrors } from './secrets.ts';
 import { serveErrors } from './serve.ts';
 import { signInErrors } from './sign-in.ts';
 import { storeErrors } from './store.ts';
@@ -33,6 +34,7 @@ export const errorRegistry = {
   ...modelErrors,
   ...runErrors,
   ...sandboxErrors,
+  ...secretErrors,
   ...serveErrors,
   ...signInErrors,
   ...storeErrors,

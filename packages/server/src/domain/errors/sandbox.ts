@@ -23,6 +23,20 @@ export const sandboxErrors = family({
     http: 503,
     exit: 3,
   },
+  SANDBOX_CERTIFICATE: {
+    sentence: 'The sandbox did not prove who it is.',
+    next: 'Nothing to do once: the run goes on in a new sandbox. When it repeats, somebody answers in its place.',
+    retryable: true,
+    http: 503,
+    exit: 3,
+  },
+  CHANNEL_KEY_UNSAFE: {
+    sentence: 'The channel key of this installation cannot be used.',
+    next: 'Give an Ed25519 or P-256 private key in PEM that only the server can read.',
+    retryable: false,
+    http: 500,
+    exit: 2,
+  },
   RUNNER_UNAVAILABLE: {
     sentence: 'The part of the sandbox that runs commands is not up.',
     next: 'Try again; when it stays so, the sandbox is replaced.',

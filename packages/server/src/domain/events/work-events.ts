@@ -93,6 +93,25 @@ export const workEvents = {
     }),
     (data) => `${data.purpose} sandbox ready (${data.ref.driver})`,
   ),
+  /** Recorded before the sandbox is made: names and never values. Each sandbox that replaces one is told anew. */
+  'secrets.given': event(
+    'high',
+    z.object({
+      purpose: sandboxPurposeSchema,
+      sandboxId: z.string(),
+      /** Variables with values that whoever runs code in the sandbox can read. */
+      exposed: z.array(z.string()),
+      /** Credentials that are put on requests outside; the sandbox has a placeholder. */
+      brokered: z.array(z.object({ name: z.string(), host: z.string(), env: z.string().nullable() })),
+    }),
+    ({ purpose, exposed, brokered }) =>
+      [
+        ...(exposed.length === 0 ? [] : [`exposed to the ${purpose} sandbox: ${exposed.join(', ')}`]),
+        ...(brokered.length === 0
+          ? []
+          : [`brokered: ${brokered.map(({ name, host }) => `${name} (${host})`).join(', ')}`]),
+      ].join('; '),
+  ),
   'sandbox.lost': event(
     'high',
     z.object({ purpose: sandboxPurposeSchema, id: z.string(), code: z.string(), sentence: z.string() }),

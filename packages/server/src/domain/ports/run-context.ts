@@ -8,6 +8,7 @@ import type { Clock } from './clock.ts';
 import type { EventSink } from './event-sink.ts';
 import type { ModelUsage } from './model.ts';
 import type { SandboxPurpose } from '../purpose.ts';
+import type { Redactor } from './redaction.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** Reading the run's own log. */
@@ -102,6 +103,8 @@ export interface RunContext {
   readonly events: EventSink;
   readonly log: RunLog;
   readonly blobs: Blobs;
+  /** Output passes it before it is stored or shown; left out: there is nothing to hide. */
+  readonly redaction?: Redactor;
   readonly limits: LimitsGate;
   readonly workbench: Workbench;
 }

@@ -24,6 +24,7 @@ import { planRun } from './plan.ts';
 import { prefetchSource } from './prefetch.ts';
 import { proposalStore } from './proposals.ts';
 import { runRepository } from './repository.ts';
+import { runSecrets, type SecretsForRuns } from './secrets.ts';
 import {
   egressBounds,
   givenEgress,
@@ -38,6 +39,8 @@ export interface Installation {
   readonly db: Database;
   readonly driver: SandboxDriver;
   readonly sandboxLimits: SandboxLimits;
+  /** Where secrets of projects come from; none in tests that do not ask. */
+  readonly secrets?: SecretsForRuns;
   /** Values that must not leave in a change, as far as they are known by now. */
   knownSecrets(): readonly string[];
   /** Where refused connections of sandboxes go on record; nowhere in tests that do not ask. */
@@ -68,7 +71,22 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       () => base.log.state().plan !== null,
     );
     const { directory } = await repository.mirror();
-    const forge = heldForge(await installation.forgeOf(created.projectId, directory), base.assertHeld);
+    const redact = (text: string): string => base.redaction?.text(text) ?? text;
+    const forge = heldForge(
+      await installation.forgeOf(created.projectId, directory),
+      base.assertHeld,
+      redact,
+    );
+    const secrets =
+      installation.secrets === undefined
+        ? undefined
+        : await runSecrets({
+            runId: base.runId,
+            repository: created.repository,
+            pinned: settings,
+            config,
+            installation: installation.secrets,
+          });
     const workbench = createWorkbench({
       ...base,
       driver,
@@ -78,6 +96,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       egressGiven: givenEgress(config, settings, created.repository),
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),
+      ...(secrets === undefined ? {} : { secrets }),
       ...(installation.audit === undefined
         ? {}
         : { onEgressRefused: egressOnRecord(installation.audit, base.runId, created.projectId) }),
@@ -96,6 +115,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       blobs: db.blobs,
       forge,
       knownSecrets: () => installation.knownSecrets(),
+      redact,
       state: () => base.log.state(),
     });
     const common = { proposals, prefetch: prefetchSource(repository), forge };
@@ -127,15 +147,20 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
   };
 }
 
-/** A forge that is only written to while the run is ours. */
-export function heldForge(forge: Forge, assertHeld: () => void): Forge {
+/** A forge that is only written to while the run is ours, and never with a known secret. */
+export function heldForge(
+  forge: Forge,
+  assertHeld: () => void,
+  redact: (text: string) => string = (text) => text,
+): Forge {
   return {
     kind: forge.kind,
     fetchUrl: forge.fetchUrl,
     pushTarget: () => forge.pushTarget(),
     async openPullRequest(request) {
       assertHeld();
-      return forge.openPullRequest(request);
+      const { title, body } = request;
+      return forge.openPullRequest({ ...request, title: redact(title), body: redact(body) });
     },
     getPullRequest: (number) => forge.getPullRequest(number),
     listPullRequests: () => forge.listPullRequests(),

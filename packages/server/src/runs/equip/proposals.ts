@@ -16,6 +16,8 @@ export interface ProposalStoreParts {
   readonly forge: Forge;
   /** Values that must not leave in a change. */
   knownSecrets(): readonly string[];
+  /** For the words of a commit. */
+  redact(text: string): string;
   /** Throws when the run is not ours any more. */
   readonly assertHeld: () => void;
   state(): RunState;
@@ -40,7 +42,7 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
         pack: await parts.blobs.get(blob),
         taskId,
         runId,
-        title,
+        title: parts.redact(title),
         body: '',
         atMs,
         protectedPaths,

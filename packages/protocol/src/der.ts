@@ -43,14 +43,16 @@ export function utf8(text: string): Buffer {
   return tagged(0x0c, Buffer.from(text, 'utf8'));
 }
 
-/** An object identifier of arcs below 128·128. */
 export function oid(dotted: string): Buffer {
   const [one = 0, two = 0, ...rest] = dotted.split('.').map(Number);
-  const arcs = [one * 40 + two, ...rest];
-  return tagged(
-    0x06,
-    Buffer.from(arcs.flatMap((arc) => (arc < 128 ? [arc] : [0x80 | (arc >> 7), arc & 0x7f]))),
-  );
+  return tagged(0x06, Buffer.from([one * 40 + two, ...rest].flatMap(arcBytes)));
+}
+
+/** Seven bits a byte, the last one without the high bit. */
+function arcBytes(arc: number): number[] {
+  const bytes = [arc & 0x7f];
+  for (let rest = arc >> 7; rest > 0; rest >>= 7) bytes.unshift(0x80 | (rest & 0x7f));
+  return bytes;
 }
 
 /** Seconds since 1970, as UTCTime until 2049 and GeneralizedTime after it (RFC 5280, 4.1.2.5). */
