@@ -14,6 +14,8 @@ const knownSeconds: Readonly<Record<string, number>> = {
   'e2e/lying-agent.test.ts': 60,
   'packages/server/src/git/checkpoint.test.ts': 60,
   'packages/server/src/store/embedded/open-embedded.test.ts': 40,
+  'packages/server/src/sandboxes/container/lifecycle.test.ts': 45,
+  'packages/server/src/sandboxes/container/contract.test.ts': 30,
   'packages/cli/src/remote.test.ts': 30,
   'packages/server/src/api/live-stream.test.ts': 30,
   'packages/server/src/runs/terminals/terminals.test.ts': 30,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CreateTask } from '../../packages/server/src/domain/ports/control-plane.ts';
@@ -56,6 +56,9 @@ export interface HostOptions {
   readonly egress?: NonNullable<BubblewrapOptions['egress']>;
   /** Runs at once. */
   readonly maxRuns?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The text of its `berth.yaml`. */
+  readonly config?: string;
 }
 
 export async function hostServer(options: HostOptions = {}): Promise<HostedServer> {
@@ -67,7 +70,7 @@ export async function hostServer(options: HostOptions = {}): Promise<HostedServe
     startServer({
       home,
       databaseRoot,
-      env: {},
+      env: options.env ?? {},
       parts: ['worker'],
       maxRuns: options.maxRuns ?? 4,
       ...(options.egress === undefined ? {} : { driver: driverOf(home, options.egress) }),
@@ -75,6 +78,10 @@ export async function hostServer(options: HostOptions = {}): Promise<HostedServe
         if (process.env['E2E_VERBOSE'] !== undefined) process.stderr.write(`${sentence}\n`);
       },
     });
+  if (options.config !== undefined) {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    writeFileSync(join(home, 'berth.yaml'), options.config);
+  }
   let running = await start();
 
   const hosted: HostedServer = {

@@ -43,6 +43,7 @@ export class Call {
   #resolveOpened: () => void = () => {};
   #stdin: Promise<void> = Promise.resolve();
   #overdue: NodeJS.Timeout | null = null;
+  #oomBefore = 0;
 
   constructor(options: CallOptions) {
     this.id = options.id;
@@ -90,7 +91,6 @@ export class Call {
 
   async #run(): Promise<void> {
     const startedMs = performance.now();
-    const oomBefore = this.#options.oomKills();
     let exit: CallExit;
     try {
       const ended = await this.#execute();
@@ -99,7 +99,7 @@ export class Call {
         ...ended,
         outOfMemory:
           (ended.signal === 'SIGKILL' || ended.exitCode === 137) &&
-          (ended.outOfMemory === true || this.#options.oomKills() > oomBefore),
+          (ended.outOfMemory === true || this.#options.oomKills() > this.#oomBefore),
         truncated: this.log.truncated,
         durationMs: performance.now() - startedMs,
       };
@@ -133,6 +133,8 @@ export class Call {
     const { id, spec, request, stdin, runner } = this.#options;
     const stream = await runner.open({ m: 'run', id, requestBytes: request.length }, this.#stop.signal);
     this.#stream = stream;
+    // Not before it is up: a container that was started anew counts from nought.
+    this.#oomBefore = this.#options.oomKills();
     this.#overdue = setTimeout(
       () => stream.destroy(new ProtocolError('overdue')),
       spec.timeoutMs + overdueMs,

@@ -73,6 +73,18 @@ export interface SandboxScript {
 }
 
 /**
+ * Where an image brings programs of its own, Berth's scripts take shell and programs of the tools directory: busybox has other
+ * options, and a small image has no `tar`. Elsewhere there is no such directory.
+ */
+const runScript = `
+if [ -x /opt/berth/own/sh ]; then
+  PATH=/opt/berth/own:$PATH
+  exec /opt/berth/own/sh -c "$0" berth "$@"
+fi
+exec sh -c "$0" berth "$@"
+`;
+
+/**
  * Runs one of Berth's own scripts in the sandbox and answers its output. What comes back is hostile data.
  *
  * @throws BerthError with the given codes, `SANDBOX_DISK_FULL`, or `SANDBOX_LOST`
@@ -91,7 +103,7 @@ export async function runInSandbox(
     .exec(
       {
         id: request.id,
-        command: { argv: ['sh', '-c', request.script, 'berth', ...request.args] },
+        command: { argv: ['sh', '-c', runScript, request.script, ...request.args] },
         cwd: request.cwd,
         env: scriptEnvironment(),
         ...(request.stdin === undefined ? {} : { stdin: request.stdin }),

@@ -20,12 +20,15 @@ import {
 
 /**
  * Puts tracked files back to the proposed commit (`setup` may rewrite a lock file, a test its fixtures) and
- * prints the tree that is then there. `command -p` looks for git in the system's own path.
+ * prints the tree that is then there. git is the one of the tools directory, which is read-only, or where there is none
+ * `command -p` looks for it in the system's own path.
  */
 export const confirmScript = [
   // Warnings would mix with the answer.
   'exec 2>/dev/null',
-  'g() { command -p git -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.untrackedCache=false "$@"; }',
+  'system() { command -p git "$@"; }',
+  'if [ -x /opt/berth/bin/git ]; then git=/opt/berth/bin/git; else git=system; fi',
+  'g() { "$git" -c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.untrackedCache=false "$@"; }',
   'g reset --quiet --hard "$1" -- && g diff --quiet HEAD -- && g rev-parse --verify "HEAD^{tree}"',
 ].join('\n');
 

@@ -1,9 +1,9 @@
-import Docker from 'dockerode';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type Docker from 'dockerode';
 import { endSandbox } from '../local/end.ts';
 import type { Place } from '../local/place.ts';
 import { unmountDisk } from './disk.ts';
-import { engineStatus } from './engine.ts';
+import { engineClient, engineStatus } from './engine.ts';
 
 /** Engines take a moment to remove what they are still starting, or already removing. */
 const removeMs = 10_000;
@@ -16,7 +16,7 @@ export async function endContainerSandbox(place: Place, name: string, engine: st
   const record = place.read();
   const socketPath = record?.container?.engine ?? engine;
   const removeAll = async (): Promise<void> => {
-    if (socketPath !== null) await removeContainer(new Docker({ socketPath }), name);
+    if (socketPath !== null) await removeContainer(await engineClient(socketPath), name);
     await unmountDisk(place);
   };
   if (record === null) await removeAll();

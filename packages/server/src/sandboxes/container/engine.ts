@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { BerthError } from '../../domain/errors/index.ts';
 
 /** An engine on this machine that speaks the Docker Engine API. */
@@ -85,8 +85,14 @@ export async function findEngine(env: Environment, signal?: AbortSignal): Promis
 
 const connectMs = 10_000;
 
+/** Loaded where it is needed: most workers have no engine, and it takes a tenth of a second. */
+export async function engineClient(socketPath: string): Promise<Docker> {
+  const { default: Client } = await import('dockerode');
+  return new Client({ socketPath });
+}
+
 async function connectEngine(socketPath: string, signal?: AbortSignal): Promise<Engine> {
-  const docker = new Docker({ socketPath });
+  const docker = await engineClient(socketPath);
   const soon = AbortSignal.any([AbortSignal.timeout(connectMs), ...(signal === undefined ? [] : [signal])]);
   const [version, info] = await orAbort(
     Promise.all([docker.version() as Promise<Version>, docker.info() as Promise<Info>]),

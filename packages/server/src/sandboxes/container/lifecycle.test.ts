@@ -152,15 +152,10 @@ describe.skipIf(podmanIsMissing)(
       expect((await runToEnd(sandbox, execRequest(['node', '-e', eat]))).result).toMatchObject(ate);
       const killed = await runToEnd(sandbox, execRequest('kill -9 $$'));
       expect(killed.result).toMatchObject({ signal: 'SIGKILL', outOfMemory: false });
+      const call = startCall(sandbox, execRequest('echo up; sleep 600'));
+      await call.printed('up');
       killContainer(recordOf(spec.id));
-      await expect
-        .poll(() =>
-          runToEnd(sandbox, execRequest('echo up')).then(
-            ({ stdout }) => stdout.toString(),
-            () => '',
-          ),
-        )
-        .toBe('up\n');
+      expect(await call.done).toEqual({ kind: 'lost', what: 'runner' });
       expect((await runToEnd(sandbox, execRequest(['node', '-e', eat]))).result).toMatchObject(ate);
       await sandbox.destroy();
     });

@@ -24,7 +24,7 @@ import { insideTools, toolPaths } from './layout.ts';
 const run = promisify(execFile);
 
 /** Grows with what this file makes of the same sources. */
-const layoutVersion = 1;
+const layoutVersion = 3;
 
 /** One file of the directory. */
 interface Item {
@@ -91,6 +91,8 @@ export async function buildTools(directory: string, items?: readonly Item[]): Pr
   }
   if (loader !== null) copy(loader, join(directory, relative(insideLoader)));
   addGit(directory);
+  for (const name of helpers)
+    if (existsSync(join(directory, 'own', name))) symlinkSync(`../own/${name}`, join(directory, 'bin', name));
 }
 
 const relative = (inside: string): string => inside.slice(insideTools.length + 1);
@@ -100,8 +102,14 @@ function copy(source: string, target: string): void {
   chmodSync(target, 0o755);
 }
 
-/** Programs of this machine that the runner uses where an image has none; those that are missing here are left out. */
-const helpers = ['du', 'mkfifo', 'sleep', 'script', 'stty'];
+/**
+ * Programs of this machine that the runner and Berth's own scripts use: small images have none, or others with the same
+ * names. Commands find them last on PATH. Those that are missing here are left out.
+ */
+const helpers = (
+  'bash du mkfifo sleep script stty tar find xargs awk cat cp ls mkdir mv rm tr wc ' +
+  'head tail sort sed grep chmod touch dirname basename'
+).split(' ');
 const gitScripts = ['git-submodule', 'git-sh-setup', 'git-sh-i18n'];
 
 async function toolItems(): Promise<readonly Item[]> {
@@ -118,7 +126,7 @@ async function toolItems(): Promise<readonly Item[]> {
     { source: bundle.runner, target: relative(toolPaths.runner) },
     { source: bundle.sandboxd, target: relative(toolPaths.sandboxd) },
     { source: rgPath, target: 'bin/rg' },
-    ...helpers.flatMap((name) => optional(programOf(name), `bin/${name}`)),
+    ...helpers.flatMap((name) => optional(programOf(name), `own/${name}`)),
     ...(core === null
       ? []
       : [
@@ -147,6 +155,7 @@ exec ${insideTools}/git/core/\${0##*/} "$@"
 `;
   for (const name of ['git', 'git-upload-pack', 'git-receive-pack', 'git-upload-archive'])
     writeFileSync(join(directory, 'bin', name), script, { mode: 0o755 });
+  symlinkSync('../bin/git', join(directory, 'own', 'git'));
 }
 
 /** Libraries that are opened by name at run time, beside the C library where they still are files of their own. */

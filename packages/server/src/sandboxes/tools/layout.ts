@@ -4,9 +4,11 @@ export const insideTools = '/opt/berth';
 export const toolPaths = {
   /** Last on PATH: what an image brings itself wins. */
   bin: `${insideTools}/bin`,
+  /** Programs that Berth's own scripts take before the image's (`git/sandbox-script.ts`). */
+  own: `${insideTools}/own`,
   node: `${insideTools}/bin/node`,
-  /** For the supervisor of the runner and for wrappers; no image's own shell has to be there. */
-  shell: `${insideTools}/libexec/sh`,
+  /** For the supervisor of the runner and for wrappers; an image's own shell is for commands. */
+  shell: `${insideTools}/own/sh`,
   runner: `${insideTools}/runner/runner.mjs`,
   sandboxd: `${insideTools}/runner/sandboxd.mjs`,
 } as const;

@@ -13,9 +13,9 @@ test('the directory is made once, whole, by however many ask at once, and readab
   expect(new Set(paths).size).toBe(1);
   expect(readdirSync(home)).toHaveLength(1);
   const inside = (path: string): string => join(paths[0], path);
-  for (const path of ['bin/node', 'bin/git', 'bin/rg', 'libexec/sh', 'runner/runner.mjs', 'ld'])
+  for (const path of ['bin/node', 'bin/git', 'bin/rg', 'own/sh', 'runner/runner.mjs', 'ld'])
     expect([path, statSync(inside(path)).mode & 0o777]).toEqual([path, 0o755]);
-  for (const path of ['bin/node', 'libexec/sh', 'git/core/git', 'git/core/git-remote-http'])
+  for (const path of ['bin/node', 'own/sh', 'git/core/git', 'git/core/git-remote-http'])
     expect([path, loaderOf(inside(path))]).toEqual([path, insideLoader]);
   expect(existsSync(inside('l/libc.so.6'))).toBe(true);
 });
