@@ -1,4 +1,4 @@
-/** As much of DER (X.690) as a certificate needs. */
+/** As much of DER (X.690) as certificates and trust stores need. */
 
 const classContext = 0xa0;
 
@@ -13,6 +13,11 @@ export function set(...parts: readonly Buffer[]): Buffer {
 /** `[place]`, explicit: around a whole value. */
 export function explicit(place: number, part: Buffer): Buffer {
   return tagged(classContext + place, part);
+}
+
+/** `[place]`, implicit and primitive: in the place of bytes' own tag. */
+export function implicitBytes(place: number, bytes: Buffer): Buffer {
+  return tagged(0x80 + place, bytes);
 }
 
 /** `[place]`, implicit and primitive: in the place of a string's own tag. */
@@ -39,20 +44,24 @@ export function octetString(bytes: Buffer): Buffer {
   return tagged(0x04, bytes);
 }
 
+/** UTF-16, big endian: what PKCS #12 wants for names. */
+export function bmpString(text: string): Buffer {
+  return tagged(0x1e, Buffer.from(text, 'utf16le').swap16());
+}
+
 export function utf8(text: string): Buffer {
   return tagged(0x0c, Buffer.from(text, 'utf8'));
 }
 
+/** An object identifier; each arc in groups of seven bits, all but the last marked. */
 export function oid(dotted: string): Buffer {
   const [one = 0, two = 0, ...rest] = dotted.split('.').map(Number);
-  return tagged(0x06, Buffer.from([one * 40 + two, ...rest].flatMap(arcBytes)));
-}
-
-/** Seven bits a byte, the last one without the high bit. */
-function arcBytes(arc: number): number[] {
-  const bytes = [arc & 0x7f];
-  for (let rest = arc >> 7; rest > 0; rest >>= 7) bytes.unshift(0x80 | (rest & 0x7f));
-  return bytes;
+  const bytes = [one * 40 + two, ...rest].flatMap((arc) => {
+    const groups = [arc & 0x7f];
+    for (let left = arc >>> 7; left > 0; left >>>= 7) groups.unshift(0x80 | (left & 0x7f));
+    return groups;
+  });
+  return tagged(0x06, Buffer.from(bytes));
 }
 
 /** Seconds since 1970, as UTCTime until 2049 and GeneralizedTime after it (RFC 5280, 4.1.2.5). */
@@ -69,5 +78,8 @@ function tagged(tag: number, content: Buffer): Buffer {
 
 function length(bytes: number): Buffer {
   if (bytes < 0x80) return Buffer.from([bytes]);
-  return bytes < 0x100 ? Buffer.from([0x81, bytes]) : Buffer.from([0x82, bytes >> 8, bytes & 0xff]);
+  const size = bytes < 0x100 ? 1 : bytes < 0x1_0000 ? 2 : bytes < 0x100_0000 ? 3 : 4;
+  const encoded = Buffer.alloc(1 + size, 0x80 | size);
+  encoded.writeUIntBE(bytes, 1, size);
+  return encoded;
 }

@@ -1,6 +1,16 @@
-export { certificatePem, extensions, purposes, signCertificate } from './certificate.ts';
-export type { CertificateFacts } from './certificate.ts';
+export {
+  certificatePem,
+  distinguishedName,
+  extension,
+  extensionIds,
+  extensions,
+  purposes,
+  signCertificate,
+  signedCertificate,
+} from './certificate.ts';
+export type { CertificateBody, CertificateFacts } from './certificate.ts';
 export * from './channel-identity.ts';
+export * as der from './der.ts';
 export * from './dial.ts';
 export * from './errors.ts';
 export * from './frames.ts';

@@ -10,8 +10,7 @@ import {
 import { isIP } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Clock } from '../domain/ports/clock.ts';
-import { distinguishedName, extension, extensionIds, signedCertificate } from '../net/certificate.ts';
-import * as der from '../net/der.ts';
+import { der, distinguishedName, extension, extensionIds, signedCertificate } from '@berth/protocol';
 
 /** Signs for the hosts that one sandbox talks to where its traffic is inspected. Lives in the worker's memory alone. */
 export interface EgressAuthority {

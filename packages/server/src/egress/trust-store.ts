@@ -1,5 +1,4 @@
-import { certificatesIn } from '../net/certificate.ts';
-import * as der from '../net/der.ts';
+import { der } from '@berth/protocol';
 
 const data = '1.2.840.113549.1.7.1';
 const certBag = '1.2.840.113549.1.12.10.1.3';
@@ -29,4 +28,10 @@ export function javaTrustStore(bundle: string): Buffer {
     der.sequence(der.oid(data), der.explicit(0, der.octetString(content)));
   const safe = der.sequence(contentInfo(der.sequence(...bags)));
   return der.sequence(der.integer(Buffer.from([3])), contentInfo(safe));
+}
+
+/** The certificates of a file as DER, in their order; whatever else stands in it is passed over. */
+export function certificatesIn(text: string): Buffer[] {
+  const found = text.matchAll(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----([^-]*)-----END/g);
+  return [...found].map(([, body]) => Buffer.from(body!.replaceAll(/\s/g, ''), 'base64'));
 }
