@@ -33,7 +33,10 @@ export default defineConfig({
             'bench/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**', ...pure],
-          globalSetup: ['packages/server/src/testing/database-server.ts'],
+          globalSetup: [
+            'packages/server/src/testing/database-server.ts',
+            'packages/server/src/testing/podman-server.ts',
+          ],
         },
       },
       // In workers that stay: to start one and load its modules takes longer than most of these tests.

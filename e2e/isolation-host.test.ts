@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Sandbox } from '../packages/server/src/domain/ports/sandbox.ts';
-import { isAlive, type ProcessName } from '../packages/server/src/sandboxes/bubblewrap/processes.ts';
+import { isAlive, type ProcessName } from '../packages/server/src/sandboxes/local/processes.ts';
 import { filterArchitecture } from '../packages/server/src/sandboxes/bubblewrap/seccomp.ts';
 import { refused } from '../packages/server/src/sandboxes/bubblewrap/syscalls.ts';
 import { bubblewrapIsMissing, testDriver } from '../packages/server/src/testing/bubblewrap.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { rootDirectory } from '../sandboxes/bubblewrap/identity.ts';
+import { rootDirectory } from '../sandboxes/local/identity.ts';
 import { defaultStateDirectory } from '../sandboxes/bubblewrap/index.ts';
 
 /** Removes a directory with data directories in it, and what root keeps of them elsewhere (about 40 MB each). */

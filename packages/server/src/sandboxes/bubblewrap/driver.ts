@@ -1,10 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { connectChannel } from '../../channel/connect.ts';
-import type { EgressDecision } from '../../domain/egress.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
@@ -12,21 +5,18 @@ import {
   answersDirectory,
   askTool,
   createEcosystems,
-  createEgressDoor,
   fetchText,
   registryEnv,
   rememberAnswers,
   type EcosystemSource,
   type EgressDoorOptions,
 } from '../../egress/index.ts';
-import { ChannelSandbox } from '../channel-sandbox.ts';
-import { endSandbox } from './end.ts';
+import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
+import { endSandbox } from '../local/end.ts';
+import { listPlaces, Place } from '../local/place.ts';
 import { inspectHost, type Host } from './host.ts';
-import { Place, placeIds, type PlaceRecord } from './place.ts';
 import { probeHost } from './probe.ts';
-import { isAlive, type ProcessName } from './processes.ts';
-import { rootDirectory } from './identity.ts';
-import { startSandbox, workerSocket } from './start.ts';
+import { startSandbox } from './start.ts';
 
 export interface BubblewrapOptions {
   /** From `defaultStateDirectory`, unless a test has its own. */
@@ -45,21 +35,6 @@ export interface BubblewrapOptions {
 }
 
 const defaultIdleMinutes = 24 * 60;
-/** From the start of sandboxd to a runner that answers; 80 ms are usual. */
-const runnerUpMs = 15_000;
-
-/**
- * Where the sandboxes of one data directory live. Root's must be reachable by the uids of sandboxes, and
- * `$BERTH_HOME` may lie in `/root`; a directory for each home, so that no installation sees, or tidies away,
- * another's sandboxes.
- * @param berthHome Absolute path of `$BERTH_HOME`.
- */
-export function defaultStateDirectory(berthHome: string): string {
-  if (process.getuid?.() !== 0) return join(berthHome, 'sandboxd');
-  const key = createHash('sha256').update(berthHome).digest('hex').slice(0, 12);
-  return join(rootDirectory, key);
-}
-
 /** Sandboxes of one machine in bubblewrap: all namespaces unshared, sandboxd outside of them. */
 export class BubblewrapDriver implements SandboxDriver {
   readonly name = 'bubblewrap';
@@ -105,7 +80,7 @@ export class BubblewrapDriver implements SandboxDriver {
         createdMs: this.#options.clock.nowMs(),
         signal,
       });
-      return await this.#connect(place, record, spec, signal, true);
+      return await connectToPlace(this.#link, place, record, spec, signal, true);
     } catch (error) {
       await endSandbox(place);
       signal.throwIfAborted();
@@ -116,36 +91,12 @@ export class BubblewrapDriver implements SandboxDriver {
     }
   }
 
-  async attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
-    signal.throwIfAborted();
-    const place = new Place(this.#options.stateDirectory, ref.id);
-    const record = place.read();
-    if (
-      record === null ||
-      record.sandboxd === null ||
-      record.bootId !== ref.bootId ||
-      !isAlive(record.sandboxd)
-    )
-      return null;
-    try {
-      return await this.#connect(place, record, spec, signal, false);
-    } catch (error) {
-      // It may have ended between the look and the call; a killed process takes a moment to be gone.
-      const unreachable = error instanceof BerthError && error.code === 'SANDBOX_UNREACHABLE';
-      if (unreachable && (await endsSoon(record.sandboxd))) return null;
-      throw error;
-    }
+  attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+    return attachToPlace(this.#link, new Place(this.#options.stateDirectory, ref.id), ref, spec, signal);
   }
 
-  async list(): ReturnType<SandboxDriver['list']> {
-    const found: Array<{ id: string; runId: string; createdMs: number }> = [];
-    for (const id of placeIds(this.#options.stateDirectory)) {
-      const place = new Place(this.#options.stateDirectory, id);
-      const record = place.read();
-      const createdMs = record?.createdMs ?? place.createdMs();
-      if (createdMs !== null) found.push({ id, runId: record?.runId ?? '', createdMs });
-    }
-    return Promise.resolve(found);
+  list(): ReturnType<SandboxDriver['list']> {
+    return Promise.resolve(listPlaces(this.#options.stateDirectory));
   }
 
   async destroy(id: string): Promise<void> {
@@ -164,49 +115,14 @@ export class BubblewrapDriver implements SandboxDriver {
     return this.#host;
   }
 
-  async #connect(
-    place: Place,
-    record: PlaceRecord,
-    spec: SandboxSpec,
-    signal: AbortSignal,
-    waitForRunner: boolean,
-  ): Promise<Sandbox> {
-    const listeners = new Set<(decision: EgressDecision) => void>();
-    const door = createEgressDoor({
-      ...this.#options.egress,
-      policy: spec.egress,
+  get #link(): LocalLink {
+    return {
+      driver: this.name,
+      clock: this.#options.clock,
       ecosystems: this.#ecosystems,
-      clock: this.#options.clock,
-      onDecision: (decision) => {
-        for (const listener of listeners) listener(decision);
-      },
-    });
-    const up = Promise.withResolvers<void>();
-    const channel = await connectChannel({
-      socketPath: workerSocket(record),
-      sandboxId: spec.id,
-      epoch: spec.epoch,
-      clock: this.#options.clock,
-      signal,
-      onEgressStream: (stream: Duplex) => door.accept(stream),
-      onNotice: (notice) => {
-        if (notice.t === 'runner-up') up.resolve();
-      },
-    });
-    void channel.closed.then(() => door.close());
-    if (waitForRunner)
-      await runnerUp(up.promise, place, signal).catch((error: unknown) => {
-        channel.close('the runner did not start');
-        throw error;
-      });
-    return new ChannelSandbox({
-      channel,
-      ref: { id: spec.id, driver: 'bubblewrap', bootId: channel.hello.bootId, address: place.directory },
-      diskLimitBytes: spec.limits.diskBytes,
-      destroy: () => this.destroy(spec.id),
-      setEgress: (policy) => door.setPolicy(policy),
-      onEgress: (listener) => listeners.add(listener),
-    });
+      ...(this.#options.egress === undefined ? {} : { egress: this.#options.egress }),
+      destroy: (id) => this.destroy(id),
+    };
   }
 }
 
@@ -241,39 +157,4 @@ function refuseWhatNeedsAnEngine({ profile }: SandboxSpec): void {
     'SANDBOX_UNSUPPORTED',
     `The profile ${profile.name} asks for ${wanted.join(' and ')}, which the driver bubblewrap does not have.`,
   );
-}
-
-async function runnerUp(up: Promise<void>, place: Place, signal: AbortSignal): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    let said = '';
-    try {
-      said = readFileSync(place.path('sandboxd.log'), 'utf8').slice(-2000).trim();
-    } catch {
-      // Then there is nothing to add.
-    }
-    late.reject(
-      new BerthError('SANDBOX_UNAVAILABLE', 'The inside of the sandbox did not start.', {
-        details: { said },
-      }),
-    );
-  }, runnerUpMs);
-  const stop = (): void => late.reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    await Promise.race([up, late.promise]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-const endingMs = 1_000;
-
-async function endsSoon(name: ProcessName): Promise<boolean> {
-  for (let leftMs = endingMs; leftMs > 0; leftMs -= 20) {
-    if (!isAlive(name)) return true;
-    await sleep(20);
-  }
-  return false;
 }

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findCgroups, type CgroupLayout } from './cgroups.ts';
-import { diskImagesWork } from './disk-image.ts';
-import { sandboxUidsExist } from './identity.ts';
+import { findCgroups, type CgroupLayout } from '../local/cgroups.ts';
+import { diskImagesWork } from '../local/disk-image.ts';
+import { sandboxUidsExist } from '../local/identity.ts';
 import { hardLimits } from './plan.ts';
 import { assemble, filterArchitecture, seccompProgram } from './seccomp.ts';
 

@@ -1,1 +1,2 @@
-export { BubblewrapDriver, defaultStateDirectory, type BubblewrapOptions } from './driver.ts';
+export { BubblewrapDriver, type BubblewrapOptions } from './driver.ts';
+export { defaultStateDirectory } from '../local/state-directory.ts';

@@ -4,9 +4,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { bubblewrapIsMissing, testDriver } from '../../testing/bubblewrap.ts';
 import { execRequest, runToEnd, startCall } from '../../testing/exec-helper.ts';
 import { fakeSpec } from '../../testing/fake-sandbox.ts';
-import { rootDirectory } from './identity.ts';
-import type { PlaceRecord } from './place.ts';
-import { isAlive } from './processes.ts';
+import { rootDirectory } from '../local/identity.ts';
+import type { PlaceRecord } from '../local/place.ts';
+import { isAlive } from '../local/processes.ts';
 
 describe.skipIf(bubblewrapIsMissing)('the life of a bubblewrap sandbox (bwrap is not installed)', () => {
   const { driver, stateDirectory, cleanUp } = testDriver();

@@ -1,11 +1,7 @@
 import type { SandboxLimits } from '../../domain/ports/sandbox.ts';
-import { insideHome, insideId } from './etc-files.ts';
+import { insideHome, insideId } from '../local/etc-files.ts';
+import { insideSocketDirectory } from '../local/inside.ts';
 import type { Bind } from './toolchains.ts';
-
-/** Names inside the sandbox that are Berth's own. */
-export const insideTools = '/opt/berth';
-export const insideSocketDirectory = '/run/berth';
-export const insideProxyPort = 3128;
 
 /** Everything that decides how bubblewrap is started; made by the driver, turned into arguments here. */
 export interface BubblewrapPlan {

@@ -1,29 +1,21 @@
-import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runnerArgv, sandboxdArgv, sandboxdBundle } from '@berth/sandboxd';
 import { rgPath } from '@vscode/ripgrep';
-import { BerthError } from '../../domain/errors/index.ts';
 import type { SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { registryEnv, type EcosystemSource } from '../../egress/index.ts';
-import { createCgroups, type CgroupPlan } from './cgroups.ts';
-import { makeDiskImage } from './disk-image.ts';
-import { sandboxEnvironment } from './environment.ts';
-import { authorityFile, hostEtcBinds, insideHome, ownEtcFiles } from './etc-files.ts';
+import { createCgroups, type CgroupPlan } from '../local/cgroups.ts';
+import { makeDiskImage } from '../local/disk-image.ts';
+import { sandboxEnvironment } from '../local/environment.ts';
+import { authorityFile, hostEtcBinds, insideHome, ownEtcFiles } from '../local/etc-files.ts';
 import { isReachableByAll, placeProgram, systemBinds } from './host-files.ts';
 import type { Host } from './host.ts';
-import { claimUid } from './identity.ts';
+import { claimUid } from '../local/identity.ts';
 import { launchArgv, type Identity } from './launch.ts';
-import type { Place, PlaceRecord } from './place.ts';
-import {
-  bubblewrapArgs,
-  insideProxyPort,
-  insideSocketDirectory,
-  insideTools,
-  ownProcesses,
-  resourceLimitArgv,
-} from './plan.ts';
-import { nameProcess } from './processes.ts';
+import { type Place, type PlaceRecord, workerSocket } from '../local/place.ts';
+import { programPath, startSandboxd } from '../local/start-sandboxd.ts';
+import { insideProxyPort, insideSocketDirectory, insideTools } from '../local/inside.ts';
+import { bubblewrapArgs, ownProcesses, resourceLimitArgv } from './plan.ts';
 import { findToolchains, hasProgram, type Bind } from './toolchains.ts';
 
 export interface StartOptions {
@@ -107,13 +99,6 @@ export async function startSandbox(options: StartOptions): Promise<PlaceRecord> 
   return record;
 }
 
-export function workerSocket(record: PlaceRecord): string {
-  return join(record.socketDirectory, 'w', 'sandboxd.sock');
-}
-
-/** Programs that only root's PATH has (`mount`, `setpriv`, `unshare`, `prlimit`). */
-const programPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
 /** Everything inside: mounts, environment, limits, program. */
 function prepareInside(
   { spec, place, host, stateDirectory, pathVariable }: StartOptions,
@@ -156,7 +141,7 @@ function prepareInside(
     masked: system.masked,
     disk: place.disk,
     socketDirectory: join(place.read()!.socketDirectory, 'r'),
-    env: sandboxEnvironment({ toolchains, registries, caFile: authorityFile(), spec: spec.env }),
+    env: sandboxEnvironment({ programs: toolchains, registries, caFile: authorityFile(), spec: spec.env }),
     limits: spec.limits,
   });
   const hasMemory = cgroups.oomCounterFile !== null;
@@ -192,54 +177,4 @@ function prepareInside(
       }),
     ],
   };
-}
-
-/** Starts sandboxd so that it survives us, and waits for its first line. */
-async function startSandboxd(
-  argv: readonly string[],
-  logFile: string,
-  signal: AbortSignal,
-): Promise<{
-  readonly bootId: string;
-  readonly sandboxd: { readonly pid: number; readonly startTicks: string };
-}> {
-  const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(argv[0]!, argv.slice(1), {
-    detached: true,
-    cwd: '/',
-    env: { PATH: programPath },
-    stdio: ['ignore', 'pipe', log],
-  });
-  closeSync(log);
-  try {
-    const bootId = await new Promise<string>((resolve, reject) => {
-      let said = '';
-      child.once('error', reject);
-      child.once('exit', (code) => reject(new Error(`sandboxd ended with ${code}: ${logOf(logFile)}`)));
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      child.stdout!.on('data', (chunk: Buffer) => {
-        said += chunk.toString('utf8');
-        if (said.includes('\n')) resolve((JSON.parse(said.split('\n')[0]!) as { bootId: string }).bootId);
-      });
-    });
-    const name = nameProcess(child.pid!);
-    if (name === null) throw new Error('sandboxd ended at once');
-    child.removeAllListeners('exit');
-    child.stdout!.destroy();
-    child.unref();
-    return { bootId, sandboxd: name };
-  } catch (error) {
-    child.kill('SIGKILL');
-    signal.throwIfAborted();
-    throw new BerthError('SANDBOX_UNAVAILABLE', 'The sandbox could not be started.', { cause: error });
-  }
-}
-
-function logOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').slice(0, 2000);
-  } catch {
-    // Taken away with the rest after an abort.
-    return '';
-  }
 }

@@ -29,6 +29,8 @@ const recordSchema = z.object({
   uid: z.int().nullable(),
   cgroups: z.array(z.string()),
   socketDirectory: z.string(),
+  /** Of the driver `container`: where its engine listens, and the container's name there. */
+  container: z.object({ engine: z.string(), name: z.string(), image: z.string() }).optional(),
 });
 export type PlaceRecord = z.infer<typeof recordSchema>;
 
@@ -133,8 +135,24 @@ export class Place {
   }
 }
 
-/** The ids of all sandboxes that have a directory. */
-export function placeIds(stateDirectory: string): string[] {
+/** Every sandbox that has a directory, also one that was never finished. */
+export function listPlaces(
+  stateDirectory: string,
+): ReadonlyArray<{ readonly id: string; readonly runId: string; readonly createdMs: number }> {
+  return placeIds(stateDirectory).flatMap((id) => {
+    const place = new Place(stateDirectory, id);
+    const record = place.read();
+    const createdMs = record?.createdMs ?? place.createdMs();
+    return createdMs === null ? [] : [{ id, runId: record?.runId ?? '', createdMs }];
+  });
+}
+
+/** Unix socket on which sandboxd listens for the worker. */
+export function workerSocket(record: PlaceRecord): string {
+  return join(record.socketDirectory, 'w', 'sandboxd.sock');
+}
+
+function placeIds(stateDirectory: string): string[] {
   try {
     return readdirSync(join(stateDirectory, 'sandboxes'));
   } catch {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readdirSync, readFileSync } from 'node:fs';
 import { processesIn, removeCgroups } from './cgroups.ts';
 import { releaseUid } from './identity.ts';
-import type { Place } from './place.ts';
+import type { Place, PlaceRecord } from './place.ts';
 import { isAlive, signalProcess } from './processes.ts';
 
 /**
@@ -15,8 +15,13 @@ const sweepMs = 5_000;
 /**
  * Ends everything of a sandbox and removes what it left on this machine, from whatever state it is in. Idempotent;
  * works from the directory alone, so also for a sandbox of a worker that is dead.
+ * @param also what a driver has to end besides processes. When it fails, the directory and the uid stay, so that the
+ *   next attempt finds them; everything else is ended all the same
  */
-export async function endSandbox(place: Place): Promise<void> {
+export async function endSandbox(
+  place: Place,
+  also: (record: PlaceRecord) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   const record = place.read();
   if (record !== null) {
     const { sandboxd, uid, cgroups } = record;
@@ -26,6 +31,10 @@ export async function endSandbox(place: Place): Promise<void> {
       signalProcess(sandboxd, 'SIGKILL');
       await until(() => !isAlive(sandboxd), sweepMs);
     }
+    const failure = await also(record).then(
+      () => null,
+      (error: unknown) => ({ error }),
+    );
     // Each round kills what it sees; something that forks faster is caught by the limit on processes.
     const left = (): number[] => [
       ...new Set([...processesIn(cgroups), ...(uid === null ? [] : processesOf(uid))]),
@@ -42,6 +51,7 @@ export async function endSandbox(place: Place): Promise<void> {
       return pids.length === 0;
     }, sweepMs);
     await until(() => removeCgroups(cgroups), sweepMs);
+    if (failure !== null) throw failure.error;
   }
   await place.remove();
   if (record !== null && record.uid !== null) releaseUid(record.uid);

@@ -1,11 +1,14 @@
 import { proxyEnv } from '../../egress/index.ts';
 import { insideHome, insideUser } from './etc-files.ts';
-import { insideProxyPort, insideTools } from './plan.ts';
-import type { Toolchains } from './toolchains.ts';
+import { insideProxyPort, insideTools } from './inside.ts';
 
 /** Variables of a command's environment that nobody outside may set: they decide where its programs come from. */
 export function sandboxEnvironment(options: {
-  readonly toolchains: Toolchains;
+  /** Where programs come from: directories for PATH and variables of tool chains, of the host or of the image. */
+  readonly programs: {
+    readonly path: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+  };
   /** Registry settings of the operator, credentials stripped. */
   readonly registries: Readonly<Record<string, string>>;
   readonly caFile: string | null;
@@ -13,8 +16,8 @@ export function sandboxEnvironment(options: {
   readonly spec: Readonly<Record<string, string>>;
 }): Record<string, string> {
   return {
-    // Berth's own programs (ripgrep; Node where the host has none) come last: the host's win.
-    PATH: [`${insideHome}/.local/bin`, ...options.toolchains.path, `${insideTools}/bin`].join(':'),
+    // Berth's own programs (ripgrep; Node where there is none) come last: the host's, or the image's, win.
+    PATH: [`${insideHome}/.local/bin`, ...options.programs.path, `${insideTools}/bin`].join(':'),
     HOME: insideHome,
     USER: insideUser,
     LOGNAME: insideUser,
@@ -35,7 +38,7 @@ export function sandboxEnvironment(options: {
     npm_config_update_notifier: 'false',
     npm_config_fund: 'false',
     npm_config_audit: 'false',
-    ...options.toolchains.env,
+    ...options.programs.env,
     ...proxyEnv({ proxyPort: insideProxyPort, caFile: options.caFile }),
     ...options.registries,
     ...options.spec,

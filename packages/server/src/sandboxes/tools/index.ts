@@ -1,0 +1,2 @@
+export { buildTools, toolsDirectory } from './build-tools.ts';
+export { insideTools, toolPaths } from './layout.ts';

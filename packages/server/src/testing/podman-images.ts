@@ -1,0 +1,96 @@
+import { execFile, spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Programs of this machine that the glibc image has; what is missing here is missing there. */
+const programs =
+  'sh bash env cat ls grep sed tr head tail cut wc sleep seq xargs touch mkdir mkfifo rm rmdir mv cp ln readlink stat dd ' +
+  'du df sha256sum printf test expr echo true false id whoami find chmod chown sort uniq kill setsid nohup script stty tty ' +
+  'timeout date uname hostname mktemp tee perl od nproc realpath basename dirname getent';
+
+/** Makes the images of the tests out of this machine's programs: about 10 MB, and no registry. */
+export async function importImages(
+  root: string,
+  env: NodeJS.ProcessEnv,
+  names: { readonly debian: string; readonly busybox: string },
+): Promise<void> {
+  const staging = join(root, 'staging');
+  await Promise.all([
+    debian(join(staging, 'debian')).then((files) =>
+      importTar(names.debian, join(staging, 'debian'), files, env),
+    ),
+    importTar(names.busybox, busybox(join(staging, 'busybox')), [], env),
+  ]);
+  rmSync(staging, { recursive: true, force: true });
+}
+
+/** Everything that the programs and their libraries are, by paths without links of directories in them. */
+async function debian(directory: string): Promise<string[]> {
+  for (const path of ['etc/profile.d', 'usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64', 'tmp', 'root', 'var'])
+    mkdirSync(join(directory, path), { recursive: true });
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) symlinkSync(`usr/${name}`, join(directory, name));
+  for (const file of ['/etc/profile', '/etc/bash.bashrc', '/etc/os-release'])
+    if (existsSync(file)) copyFileSync(file, join(directory, file));
+  writeFileSync(join(directory, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/bash\n');
+  writeFileSync(join(directory, 'etc/group'), 'root:x:0:\n');
+  const files = new Set<string>();
+  const add = (path: string): void => void files.add(join(realpathSync(dirname(path)), basename(path)));
+  const found = programs
+    .split(' ')
+    .flatMap(
+      (name) => ['/usr/bin', '/bin', '/usr/sbin'].map((place) => join(place, name)).find(existsSync) ?? [],
+    );
+  for (const path of found) add(path);
+  const { stdout } = await run('ldd', found).catch((error: { stdout: string }) => error);
+  for (const [, path] of stdout.matchAll(/(\/\S+) \(0x/g)) add(path!);
+  return [...files];
+}
+
+function busybox(directory: string): string {
+  mkdirSync(join(directory, 'bin'), { recursive: true });
+  for (const path of ['etc', 'tmp', 'lib']) mkdirSync(join(directory, path));
+  writeFileSync(join(directory, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
+  copyFileSync('/bin/busybox', join(directory, 'bin/busybox'));
+  const applets = programs.split(' ').filter((name) => !['bash', 'perl', 'script', 'getent'].includes(name));
+  for (const name of applets) symlinkSync('busybox', join(directory, 'bin', name));
+  const musl = `/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`;
+  if (existsSync(musl)) copyFileSync(realpathSync(musl), join(directory, musl));
+  return directory;
+}
+
+async function importTar(
+  name: string,
+  staging: string,
+  files: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const archive = `${staging}.tar`;
+  await run('tar', ['-cf', archive, '--owner=0', '--group=0', '-C', staging, '.']);
+  if (files.length > 0) {
+    const list = `${staging}.list`;
+    writeFileSync(list, files.map((file) => `${file.slice(1)}\n`).join(''));
+    await run('tar', ['-rhf', archive, '--hard-dereference', '-C', '/', '-T', list]);
+  }
+  await new Promise<void>((resolve, reject) => {
+    const change = ['--change', 'ENV PATH=/usr/local/bin:/usr/bin:/bin', '--change', 'ENV FROM_IMAGE=yes'];
+    const child = spawn('podman', ['import', ...change, archive, name], {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`podman import: ${said}`))));
+  });
+}
