@@ -11,6 +11,7 @@ import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
 import { secretErrors } from './secrets.ts';
+import { sandboxKubernetesErrors } from './sandbox-kubernetes.ts';
 import { serveErrors } from './serve.ts';
 import { signInErrors } from './sign-in.ts';
 import { storeErrors } from './store.ts';
@@ -35,6 +36,7 @@ export const errorRegistry = {
   ...runErrors,
   ...sandboxErrors,
   ...secretErrors,
+  ...sandboxKubernetesErrors,
   ...serveErrors,
   ...signInErrors,
   ...storeErrors,
