@@ -82,7 +82,10 @@ function codeOf(failure: ApiFailure): { readonly code: ErrorCode; readonly sente
       code: 'SANDBOX_CLUSTER_UNREACHABLE',
       sentence: `The API server of the cluster is not able to answer: ${said(failure.said)}`,
     };
-  return { code: 'SANDBOX_POD_REFUSED', sentence: `The API server refuses the request: ${said(failure.said)}` };
+  return {
+    code: 'SANDBOX_POD_REFUSED',
+    sentence: `The API server refuses the request: ${said(failure.said)}`,
+  };
 }
 
 /**
@@ -106,12 +109,21 @@ function admissionCode(
   if (failure.status === 404)
     return { code: 'SANDBOX_NAMESPACE', sentence: 'The sandbox namespace does not exist.' };
   if (failure.status === 403 && !mayCreate)
-    return { code: 'SANDBOX_CLUSTER_FORBIDDEN', sentence: 'Berth may not create pods in the sandbox namespace.' };
+    return {
+      code: 'SANDBOX_CLUSTER_FORBIDDEN',
+      sentence: 'Berth may not create pods in the sandbox namespace.',
+    };
   const isAboutResources = failure.details?.causes?.some((cause) => /\.resources\./.test(cause.field ?? ''));
   if (failure.status === 422 && isAboutResources === true)
-    return { code: 'SANDBOX_LIMIT_RANGE', sentence: `The limits of the sandbox do not fit: ${said(failure.said)}` };
+    return {
+      code: 'SANDBOX_LIMIT_RANGE',
+      sentence: `The limits of the sandbox do not fit: ${said(failure.said)}`,
+    };
   if (failure.status !== 403)
-    return { code: 'SANDBOX_POD_REFUSED', sentence: `The cluster does not take the pod: ${said(failure.said)}` };
+    return {
+      code: 'SANDBOX_POD_REFUSED',
+      sentence: `The cluster does not take the pod: ${said(failure.said)}`,
+    };
   return refusedByAdmission(failure.said);
 }
 
@@ -122,11 +134,15 @@ function admissionCode(
  */
 function refusedByAdmission(message: string): { readonly code: ErrorCode; readonly sentence: string } {
   const why = message.replace(/^pods "[^"]*" is forbidden: /, '');
-  if (/^exceeded quota: /.test(why)) return { code: 'SANDBOX_QUOTA', sentence: `The quota is used up: ${said(why)}` };
+  if (/^exceeded quota: /.test(why))
+    return { code: 'SANDBOX_QUOTA', sentence: `The quota is used up: ${said(why)}` };
   if (/^failed quota: /.test(why))
     return { code: 'SANDBOX_QUOTA_RULES', sentence: `The quota wants more named: ${said(why)}` };
   if (/(^|[[ ])(minimum|maximum) \S+ usage per |max limit to request ratio per /.test(why))
-    return { code: 'SANDBOX_LIMIT_RANGE', sentence: `The LimitRange of the namespace does not allow it: ${said(why)}` };
+    return {
+      code: 'SANDBOX_LIMIT_RANGE',
+      sentence: `The LimitRange of the namespace does not allow it: ${said(why)}`,
+    };
   if (/RuntimeClass/.test(why) && /^pod rejected: /.test(why))
     return { code: 'SANDBOX_RUNTIME_CLASS', sentence: `The cluster has no such RuntimeClass: ${said(why)}` };
   return { code: 'SANDBOX_POD_REFUSED', sentence: `The cluster does not admit the pod: ${said(why)}` };

@@ -24,15 +24,14 @@ export interface PodClient {
   create(pod: V1Pod, signal: AbortSignal): Promise<V1Pod>;
   /** Null: there is none. */
   get(name: string, signal: AbortSignal): Promise<V1Pod | null>;
-  list(selector: string, signal: AbortSignal): Promise<{ readonly resourceVersion: string; readonly pods: V1Pod[] }>;
+  list(
+    selector: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly resourceVersion: string; readonly pods: V1Pod[] }>;
   /** Yields until the server or the signal ends it; nothing is tried again. @throws ApiFailure, or the connection's error */
   watch(selector: string, resourceVersion: string, signal: AbortSignal): AsyncGenerator<WatchEvent>;
   /** Follows the log of a container. Null: it has none yet, or any more. */
-  followLog(
-    name: string,
-    container: string,
-    signal: AbortSignal,
-  ): Promise<AsyncGenerator<string> | null>;
+  followLog(name: string, container: string, signal: AbortSignal): Promise<AsyncGenerator<string> | null>;
   /** Null: it is gone already, or another pod has its name. */
   delete(name: string, request: DeleteRequest, signal: AbortSignal): Promise<V1Pod | null>;
   /** Whether the account may do it; every account may ask. */
@@ -94,7 +93,8 @@ export function podClient(options: ClientOptions): PodClient {
             return await sent;
           } catch (error) {
             // The answer to an earlier try may have been lost after the pod was made.
-            const exists = error instanceof ApiFailure && error.status === 409 && error.reason === 'AlreadyExists';
+            const exists =
+              error instanceof ApiFailure && error.status === 409 && error.reason === 'AlreadyExists';
             const found = exists && sentBefore ? await client.get(pod.metadata!.name!, signal) : null;
             if (found !== null && isSame(found, pod)) return found;
             sentBefore = true;
@@ -103,7 +103,8 @@ export function podClient(options: ClientOptions): PodClient {
         });
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof ApiFailure) || isTransient(error) || error.status === 401) throw clusterError(error);
+        if (!(error instanceof ApiFailure) || isTransient(error) || error.status === 401)
+          throw clusterError(error);
         const mayCreate = error.status !== 403 || (await client.mayI('create', 'pods', null, signal));
         throw admissionError(error, mayCreate);
       }
@@ -119,17 +120,23 @@ export function podClient(options: ClientOptions): PodClient {
           const list = await tried<V1PodList>({
             method: 'GET',
             path: pods,
-            query: { labelSelector: selector, limit: String(page), ...(next === '' ? {} : { continue: next }) },
+            query: {
+              labelSelector: selector,
+              limit: String(page),
+              ...(next === '' ? {} : { continue: next }),
+            },
             signal,
           });
           found.push(...list.items);
-          next = list.metadata?._continue ?? (list.metadata as { continue?: string } | undefined)?.continue ?? '';
+          next =
+            list.metadata?._continue ?? (list.metadata as { continue?: string } | undefined)?.continue ?? '';
           if (next === '') return { resourceVersion: list.metadata?.resourceVersion ?? '', pods: found };
         }
       } catch (error) {
         signal.throwIfAborted();
         // The list was changed too much since its first page: begin again.
-        if (error instanceof ApiFailure && error.status === 410 && next !== '') return await client.list(selector, signal);
+        if (error instanceof ApiFailure && error.status === 410 && next !== '')
+          return await client.list(selector, signal);
         throw clusterError(error);
       }
     },
@@ -151,7 +158,11 @@ export function podClient(options: ClientOptions): PodClient {
       for await (const line of lines(got)) {
         const event = JSON.parse(line) as WatchEvent;
         if (event.type === 'ERROR') {
-          throw new ApiFailure({ status: event.object.code ?? 500, text: JSON.stringify(event.object), retryAfter: null });
+          throw new ApiFailure({
+            status: event.object.code ?? 500,
+            text: JSON.stringify(event.object),
+            retryAfter: null,
+          });
         }
         yield event;
       }
@@ -189,7 +200,12 @@ export function podClient(options: ClientOptions): PodClient {
       }
     },
     async mayI(verb, resource, subresource, signal) {
-      const resourceAttributes = { namespace, verb, resource, ...(subresource === null ? {} : { subresource }) };
+      const resourceAttributes = {
+        namespace,
+        verb,
+        resource,
+        ...(subresource === null ? {} : { subresource }),
+      };
       const review = await tried<{ readonly status?: { readonly allowed?: boolean } }>({
         method: 'POST',
         path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',

@@ -129,7 +129,9 @@ function sendOnce(server: string, options: RequestOptions, request: ApiRequest):
         ...options.headers,
         Accept: 'application/json',
         'User-Agent': 'berth',
-        ...(body === null ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
+        ...(body === null
+          ? {}
+          : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
       },
     });
     sent.on('timeout', () => sent.destroy(new Error(`nothing was heard for ${request.silentMs} ms`)));
