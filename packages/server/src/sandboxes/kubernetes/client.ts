@@ -22,6 +22,8 @@ export interface PodClient {
   readonly namespace: string;
   /** @throws BerthError with the reason of the refusal */
   create(pod: V1Pod, signal: AbortSignal): Promise<V1Pod>;
+  /** Asks what would become of a create; nothing is stored. @throws BerthError as `create` does */
+  tryCreate(pod: V1Pod, signal: AbortSignal): Promise<void>;
   /** Null: there is none. */
   get(name: string, signal: AbortSignal): Promise<V1Pod | null>;
   list(
@@ -76,6 +78,14 @@ export function podClient(options: ClientOptions): PodClient {
   const tried = <T>(request: Omit<ApiRequest, 'silentMs'>): Promise<T> =>
     again(options, request.signal, () => answer<T>(request));
 
+  /** Why a create was refused: a 403 has many makers, and one of them can be asked for. */
+  const refusal = async (error: unknown, signal: AbortSignal): Promise<unknown> => {
+    signal.throwIfAborted();
+    const isAboutThePod = error instanceof ApiFailure && !isTransient(error) && error.status !== 401;
+    if (!isAboutThePod) return clusterError(error);
+    return admissionError(error, error.status !== 403 || (await client.mayI('create', 'pods', null, signal)));
+  };
+
   const client: PodClient = {
     namespace,
     async create(pod, signal) {
@@ -102,11 +112,15 @@ export function podClient(options: ClientOptions): PodClient {
           }
         });
       } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof ApiFailure) || isTransient(error) || error.status === 401)
-          throw clusterError(error);
-        const mayCreate = error.status !== 403 || (await client.mayI('create', 'pods', null, signal));
-        throw admissionError(error, mayCreate);
+        throw await refusal(error, signal);
+      }
+    },
+    async tryCreate(pod, signal) {
+      try {
+        const query = { fieldValidation: 'Strict', dryRun: 'All' };
+        await tried<V1Pod>({ method: 'POST', path: pods, query, body: pod, signal });
+      } catch (error) {
+        throw await refusal(error, signal);
       }
     },
     async get(name, signal) {

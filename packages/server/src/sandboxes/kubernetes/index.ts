@@ -1,0 +1,5 @@
+export { KubernetesDriver, type KubernetesOptions } from './driver.ts';
+export { credentialsOf, loadCredentials, openConnection, type ApiConnection } from './connection.ts';
+export { reachByAddress, type Reach } from './reach.ts';
+export { reachByPortForward } from './port-forward.ts';
+export { capacityCodes } from './pod-state.ts';
