@@ -38,6 +38,7 @@ interface Running {
     { process: ContainerProcess | null; restarts: number; last: object | null }
   >;
   isEnding: boolean;
+  ended: Promise<void> | null;
 }
 
 export async function processNode(server: TestApiServer): Promise<ProcessNode> {
@@ -149,6 +150,7 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
       network: makePodNetwork(),
       containers: new Map(all.map(({ name }) => [name, { process: null, restarts: 0, last: null }])),
       isEnding: false,
+      ended: null,
     };
     pods.set(uid, running);
     report(running);
@@ -162,10 +164,14 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
   const end = async (uid: string, graceSeconds: number): Promise<void> => {
     const running = pods.get(uid);
     if (running === undefined) return;
+    running.ended ??= endProcesses(running, uid, graceSeconds);
+    await running.ended;
+  };
+
+  const endProcesses = async (running: Running, uid: string, graceSeconds: number): Promise<void> => {
     running.isEnding = true;
-    await Promise.all(
-      [...running.containers.values()].map(({ process }) => process?.stop(graceSeconds * 1_000)),
-    );
+    const all = [...running.containers.values()];
+    await Promise.all(all.map(({ process }) => process?.stop(graceSeconds * 1_000)));
     pods.delete(uid);
     running.network.remove();
     rmSync(running.directory, { recursive: true, force: true });
