@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Pod } from '@kubernetes/client-node';
@@ -68,7 +69,7 @@ export async function startApiServer(namespace = 'rec-sandboxes'): Promise<TestA
   const allowed = new Set(
     ['create', 'get', 'list', 'watch', 'delete'].map((verb) => `${verb} pods`).concat('get pods/log'),
   );
-  const sockets = new Set<Socket>();
+  const sockets = new Set<Duplex>();
   let node: Node = { start() {}, stop: (pod) => store.remove(pod.metadata!.uid!), log: () => null };
   let throttled = 0;
 
