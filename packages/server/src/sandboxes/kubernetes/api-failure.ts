@@ -1,4 +1,4 @@
-import type { V1Status } from '@kubernetes/client-node';
+import type { V1Status } from './api-types.ts';
 import { BerthError, type ErrorCode } from '../../domain/errors/index.ts';
 import { said } from './pod-state.ts';
 
@@ -134,16 +134,16 @@ function admissionCode(
  */
 function refusedByAdmission(message: string): { readonly code: ErrorCode; readonly sentence: string } {
   const why = message.replace(/^pods "[^"]*" is forbidden: /, '');
-  if (/^exceeded quota: /.test(why))
+  if (why.startsWith('exceeded quota: '))
     return { code: 'SANDBOX_QUOTA', sentence: `The quota is used up: ${said(why)}` };
-  if (/^failed quota: /.test(why))
+  if (why.startsWith('failed quota: '))
     return { code: 'SANDBOX_QUOTA_RULES', sentence: `The quota wants more named: ${said(why)}` };
   if (/(^|[[ ])(minimum|maximum) \S+ usage per |max limit to request ratio per /.test(why))
     return {
       code: 'SANDBOX_LIMIT_RANGE',
       sentence: `The LimitRange of the namespace does not allow it: ${said(why)}`,
     };
-  if (/RuntimeClass/.test(why) && /^pod rejected: /.test(why))
+  if (why.startsWith('pod rejected: RuntimeClass '))
     return { code: 'SANDBOX_RUNTIME_CLASS', sentence: `The cluster has no such RuntimeClass: ${said(why)}` };
   return { code: 'SANDBOX_POD_REFUSED', sentence: `The cluster does not admit the pod: ${said(why)}` };
 }

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import type { V1Pod, V1PodList } from '@kubernetes/client-node';
+import type { V1Pod, V1PodList } from './api-types.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { ApiFailure, admissionError, clusterError, isTransient } from './api-failure.ts';
@@ -142,8 +142,7 @@ export function podClient(options: ClientOptions): PodClient {
             signal,
           });
           found.push(...list.items);
-          next =
-            list.metadata?._continue ?? (list.metadata as { continue?: string } | undefined)?.continue ?? '';
+          next = list.metadata?.continue ?? '';
           if (next === '') return { resourceVersion: list.metadata?.resourceVersion ?? '', pods: found };
         }
       } catch (error) {

@@ -1,5 +1,5 @@
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { BerthError } from '../../domain/errors/index.ts';
 
@@ -68,7 +68,7 @@ export function credentialsOf(config: KubeConfig): Credentials {
     server: cluster.server,
     async options() {
       const options: RequestOptions = {};
-      await config.applyToHTTPSOptions(options as Parameters<typeof config.applyToHTTPSOptions>[0]);
+      await config.applyToHTTPSOptions(options);
       // The client's own agent opens a connection for each request; behind a proxy only it knows the way.
       if (cluster.proxyUrl === undefined) options.agent = keepAliveAgent(ownAgents, options);
       return options;
@@ -78,7 +78,9 @@ export function credentialsOf(config: KubeConfig): Credentials {
 
 function keepAliveAgent(agents: Map<string, Agent>, options: RequestOptions): Agent {
   const { ca, cert, key, rejectUnauthorized, servername } = options;
-  const name = JSON.stringify([ca, cert, key, rejectUnauthorized, servername].map((part) => String(part)));
+  const text = (part: unknown): string =>
+    typeof part === 'string' || Buffer.isBuffer(part) ? part.toString() : JSON.stringify(part ?? null);
+  const name = JSON.stringify([ca, cert, key, rejectUnauthorized, servername].map(text));
   const found = agents.get(name);
   if (found !== undefined) return found;
   for (const old of agents.values()) old.destroy();
@@ -126,7 +128,7 @@ function sendOnce(server: string, options: RequestOptions, request: ApiRequest):
       signal: request.signal,
       timeout: request.silentMs,
       headers: {
-        ...options.headers,
+        ...(options.headers as OutgoingHttpHeaders | undefined),
         Accept: 'application/json',
         'User-Agent': 'berth',
         ...(body === null

@@ -1,19 +1,13 @@
-import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import type { ChannelAuthority } from '../../channel/authority.ts';
 import type { Channel } from '../../channel/channel.ts';
-import { connectChannel } from '../../channel/connect.ts';
-import { dialTls } from '../../channel/dial-tls.ts';
-import type { PinnedCertificate } from '../../channel/sandboxd-certificate.ts';
 import { durationMs } from '../../domain/config/text.ts';
-import type { EgressDecision } from '../../domain/egress.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import {
   createEcosystems,
-  createEgressDoor,
   fetchText,
   registryEnv,
   type EcosystemSource,
@@ -26,7 +20,9 @@ import type { ApiConnection } from './connection.ts';
 import { installationSelector, podName, readLabels } from './labels.ts';
 import { PodSandbox } from './pod-sandbox.ts';
 import { profileOf, sandboxPod, type ToolsDelivery } from './pod-spec.ts';
-import { instanceOf, podState, type PodTrouble, type SandboxdInstance } from './pod-state.ts';
+import type { SandboxdInstance } from './pod-state.ts';
+import { isGoing, isStuck, lossIn, splitAddress, timeOf, usable } from './pod-facts.ts';
+import { dialPod, dialWithinMs, type DialParts, type PodLink } from './dial.ts';
 import { trackPod, type PodTracker } from './pod-tracker.ts';
 import { probeCluster } from './probe.ts';
 import { sandboxdProgram, workProgram, type GateTargets } from './programs.ts';
@@ -65,14 +61,8 @@ export interface KubernetesOptions {
 
 const defaultPort = 7_443;
 const defaultIdleMinutes = 24 * 60;
-/** A client certificate is for one dial. */
-const identityMs = 5 * 60_000;
-/** sandboxd may be known to run before it listens, and a NetworkPolicy that lets the worker in takes hold late. */
-const dialWithinMs = 30_000;
 /** SIGTERM, then the end: whoever deletes a sandbox does not want anything of it. */
 const graceSeconds = 1;
-/** A pod that is being deleted for this long has a node that does not answer. */
-const stuckMs = 60_000;
 /** For the status of a pod to tell what a broken channel cannot. */
 const explainWithinMs = 10_000;
 
@@ -162,7 +152,7 @@ export class KubernetesDriver implements SandboxDriver {
         podUid: uid,
         signal: AbortSignal.any([signal, AbortSignal.timeout(dialWithinMs)]),
       });
-      const link = await this.#dial(spec, { name, uid, instance, pinned, tracker }, signal);
+      const link = await dialPod(this.#dialling, spec, { name, uid, instance, pinned, tracker }, signal);
       if (link.channel.hello.bootId === ref.bootId) return this.#sandbox(spec, link);
       link.channel.close('another sandboxd answered');
       tracker.close();
@@ -200,6 +190,10 @@ export class KubernetesDriver implements SandboxDriver {
     // has no worker, and so no way out.
     if (pod !== null && uid !== undefined && isStuck(pod, this.#options.clock.nowMs()))
       await this.#client.delete(name, { graceSeconds: 0, uid }, signal);
+  }
+
+  get #dialling(): DialParts {
+    return { ...this.#options, port: this.#options.port ?? defaultPort, ecosystems: this.#ecosystems };
   }
 
   /** Ends the watch. Sandboxes stay. */
@@ -262,7 +256,9 @@ export class KubernetesDriver implements SandboxDriver {
       signal: either,
     });
     const up = Promise.withResolvers<void>();
-    const link = await this.#dial(spec, { name, uid, instance, pinned, tracker }, either, () => up.resolve());
+    const link = await dialPod(this.#dialling, spec, { name, uid, instance, pinned, tracker }, either, () =>
+      up.resolve(),
+    );
     try {
       await Promise.race([up.promise, tracker.trouble, endOf(link.channel), aborted(either)]);
     } catch (error) {
@@ -273,62 +269,7 @@ export class KubernetesDriver implements SandboxDriver {
     return this.#sandbox(spec, link);
   }
 
-  async #dial(spec: SandboxSpec, pod: PodParts, signal: AbortSignal, onRunnerUp?: () => void): Promise<Link> {
-    const { clock, authority } = this.#options;
-    const listeners = new Set<(decision: EgressDecision) => void>();
-    const door = createEgressDoor({
-      ...this.#options.egress,
-      policy: spec.egress,
-      ecosystems: this.#ecosystems,
-      clock,
-      onDecision: (decision) => {
-        for (const listener of listeners) listener(decision);
-      },
-    });
-    const connect = (stop: AbortSignal): Promise<Duplex> =>
-      this.#options.reach(
-        { name: pod.name, address: pod.instance.address, port: this.#options.port ?? defaultPort },
-        stop,
-      );
-    const startedMs = clock.monotonicMs();
-    for (;;) {
-      try {
-        const channel = await connectChannel({
-          sandboxId: spec.id,
-          epoch: spec.epoch,
-          clock,
-          signal,
-          onEgressStream: (stream: Duplex) => door.accept(stream),
-          onNotice: (notice) => {
-            if (notice.t === 'runner-up') onRunnerUp?.();
-          },
-          dial: (stop) =>
-            dialTls({
-              connect,
-              pinned: pod.pinned,
-              identity: authority.clientIdentity({
-                podUid: pod.uid,
-                epoch: spec.epoch,
-                lifetimeMs: identityMs,
-              }),
-              signal: stop,
-            }),
-        });
-        void channel.closed.then(() => door.close());
-        return { ...pod, channel, door, listeners };
-      } catch (error) {
-        signal.throwIfAborted();
-        const mayCome = error instanceof BerthError && error.code === 'SANDBOX_UNREACHABLE';
-        if (!mayCome || clock.monotonicMs() - startedMs > dialWithinMs) {
-          door.close();
-          throw error;
-        }
-        await clock.sleep(100, signal);
-      }
-    }
-  }
-
-  #sandbox(spec: SandboxSpec, link: Link): Sandbox {
+  #sandbox(spec: SandboxSpec, link: PodLink): Sandbox {
     const { channel, door, listeners, tracker, name, uid, instance } = link;
     // The cluster may know it before the channel does: a node that is gone sends no FIN.
     void tracker.over.then((why) => channel.close(why.sentence));
@@ -376,56 +317,6 @@ export class KubernetesDriver implements SandboxDriver {
       return { code: 'SANDBOX_DELETED', sentence: 'The pod of the sandbox was deleted.' };
     return lossIn(pod, instance) ?? known;
   }
-}
-
-interface PodParts {
-  readonly name: string;
-  readonly uid: string;
-  readonly instance: SandboxdInstance;
-  readonly pinned: PinnedCertificate;
-  readonly tracker: PodTracker;
-}
-
-interface Link extends PodParts {
-  readonly channel: Channel;
-  readonly door: ReturnType<typeof createEgressDoor>;
-  readonly listeners: Set<(decision: EgressDecision) => void>;
-}
-
-function lossIn(pod: V1Pod, instance: SandboxdInstance): PodTrouble | null {
-  const state = podState(pod);
-  if (state.kind === 'ended') return state;
-  const now = 'sandboxd' in state ? state.sandboxd : null;
-  if (now !== null && now.containerId !== instance.containerId)
-    return { code: 'SANDBOX_RESTARTED', sentence: 'sandboxd was restarted by its node.' };
-  if (state.kind === 'running' && state.isNodeSilent)
-    return { code: 'SANDBOX_NODE_LOST', sentence: 'The node of the sandbox does not report any more.' };
-  return null;
-}
-
-function usable(pod: V1Pod, uid: string): SandboxdInstance | null {
-  return pod.metadata?.uid === uid && podState(pod).kind !== 'ended' ? instanceOf(pod) : null;
-}
-
-function splitAddress(address: string): readonly [uid: string, containerId: string] {
-  const at = address.indexOf('/');
-  return at === -1 ? [address, ''] : [address.slice(0, at), address.slice(at + 1)];
-}
-
-function isGoing(pod: V1Pod): boolean {
-  return pod.metadata?.deletionTimestamp !== undefined;
-}
-
-/** Its `deletionTimestamp` is when it should have been gone. */
-function isStuck(pod: V1Pod, nowMs: number): boolean {
-  const dueMs = timeOf(pod.metadata?.deletionTimestamp);
-  return dueMs !== null && nowMs - dueMs > stuckMs;
-}
-
-/** Times of the API are text on the wire, whatever the client's types say. */
-function timeOf(value: unknown): number | null {
-  const ms = value === undefined ? Number.NaN : Date.parse(String(value));
-  return Number.isNaN(ms) ? null : ms;
 }
 
 async function endOf(channel: Channel): Promise<never> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import type { SandboxPurpose } from '../../domain/purpose.ts';
 
 /** Labels of a sandbox's pod: whose it is, without asking anybody but the API server. */

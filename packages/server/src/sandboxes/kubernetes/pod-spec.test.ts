@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Pod } from 'kubernetes-models/v1/Pod';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import { sandboxProfileSchema } from '../../domain/config/sandboxes.ts';
 import { podSecurityViolations } from '../../testing/kubernetes/pod-security.ts';
 import { unknownFields } from '../../testing/kubernetes/field-validation.ts';
@@ -37,7 +37,7 @@ describe('the pod of a sandbox', () => {
 
   test.each(plans)('%s is one that Kubernetes knows every field of', (_name, plan) => {
     const pod = plain(plan);
-    expect(() => new Pod(pod as unknown as ConstructorParameters<typeof Pod>[0]).validate()).not.toThrow();
+    expect(() => new Pod(pod as ConstructorParameters<typeof Pod>[0]).validate()).not.toThrow();
     expect(unknownFields(pod)).toEqual([]);
   });
 

@@ -8,7 +8,7 @@ import type {
   V1Toleration,
   V1Volume,
   V1VolumeMount,
-} from '@kubernetes/client-node';
+} from './api-types.ts';
 import { kubernetesProfileSchema, type KubernetesProfile } from '../../domain/config/sandboxes.ts';
 import { durationMs } from '../../domain/config/text.ts';
 import type { SandboxSpec } from '../../domain/ports/sandbox.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import { recordedPods, recordedScenarios } from '../../testing/kubernetes/recorded-pods.ts';
 import { endOfDeleted, podState, said } from './pod-state.ts';
 

@@ -1,4 +1,4 @@
-import type { V1ContainerState, V1ContainerStatus, V1Pod, V1PodCondition } from '@kubernetes/client-node';
+import type { V1ContainerState, V1ContainerStatus, V1Pod, V1PodCondition } from './api-types.ts';
 import type { ErrorCode } from '../../domain/errors/index.ts';
 import { containerNames } from './pod-spec.ts';
 
@@ -134,7 +134,7 @@ function endOf(pod: V1Pod): PodTrouble | null {
 function disruptionOf(pod: V1Pod): PodTrouble | null {
   const target = condition(pod, 'DisruptionTarget');
   if (target?.status !== 'True') return null;
-  switch (target.reason) {
+  switch (target.reason ?? '') {
     case 'DeletionByTaintManager':
     case 'DeletionByPodGC':
       return {
@@ -172,7 +172,7 @@ function startTrouble(pod: V1Pod): PodTrouble | null {
 function troubleOf(status: V1ContainerStatus): PodTrouble | null {
   const { name } = status;
   const waiting = status.state?.waiting;
-  switch (waiting?.reason) {
+  switch (waiting?.reason ?? '') {
     case 'ErrImagePull':
     case 'ImagePullBackOff':
     case 'ErrImageNeverPull':

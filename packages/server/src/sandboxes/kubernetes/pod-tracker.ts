@@ -1,4 +1,4 @@
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import {
@@ -109,9 +109,11 @@ export function trackPod(options: TrackerOptions): PodTracker {
     for (const listener of listeners) listener();
   };
   const stop = watch.follow(name, hear);
+  const isSettled = (): boolean => settled !== null;
   const watchTime = async (): Promise<void> => {
-    while (settled === null) {
+    for (;;) {
       await clock.sleep(500, done.signal);
+      if (isSettled()) return;
       lookAtTime();
     }
   };

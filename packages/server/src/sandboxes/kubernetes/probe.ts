@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import { asBerthError } from '../../domain/errors/index.ts';
 import type { DoctorCheck } from '../../domain/doctor.ts';
 import { newId } from '../../domain/ids.ts';

@@ -1,4 +1,4 @@
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import { newId } from '../../domain/ids.ts';
 import { BerthError, type ErrorCode } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import { ApiFailure } from './api-failure.ts';
 import type { PodClient, WatchEvent } from './client.ts';
 import { podWatch, type PodNews } from './watch.ts';
@@ -13,7 +13,7 @@ const pod = (name: string, version: number, extra: object = {}): V1Pod => ({
 type Turn =
   | { readonly list: V1Pod[]; readonly version: string }
   | { readonly listFails: Error }
-  | { readonly events: WatchEvent[]; readonly then?: Error | 'stay' };
+  | { readonly events: WatchEvent[]; readonly after?: Error | 'stay' };
 
 async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -36,8 +36,8 @@ function scripted(turns: Turn[]) {
       const turn = turns.shift();
       if (turn === undefined || 'events' in turn) {
         yield* turn?.events ?? [];
-        if (turn?.then instanceof Error) throw turn.then;
-        if (turn === undefined || turn.then === 'stay') await aborted(signal);
+        if (turn?.after instanceof Error) throw turn.after;
+        if (turn === undefined || turn.after === 'stay') await aborted(signal);
         return;
       }
       throw new Error('a watch was not expected');
@@ -77,7 +77,7 @@ test('a pod is followed from the list through the watch to its end', async () =>
           { type: 'MODIFIED', object: pod('b', 7) },
           { type: 'DELETED', object: pod('a', 8, { deletionTimestamp: 'x' }) },
         ],
-        then: 'stay',
+        after: 'stay',
       },
     ],
     'a',
@@ -93,8 +93,8 @@ test('a watch that ends goes on where it ended, bookmarks counted', async () => 
     [
       { list: [pod('a', 1)], version: '5' },
       { events: [{ type: 'BOOKMARK', object: bookmark }] },
-      { events: [], then: new Error('connection lost') },
-      { events: [{ type: 'MODIFIED', object: pod('a', 51) }], then: 'stay' },
+      { events: [], after: new Error('connection lost') },
+      { events: [{ type: 'MODIFIED', object: pod('a', 51) }], after: 'stay' },
     ],
     'a',
     2,
@@ -106,9 +106,9 @@ test('a version that is too old begins with a list, and who is not in it is gone
   const { asked, told } = await follow(
     [
       { list: [pod('a', 1)], version: '5' },
-      { events: [], then: expired },
+      { events: [], after: expired },
       { list: [], version: '90' },
-      { events: [], then: 'stay' },
+      { events: [], after: 'stay' },
     ],
     'a',
     2,
@@ -122,10 +122,10 @@ test('while the API server is away nobody is said to be gone', async () => {
   const { told } = await follow(
     [
       { list: [pod('a', 1)], version: '5' },
-      { events: [], then: expired },
+      { events: [], after: expired },
       ...away,
       { list: [pod('a', 9)], version: '9' },
-      { events: [], then: 'stay' },
+      { events: [], after: 'stay' },
     ],
     'a',
     2,
@@ -137,7 +137,7 @@ test('a new pod of an old name is another one', async () => {
   const { told } = await follow(
     [
       { list: [pod('a', 1)], version: '5' },
-      { events: [{ type: 'ADDED', object: pod('a', 6, { uid: 'other' }) }], then: 'stay' },
+      { events: [{ type: 'ADDED', object: pod('a', 6, { uid: 'other' }) }], after: 'stay' },
     ],
     'a',
     3,

@@ -1,4 +1,4 @@
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from './api-types.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { ApiFailure } from './api-failure.ts';
 import type { PodClient } from './client.ts';

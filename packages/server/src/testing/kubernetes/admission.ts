@@ -1,4 +1,4 @@
-import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import type { V1Container, V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 import { unknownFields } from './field-validation.ts';
 import { podSecurityViolations } from './pod-security.ts';
 import { badRequest, forbidden } from './status.ts';

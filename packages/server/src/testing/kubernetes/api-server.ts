@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 import { admit, type Rules } from './admission.ts';
 import { PodStore, selects, wireTime, type StoredEvent } from './pod-store.ts';
 import { badRequest, forbidden, notAllowed, notFound, Refusal } from './status.ts';

@@ -1,16 +1,25 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import type { V1Container, V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 import type { ContainerLog } from './api-server.ts';
 import { wireTime } from './pod-store.ts';
+
+/** How a container ended, as the status has it. */
+export interface ContainerEnd {
+  readonly exitCode: number;
+  readonly reason: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly containerID: string;
+}
 
 /** One start of a container, as processes of this machine. */
 export interface ContainerProcess {
   readonly id: string;
   readonly log: ContainerLog;
   /** How it ended, as the status has it; null while it runs. */
-  readonly ended: { readonly exitCode: number; readonly reason: string } | null;
+  readonly ended: ContainerEnd | null;
   onEnd(listener: () => void): void;
   /** SIGTERM, and SIGKILL after the grace. */
   stop(graceMs: number): Promise<void>;
@@ -33,23 +42,34 @@ export function startContainer(options: {
     env[name] =
       valueFrom?.fieldRef?.fieldPath === 'metadata.uid' ? pod.metadata!.uid! : expand(value ?? '', env);
   }
+  const asUser = [
+    'setpriv',
+    '--reuid',
+    uid,
+    '--regid',
+    uid,
+    '--clear-groups',
+    '--inh-caps=-all',
+    '--no-new-privs',
+  ];
+  const apart = ['bwrap', '--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--as-pid-1'];
+  const place = container.workingDir === undefined ? [] : ['--chdir', container.workingDir];
   const argv = [
     ...options.prefix,
-    ...[
-      'setpriv',
-      '--reuid',
-      uid,
-      '--regid',
-      uid,
-      '--clear-groups',
-      '--inh-caps=-all',
-      '--bounding-set=-all',
-    ],
-    ...['--no-new-privs', '--', 'bwrap', '--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
-    ...['--as-pid-1', '--die-with-parent', ...system(), '--proc', '/proc', '--dev', '/dev'],
+    ...asUser,
+    '--bounding-set=-all',
+    '--',
+    ...apart,
+    '--die-with-parent',
+    ...system(),
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
     ...mounts(options),
-    ...(container.workingDir === undefined ? [] : ['--chdir', container.workingDir]),
-    ...['--', ...(container.command ?? []).map((word) => expand(word, env))],
+    ...place,
+    '--',
+    ...(container.command ?? []).map((word) => expand(word, env)),
   ];
   const child = spawn(argv[0]!, argv.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] });
   return new Process(options.id, child);
@@ -58,7 +78,7 @@ export function startContainer(options: {
 class Process implements ContainerProcess {
   readonly id: string;
   readonly log: ContainerLog;
-  ended: { readonly exitCode: number; readonly reason: string } | null = null;
+  ended: ContainerEnd | null = null;
   readonly #child: ChildProcess;
   readonly #gone: Promise<void>;
   #killedBy: string | null = null;
@@ -96,7 +116,9 @@ class Process implements ContainerProcess {
         this.ended = {
           exitCode,
           reason,
-          ...{ startedAt: wireTime(), finishedAt: wireTime(), containerID: id },
+          startedAt: wireTime(),
+          finishedAt: wireTime(),
+          containerID: id,
         };
         tell();
         resolve();

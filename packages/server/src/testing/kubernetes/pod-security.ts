@@ -1,4 +1,4 @@
-import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import type { V1Container, V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 
 /** Volumes that `restricted` lets in. */
 const allowedVolumes = new Set([

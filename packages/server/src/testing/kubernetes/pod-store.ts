@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 import { Refusal } from './status.ts';
 
 export interface StoredEvent {
@@ -78,8 +78,8 @@ export class PodStore {
 }
 
 /** Times on the wire have seconds. */
-export function wireTime(ms = Date.now()): Date {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z') as unknown as Date;
+export function wireTime(ms = Date.now()): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 function withDefaults(pod: V1Pod): V1Pod {

@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { V1Container, V1ContainerStatus, V1Pod, V1PodCondition } from '@kubernetes/client-node';
+import type {
+  V1Container,
+  V1ContainerStatus,
+  V1Pod,
+  V1PodCondition,
+} from '../../sandboxes/kubernetes/api-types.ts';
 import { toolsDirectory } from '../../sandboxes/tools/index.ts';
 import { makePodNetwork, type PodNetwork } from '../pod-network.ts';
 import type { Node, TestApiServer } from './api-server.ts';
@@ -171,7 +176,7 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
   const endProcesses = async (running: Running, uid: string, graceSeconds: number): Promise<void> => {
     running.isEnding = true;
     const all = [...running.containers.values()];
-    await Promise.all(all.map(({ process }) => process?.stop(graceSeconds * 1_000)));
+    await Promise.all(all.map(async ({ process }) => process?.stop(graceSeconds * 1_000)));
     pods.delete(uid);
     running.network.remove();
     rmSync(running.directory, { recursive: true, force: true });

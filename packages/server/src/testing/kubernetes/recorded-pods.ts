@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 
 interface Row {
   /** Milliseconds since the start of the recording. */

@@ -1,4 +1,4 @@
-import type { V1Status } from '@kubernetes/client-node';
+import type { V1Status } from '../../sandboxes/kubernetes/api-types.ts';
 
 /** A refusal as the API server words it (compared with recordings of a real one). */
 export class Refusal extends Error {
