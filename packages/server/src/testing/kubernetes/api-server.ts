@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 import { admit, type Rules } from './admission.ts';
+import { answerPortForward } from './port-forward-server.ts';
 import { PodStore, selects, wireTime, type StoredEvent } from './pod-store.ts';
 import { badRequest, forbidden, notAllowed, notFound, Refusal } from './status.ts';
 
@@ -20,6 +21,8 @@ export interface Node {
   stop(pod: V1Pod, graceSeconds: number): void;
   /** What a container printed; null: it waits. */
   log(uid: string, container: string): ContainerLog | null;
+  /** A connection to a port of a pod, from its own loopback. */
+  forward(podName: string, port: number): Duplex;
 }
 export interface ContainerLog {
   text(): string;
@@ -70,7 +73,12 @@ export async function startApiServer(namespace = 'rec-sandboxes'): Promise<TestA
     ['create', 'get', 'list', 'watch', 'delete'].map((verb) => `${verb} pods`).concat('get pods/log'),
   );
   const sockets = new Set<Duplex>();
-  let node: Node = { start() {}, stop: (pod) => store.remove(pod.metadata!.uid!), log: () => null };
+  let node: Node = {
+    start() {},
+    stop: (pod) => store.remove(pod.metadata!.uid!),
+    log: () => null,
+    forward: () => refuse(notFound('x')),
+  };
   let throttled = 0;
 
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -271,6 +279,19 @@ export async function startApiServer(namespace = 'rec-sandboxes'): Promise<TestA
     made.on('connection', (socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
+    });
+    made.on('upgrade', (incoming, socket, head) => {
+      const url = new URL(incoming.url ?? '/', 'https://x');
+      const match = /\/pods\/([^/]+)\/portforward$/.exec(url.pathname);
+      asked.push('create pods/portforward');
+      const mayDo =
+        incoming.headers.authorization === `Bearer ${token}` && allowed.has('create pods/portforward');
+      if (match === null || !mayDo) {
+        socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+        return;
+      }
+      const wanted = Number(url.searchParams.get('ports'));
+      answerPortForward(incoming, socket, head, wanted, () => node.forward(match[1]!, wanted));
     });
     made.listen(port, '127.0.0.1');
     await once(made, 'listening');

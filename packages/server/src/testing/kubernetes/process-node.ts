@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import type {
   V1Container,
   V1ContainerStatus,
@@ -199,6 +201,22 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
     log(uid, container) {
       const process = pods.get(uid)?.containers.get(container)?.process ?? null;
       return process === null ? null : process.log;
+    },
+    forward(podName, port) {
+      const script = `const s = require('node:net').connect(Number(process.argv[1]), '127.0.0.1');
+process.stdin.pipe(s); s.pipe(process.stdout); s.on('error', () => process.exit(1)); s.on('close', () => process.exit(0));`;
+      const [program, ...rest] = [
+        ...find(podName).network.prefix,
+        process.execPath,
+        '-e',
+        script,
+        String(port),
+      ];
+      const child = spawn(program!, rest, { stdio: ['pipe', 'pipe', 'ignore'] });
+      const joined = Duplex.from({ readable: child.stdout, writable: child.stdin });
+      joined.on('close', () => child.kill('SIGKILL'));
+      child.on('close', () => joined.destroy());
+      return joined;
     },
     container(podName, name) {
       const process = find(podName).containers.get(name)?.process ?? null;
