@@ -129,11 +129,4 @@ export const sandboxKubernetesErrors = family({
     http: 503,
     exit: 3,
   },
-  SANDBOX_IDENTITY: {
-    sentence: 'The sandbox did not prove who it is.',
-    next: 'Look at the log of sandboxd; the sandbox is not used.',
-    retryable: true,
-    http: 503,
-    exit: 3,
-  },
 });

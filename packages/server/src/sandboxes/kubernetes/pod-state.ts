@@ -182,19 +182,19 @@ function troubleOf(status: V1ContainerStatus): PodTrouble | null {
       // The message names the image: an image volume that cannot be had is told as the trouble of its container.
       return {
         code: 'SANDBOX_IMAGE',
-        sentence: `An image of the sandbox cannot be had: ${said(waiting.message)}`,
+        sentence: `An image of the sandbox cannot be had: ${said(waiting?.message)}`,
       };
     case 'InvalidImageName':
       return {
         code: 'SANDBOX_IMAGE_NAME',
-        sentence: `The name of an image of the sandbox cannot be read: ${said(waiting.message)}`,
+        sentence: `The name of an image of the sandbox cannot be read: ${said(waiting?.message)}`,
       };
     case 'CreateContainerConfigError':
     case 'CreateContainerError':
     case 'RunContainerError':
     case 'PreStartHookError':
     case 'PostStartHookError':
-      return notStarted(name, waiting.message);
+      return notStarted(name, waiting?.message);
     case 'CrashLoopBackOff':
       return crashing(status);
     default:

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -178,7 +178,10 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
   const endProcesses = async (running: Running, uid: string, graceSeconds: number): Promise<void> => {
     running.isEnding = true;
     const all = [...running.containers.values()];
+    // A bwrap that is killed while it forks leaves its child alone; nothing of a pod outlives its network.
+    const sweep = setInterval(() => killAll(running.network), graceSeconds * 1_000 + 200);
     await Promise.all(all.map(async ({ process }) => process?.stop(graceSeconds * 1_000)));
+    clearInterval(sweep);
     pods.delete(uid);
     running.network.remove();
     rmSync(running.directory, { recursive: true, force: true });
@@ -259,6 +262,17 @@ process.stdin.pipe(s); s.pipe(process.stdout); s.on('error', () => process.exit(
   };
   server.setNode(node);
   return node;
+}
+
+function killAll(network: PodNetwork): void {
+  const pids = execFileSync('ip', ['netns', 'pids', network.name]).toString().split('\n').filter(Boolean);
+  for (const pid of pids) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // Gone meanwhile.
+    }
+  }
 }
 
 function conditions(isReady: boolean): V1PodCondition[] {
