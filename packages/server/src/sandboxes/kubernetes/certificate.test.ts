@@ -1,15 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { makeOwnCertificate } from '../../../../sandboxd/src/sandboxd/own-certificate.ts';
 import { systemClock } from '../../domain/clock.ts';
+import { certificateLine } from '../../testing/kubernetes/certificate-line.ts';
 import { ApiFailure } from './api-failure.ts';
 import { readCertificate } from './certificate.ts';
 
 const podUid = '010ef9c5-caa7-4f35-b06f-91041229e8c4';
-const line = lineOf(podUid);
-
-function lineOf(uid: string): string {
-  return makeOwnCertificate(uid).line;
-}
+const line = certificateLine(podUid);
 
 /** A log that answers in order; an answer that is an array is what a follow yields. */
 async function read(answers: Array<readonly string[] | null | Error>, withinMs = 10_000) {
@@ -57,9 +53,9 @@ describe('who sandboxd says it is', () => {
 
   test('is refused when it names another pod, or is no certificate, or has no end', async () => {
     const refused = { code: 'SANDBOX_CERTIFICATE' };
-    await expect(read([[`${lineOf('11111111-caa7-4f35-b06f-91041229e8c4')}\n`]])).rejects.toMatchObject(
-      refused,
-    );
+    await expect(
+      read([[`${certificateLine('11111111-caa7-4f35-b06f-91041229e8c4')}\n`]]),
+    ).rejects.toMatchObject(refused);
     await expect(read([['hello\n', `${line}\n`]])).rejects.toMatchObject(refused);
     await expect(read([['x'.repeat(10_000)]])).rejects.toMatchObject(refused);
   });

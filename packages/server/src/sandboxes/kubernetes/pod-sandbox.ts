@@ -3,7 +3,7 @@ import { ChannelSandbox, type ChannelSandboxOptions } from '../channel-sandbox.t
 import type { PodTracker } from './pod-tracker.ts';
 
 /** The kubelet looks at its containers once a second, and tells the API server a little later. */
-const statusWithinMs = 6_000;
+const statusWithinMs = 3_000;
 
 export interface PodSandboxOptions extends ChannelSandboxOptions {
   readonly tracker: PodTracker;

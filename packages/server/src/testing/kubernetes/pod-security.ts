@@ -23,10 +23,10 @@ export function podSecurityViolations(pod: V1Pod): string[] {
   const found: string[] = [];
   const host = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((name) => spec[name] === true);
   if (host.length > 0) found.push(`host namespaces (${host.map((name) => `${name}=true`).join(', ')})`);
-  const each = (rule: string, wrong: (container: V1Container) => string | null): void => {
+  const each = (rule: string, wrong: (container: V1Container) => string | null, who = 'container'): void => {
     const said = containers.flatMap((container) => {
       const reason = wrong(container);
-      return reason === null ? [] : [`container "${container.name}" ${reason}`];
+      return reason === null ? [] : reason.split('; ').map((one) => `${who} "${container.name}" ${one}`);
     });
     if (said.length > 0) found.push(`${rule} (${said.join('; ')})`);
   };
@@ -40,28 +40,38 @@ export function podSecurityViolations(pod: V1Pod): string[] {
   );
   each('unrestricted capabilities', ({ securityContext }) => {
     const { drop = [], add = [] } = securityContext?.capabilities ?? {};
-    if (!drop.includes('ALL')) return 'must set securityContext.capabilities.drop=["ALL"]';
-    const more = add.filter((name) => name !== 'NET_BIND_SERVICE');
-    return more.length === 0 ? null : `must not include "${more[0]}" in securityContext.capabilities.add`;
+    const [more] = add.filter((name) => name !== 'NET_BIND_SERVICE');
+    const said = [
+      ...(drop.includes('ALL') ? [] : ['must set securityContext.capabilities.drop=["ALL"]']),
+      ...(more === undefined ? [] : [`must not include "${more}" in securityContext.capabilities.add`]),
+    ];
+    return said.length === 0 ? null : said.join('; ');
   });
   const bad = (spec.volumes ?? []).flatMap((volume) => {
     const type = Object.keys(volume).find((key) => key !== 'name') ?? 'emptyDir';
     return allowedVolumes.has(type) ? [] : [`volume "${volume.name}" uses restricted volume type "${type}"`];
   });
   if (bad.length > 0) found.push(`restricted volume types (${bad.join('; ')})`);
-  each('runAsNonRoot != true', ({ securityContext }) =>
-    (securityContext?.runAsNonRoot ?? spec.securityContext?.runAsNonRoot) === true
-      ? null
-      : 'must set securityContext.runAsNonRoot=true',
+  each(
+    'runAsNonRoot != true',
+    ({ securityContext }) =>
+      (securityContext?.runAsNonRoot ?? spec.securityContext?.runAsNonRoot) === true
+        ? null
+        : 'must set securityContext.runAsNonRoot=true',
+    'pod or container',
   );
   each('runAsUser=0', ({ securityContext }) =>
     (securityContext?.runAsUser ?? spec.securityContext?.runAsUser) === 0 ? 'must not set runAsUser=0' : null,
   );
-  each('seccompProfile', ({ securityContext }) => {
-    const type = (securityContext?.seccompProfile ?? spec.securityContext?.seccompProfile)?.type;
-    return type === 'RuntimeDefault' || type === 'Localhost'
-      ? null
-      : 'must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"';
-  });
+  each(
+    'seccompProfile',
+    ({ securityContext }) => {
+      const type = (securityContext?.seccompProfile ?? spec.securityContext?.seccompProfile)?.type;
+      return type === 'RuntimeDefault' || type === 'Localhost'
+        ? null
+        : 'must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"';
+    },
+    'pod or container',
+  );
   return found;
 }

@@ -215,7 +215,7 @@ process.stdin.pipe(s); s.pipe(process.stdout); s.on('error', () => process.exit(
         script,
         String(port),
       ];
-      const child = spawn(program!, rest, { stdio: ['pipe', 'pipe', 'ignore'] });
+      const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'ignore'] });
       const joined = Duplex.from({ readable: child.stdout, writable: child.stdin });
       joined.on('close', () => child.kill('SIGKILL'));
       child.on('close', () => joined.destroy());
