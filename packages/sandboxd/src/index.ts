@@ -3,5 +3,6 @@ export type { SandboxdBundle } from './bundle.ts';
 export type { GateTarget, NetworkGate } from './gate-spec.ts';
 export { runnerArgv, runnerEnvironment, sandboxdArgv } from './launch.ts';
 export type { RunnerLaunch, SandboxdLaunch } from './launch.ts';
+export { imageEnvironmentName } from './launch.ts';
 export { runnerPodArgv, sandboxdPodArgv } from './launch-pod.ts';
 export type { RunnerPodLaunch, SandboxdPodLaunch } from './launch-pod.ts';

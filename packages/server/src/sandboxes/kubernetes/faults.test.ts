@@ -65,6 +65,18 @@ describe.skipIf(testClusterIsMissing !== null)(
       await isEmpty();
     });
 
+    test('commands have the environment of the image, then ours, then that of the spec', async () => {
+      const [sandbox] = await make(fakeSpec({ env: { GREETING: 'hello' } }));
+      const ran = await runToEnd(sandbox, execRequest('echo "$FROM_IMAGE $GREETING $HOME"; echo "$PATH"'));
+      const [said, path] = ran.stdout.toString().split('\n');
+      expect(said).toBe('yes hello /home/agent');
+      expect(path).toContain(
+        '/home/agent/.local/bin:/opt/image/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/berth/bin',
+      );
+      await sandbox.destroy();
+      await isEmpty();
+    });
+
     test('an eviction is told with its reason, and the pod that stays behind is destroyed', async () => {
       const [sandbox, name] = await make();
       await cluster.node.evict(name, 'Usage of EmptyDir volume "workspace" exceeds the limit "20Mi".');

@@ -1,4 +1,10 @@
-import { runnerEnvironment, runnerPodArgv, sandboxdPodArgv, type GateTarget } from '@berth/sandboxd';
+import {
+  imageEnvironmentName,
+  runnerEnvironment,
+  runnerPodArgv,
+  sandboxdPodArgv,
+  type GateTarget,
+} from '@berth/sandboxd';
 import type { SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { sandboxEnvironment } from '../local/environment.ts';
 import { insideProxyPort } from '../local/inside.ts';
@@ -42,8 +48,10 @@ export function sandboxdProgram(options: {
   };
 }
 
-/** Directories that every image has its programs in; what an image puts on its own PATH is not known from outside. */
-const usualPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** For an image that names none; what an image puts on its own PATH is not known from outside. */
+const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** The guard needs `sleep`, which not every image has: ours comes last. */
+const pathScript = `PATH="\${PATH:-${usualPath}}:${insideTools}/bin"; export PATH; exec "$@"`;
 
 /** What the container `work` runs, in the user's image. */
 export function workProgram(options: {
@@ -54,28 +62,31 @@ export function workProgram(options: {
   const { spec } = options;
   const { limits } = spec;
   const commands = sandboxEnvironment({
-    programs: { path: usualPath, env: {} },
+    programs: { path: ['{image}'], env: {} },
     registries: options.registries,
     caFile: null,
     // Values of a spec may be secret, and a pod's spec is read by many: they come with each command.
     spec: {},
   });
+  const runner = runnerPodArgv({
+    node: toolPaths.node,
+    bundle: toolPaths.runner,
+    sandboxId: spec.id,
+    socket: runnerSocket,
+    egressPort: insideProxyPort,
+    diskRoots: [podPaths.workspace, podPaths.home, '/tmp'],
+    shell: [toolPaths.shell],
+    limits: {
+      processes: limits.processes,
+      fileBytes: limits.fileBytes,
+      openFiles: limits.openFiles,
+      memoryBytes: limits.memoryBytes,
+    },
+  });
+  // The image's own PATH stays: a variable of the pod would hide it.
+  const { PATH: _hidden, ...environment } = runnerEnvironment(commands);
   return {
-    argv: runnerPodArgv({
-      node: toolPaths.node,
-      bundle: toolPaths.runner,
-      sandboxId: spec.id,
-      socket: runnerSocket,
-      egressPort: insideProxyPort,
-      diskRoots: [podPaths.workspace, podPaths.home, '/tmp'],
-      shell: [toolPaths.shell],
-      limits: {
-        processes: limits.processes,
-        fileBytes: limits.fileBytes,
-        openFiles: limits.openFiles,
-        memoryBytes: limits.memoryBytes,
-      },
-    }),
-    env: { ...runnerEnvironment(commands), PATH: `${usualPath.join(':')}:${insideTools}/bin` },
+    argv: [toolPaths.shell, '-c', pathScript, 'berth-path', ...runner],
+    env: { ...environment, [imageEnvironmentName]: 'yes' },
   };
 }

@@ -37,7 +37,11 @@ export function startContainer(options: {
 }): ContainerProcess {
   const { pod, container } = options;
   const uid = String(container.securityContext?.runAsUser ?? 1_000);
-  const env: Record<string, string> = {};
+  // What an image brings.
+  const env: Record<string, string> = {
+    PATH: '/opt/image/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    FROM_IMAGE: 'yes',
+  };
   for (const { name, value, valueFrom } of container.env ?? []) {
     env[name] =
       valueFrom?.fieldRef?.fieldPath === 'metadata.uid' ? pod.metadata!.uid! : expand(value ?? '', env);
