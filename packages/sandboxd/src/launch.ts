@@ -115,6 +115,11 @@ done
 
 /** The variable in which the runner finds its commands' environment. */
 export const commandEnvironmentName = 'BERTH_COMMAND_ENV';
+/**
+ * Set where the runner's own environment is that of the user's image, which nobody outside could ask for: commands start
+ * from it, and `{image}` in their PATH stands for its PATH.
+ */
+export const imageEnvironmentName = 'BERTH_IMAGE_ENV';
 
 /**
  * The environment to start `runnerArgv` with: nothing but PATH, TMPDIR and, as one JSON value, what every command inherits. Kept

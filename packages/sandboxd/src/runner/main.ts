@@ -1,7 +1,7 @@
 import { dialUnixSocket } from '@berth/protocol';
 import type { DialledSocket } from '@berth/protocol';
 import { readArguments, required } from '../arguments.ts';
-import { commandEnvironmentName } from '../launch.ts';
+import { commandEnvironmentName, imageEnvironmentName } from '../launch.ts';
 import { guardMemory } from './memory-guard.ts';
 import { workspaceName } from './places.ts';
 import { killAllCommands, Runner } from './runner.ts';
@@ -42,10 +42,20 @@ process.on('unhandledRejection', (reason) => {
 function commandEnvironment(): Record<string, string> {
   const given = process.env[commandEnvironmentName];
   const source: Record<string, unknown> =
-    given === undefined ? process.env : (JSON.parse(given) as typeof process.env);
+    given === undefined ? process.env : withImage(JSON.parse(given) as typeof process.env);
   return Object.fromEntries(
     Object.entries(source).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
+}
+
+/** What is not the image's: ours, and what a cluster puts into every container. */
+const notTheImages = /^(BERTH_|KUBERNETES_|MALLOC_ARENA_MAX$|MALLOC_TRIM_THRESHOLD_$|PWD$|SHLVL$|_$)/;
+
+function withImage(given: typeof process.env): typeof process.env {
+  if (process.env[imageEnvironmentName] === undefined) return given;
+  const image = Object.entries(process.env).filter(([name]) => !notTheImages.test(name));
+  const path = given['PATH']?.replace('{image}', process.env['PATH'] ?? '/usr/bin:/bin');
+  return { ...Object.fromEntries(image), ...given, ...(path === undefined ? {} : { PATH: path }) };
 }
 
 async function end(code: number): Promise<void> {

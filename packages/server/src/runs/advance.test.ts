@@ -123,6 +123,37 @@ test.each([
   expect(state.ended?.code ?? null).toBe(code);
 });
 
+test.each([
+  'SANDBOX_CAPACITY',
+  'SANDBOX_QUOTA',
+  'SANDBOX_UNSCHEDULABLE',
+  'SANDBOX_CLUSTER_UNREACHABLE',
+] as const)(
+  'no room for its sandbox (%s) sends it back to the queue, with nothing failed and nothing taken away',
+  async (code) => {
+    const { result, state, released } = await play({ perform: failWith(code) });
+    expect(result).toEqual({ kind: 'held', code, sentence: new BerthError(code).message });
+    expect(released).toEqual([]);
+    expect(state.ended).toBeNull();
+    expect(state.steps.map((step) => step.state)).toEqual(['passed', 'running']);
+  },
+);
+
+test.each(['SANDBOX_EVICTED', 'SANDBOX_NODE_LOST', 'SANDBOX_DELETED', 'SANDBOX_START_LATE'] as const)(
+  'a sandbox that does not come to life (%s) is tried again in another',
+  async (code) => {
+    let tries = 0;
+    const { state } = await play({
+      perform: at('agent', () => {
+        tries += 1;
+        if (tries < 3) throw new BerthError(code);
+      }),
+    });
+    expect(tries).toBe(3);
+    expect(state.steps.every((step) => step.state === 'passed')).toBe(true);
+  },
+);
+
 test('an error while it is planned ends it with that code', async () => {
   const { result, state } = await play({ plan: () => Promise.reject(new BerthError('BASE_UNKNOWN')) });
   expect(result.kind).toBe('ended');

@@ -16,6 +16,24 @@ const goesOnLater: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'RUN_PAUSED',
 ]);
 
+/** No room for a sandbox now: the run goes back to the queue with this as its reason, and is tried again. */
+const waitsForRoom: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SANDBOX_CAPACITY',
+  'SANDBOX_QUOTA',
+  'SANDBOX_UNSCHEDULABLE',
+  'SANDBOX_CLUSTER_UNREACHABLE',
+]);
+
+/** A sandbox that was lost, or that did not come to life through no fault of the run. */
+const lossCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SANDBOX_LOST',
+  'SANDBOX_EVICTED',
+  'SANDBOX_NODE_LOST',
+  'SANDBOX_DELETED',
+  'SANDBOX_RESTARTED',
+  'SANDBOX_START_LATE',
+]);
+
 export interface AdvanceParts {
   readonly context: RunContext;
   /** The run is out of time: nothing is begun any more but keeping the work. */
@@ -38,7 +56,9 @@ export type AdvanceResult =
   | { readonly kind: 'waiting' }
   /** Advance it once more, `outOfTime` and with a signal of its own, so that its work is kept. */
   | { readonly kind: 'out-of-time' }
-  | { readonly kind: 'stopped'; readonly code: ErrorCode };
+  | { readonly kind: 'stopped'; readonly code: ErrorCode }
+  /** Back to the queue: there was no room for a sandbox. */
+  | { readonly kind: 'held'; readonly code: ErrorCode; readonly sentence: string };
 
 /**
  * The way of a run: fold, decide, perform, record, again. Every line of it may be the last one of this process:
@@ -112,11 +132,11 @@ async function visitStep(visit: Visit, parts: AdvanceParts, { losses, disk }: Tr
   } catch (error) {
     context.signal.throwIfAborted();
     const known = asBerthError(error);
-    if (goesOnLater.has(known.code)) throw known;
+    if (goesOnLater.has(known.code) || waitsForRoom.has(known.code)) throw known;
     if (await disk.waited(known, context.signal)) return;
     const lost = (losses.get(key) ?? 0) + 1;
     losses.set(key, lost);
-    if (known.code === 'SANDBOX_LOST' && lost <= maxLossesPerStep) return;
+    if (lossCodes.has(known.code) && lost <= maxLossesPerStep) return;
     const data = {
       key,
       kind: step.step,
@@ -163,6 +183,7 @@ async function stopped(error: unknown, { context, outOfTime }: AdvanceParts): Pr
   }
   const known = aborted ?? asBerthError(error);
   if (goesOnLater.has(known.code)) return { kind: 'stopped', code: known.code };
+  if (waitsForRoom.has(known.code)) return { kind: 'held', code: known.code, sentence: known.message };
   await finish(context, endedBy(known, 'failed'));
   return { kind: 'ended' };
 }

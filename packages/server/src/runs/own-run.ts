@@ -94,7 +94,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
     const interruptedCalls = log.state().open.map((call) => call.id);
     await log.append({ type: 'run.recovered', data: { interruptedCalls } });
   }
-  const atWork: AtWork = { workbench: null };
+  const atWork: AtWork = { workbench: null, held: null };
   let walking = false;
   const stop = async (reason: BerthError): Promise<void> => {
     // A cancel that was waiting for an owner stops nothing: the walk begins with it, and tidies up.
@@ -126,7 +126,9 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   await whileAway(db.clock, parts.signal, () => settleOpenCalls(db, ownership)).catch(() => undefined);
   const { ended, paused, gate } = log.state();
   const requeue = ended === null && paused === null && gate === null;
-  await whileAway(db.clock, parts.signal, () => releaseRun(db, ownership, { requeue }));
+  await whileAway(db.clock, parts.signal, () =>
+    releaseRun(db, ownership, { requeue, ...(requeue && atWork.held !== null ? { held: atWork.held } : {}) }),
+  );
 }
 
 /**
@@ -151,6 +153,8 @@ async function workSandbox(
 /** The workbench of the run that is being walked now. */
 interface AtWork {
   workbench: OwnedWorkbench | null;
+  /** Why it goes back to the queue before it could go on. */
+  held: { readonly code: string; readonly sentence: string } | null;
 }
 
 /** Saves the working tree before a run is cancelled, unless that takes too long: then its last checkpoint is it. */
@@ -235,6 +239,7 @@ async function walkUntil(
       isDiskFull: async () => parts.home !== undefined && hasNoRoom(parts.home),
     });
     if (result.kind !== 'ended') await equipment.workbench.detach();
+    if (result.kind === 'held') atWork.held = { code: result.code, sentence: result.sentence };
     return result.kind;
   } finally {
     atWork.workbench = null;

@@ -22,6 +22,14 @@ export interface ChannelSandboxOptions {
   readonly destroy: () => Promise<void>;
   readonly setEgress: (policy: EgressPolicy) => void;
   readonly onEgress: (listener: (decision: EgressDecision) => void) => void;
+  /** Knows better why a channel ended than the channel does; asked only where that does not tell. */
+  readonly explainLoss?: (known: Loss) => Promise<Loss>;
+}
+
+/** Why a sandbox is gone: a code of the registry, and what is known. */
+export interface Loss {
+  readonly code: ErrorCode;
+  readonly sentence: string;
 }
 
 /** Most that `read` returns at once, in bytes; larger files are for `readStream`. */
@@ -42,7 +50,10 @@ export class ChannelSandbox implements Sandbox {
     this.lost = new Promise((resolve) => {
       void options.channel.closed.then(({ reason }) => {
         // Whoever let go of the sandbox did not lose it.
-        if (!this.#letGo) resolve(lossOf(reason));
+        if (this.#letGo) return;
+        const known = lossOf(reason);
+        if (known.code !== 'SANDBOX_LOST' || options.explainLoss === undefined) resolve(known);
+        else options.explainLoss(known).then(resolve, () => resolve(known));
       });
     });
   }
@@ -145,7 +156,7 @@ export class ChannelSandbox implements Sandbox {
   }
 }
 
-function lossOf(reason: string): { code: ErrorCode; sentence: string } {
+function lossOf(reason: string): Loss {
   if (reason.includes('taken over by epoch')) {
     return { code: 'SANDBOX_TAKEN_OVER', sentence: 'Another worker owns this sandbox now.' };
   }

@@ -159,6 +159,10 @@ export interface RunsTable {
   queue_reason: string | null;
   queue_line: string | null;
   queue_until: Instant | null;
+  held_until: Instant | null;
+  held_code: string | null;
+  held_reason: string | null;
+  held_times: Generated<number>;
   admitted_at: Instant | null;
   /** Copied from the task by the database. */
   principal: ColumnType<string, never, never>;

@@ -12,6 +12,7 @@ import { modelErrors } from './model.ts';
 import { runErrors } from './run.ts';
 import { sandboxErrors } from './sandbox.ts';
 import { secretErrors } from './secrets.ts';
+import { sandboxKubernetesErrors } from './sandbox-kubernetes.ts';
 import { serveErrors } from './serve.ts';
 import { signInErrors } from './sign-in.ts';
 import { storeErrors } from './store.ts';
@@ -37,6 +38,7 @@ export const errorRegistry = {
   ...runErrors,
   ...sandboxErrors,
   ...secretErrors,
+  ...sandboxKubernetesErrors,
   ...serveErrors,
   ...signInErrors,
   ...storeErrors,

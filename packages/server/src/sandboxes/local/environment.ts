@@ -11,9 +11,12 @@ export function sandboxEnvironment(options: {
   };
   /** Registry settings of the operator, credentials stripped. */
   readonly registries: Readonly<Record<string, string>>;
+  /** Directory of the files that make programs trust the sandbox's authority. */
+  readonly trust?: string;
   /** What the spec adds; it wins. */
   readonly spec: Readonly<Record<string, string>>;
 }): Record<string, string> {
+  const trust = options.trust ?? insideTrust;
   return {
     // Berth's own programs (ripgrep; Node where there is none) come last: the host's, or the image's, win.
     PATH: [`${insideHome}/.local/bin`, ...options.programs.path, `${insideTools}/bin`].join(':'),
@@ -40,8 +43,8 @@ export function sandboxEnvironment(options: {
     ...options.programs.env,
     ...proxyEnv({
       proxyPort: insideProxyPort,
-      caFile: `${insideTrust}/${trustFileNames.bundle}`,
-      javaTrustStore: `${insideTrust}/${trustFileNames.java}`,
+      caFile: `${trust}/${trustFileNames.bundle}`,
+      javaTrustStore: `${trust}/${trustFileNames.java}`,
     }),
     ...options.registries,
     ...options.spec,

@@ -116,6 +116,7 @@ async function admitRound(
       left join project_budgets bp on bp.id = r.project_id
       left join principal_budgets bq on bq.id = r.principal
       where r.waiting and r.owner_worker is null
+        and (r.held_until is null or r.held_until <= clock_timestamp())
         and coalesce(ap.n, 0) < coalesce(c.cap, ${perProject}::int) and coalesce(aq.n, 0) < ${perPrincipal}::int
         and bp.spent is null and bq.spent is null
         and (r.admitted_at is not null or (coalesce(bp.runs_left, 1) > 0 and coalesce(bq.runs_left, 1) > 0

@@ -22,6 +22,7 @@ export async function tellWaiting(
       select r.id, r.project_id, r.principal, p.name, coalesce(c.cap, ${perProject}::int) as cap,
         coalesce(ap.n, 0) as project_active, coalesce(aq.n, 0) as principal_active, active_total.n as total_active,
         r.queue_code, r.queue_reason, r.queue_line, r.queue_until,
+        case when r.held_until > clock_timestamp() then r.held_code end as held_code, r.held_reason,
         coalesce(bp.spent, case when r.admitted_at is null then bp.full_reason end) as project_budget,
         coalesce(bp.spent_until, bp.full_until) as project_until,
         coalesce(bq.spent, case when r.admitted_at is null then bq.full_reason end) as principal_budget,
@@ -39,7 +40,7 @@ export async function tellWaiting(
       left join all_budgets ba on true
       where r.waiting and r.owner_worker is null
     ), coded as (
-      select *, case
+      select *, case when held_code is not null then held_code
           when coalesce(project_budget, principal_budget, all_budget) is not null then 'QUEUE_BUDGET'
           when project_active >= cap then 'QUEUE_PROJECT_CAP'
           when principal_active >= ${perPrincipal}::int then 'QUEUE_PRINCIPAL_CAP'
@@ -48,15 +49,16 @@ export async function tellWaiting(
       from held
     ), told as (
       select id, queue_code, queue_reason, queue_line, queue_until, code, case code
+          when held_code then format('Waits: %s', held_reason)
           when 'QUEUE_BUDGET' then coalesce(project_budget, principal_budget, all_budget)
           when 'QUEUE_PROJECT_CAP' then format('Waits: project %s runs %s of %s', name, project_active, cap)
           when 'QUEUE_PRINCIPAL_CAP'
             then format('Waits: %s runs %s of %s', principal, principal_active, ${perPrincipal}::int)
           when 'QUEUE_TOTAL_CAP' then format('Waits: %s of %s runs are active in all', total_active, ${total}::int)
           else 'Waits for a free worker' end as reason,
-        case when code = 'QUEUE_PROJECT_CAP' or project_budget is not null then 'project'
+        case when held_code is not null then 'all' when code = 'QUEUE_PROJECT_CAP' or project_budget is not null then 'project'
           when code = 'QUEUE_PRINCIPAL_CAP' or principal_budget is not null then 'principal' else 'all' end as line,
-        case when project_budget is not null then project_until when principal_budget is not null then principal_until
+        case when held_code is not null then null when project_budget is not null then project_until when principal_budget is not null then principal_until
           when all_budget is not null then all_until end as until
       from coded
     )

@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startApiServer, type TestApiServer } from './api-server.ts';
+
+/** Where the recordings of a real cluster are; they are too large for the repository. */
+const directory = process.env['BERTH_K8S_TRANSCRIPTS'];
+
+interface Exchange {
+  readonly note?: string;
+  readonly request: {
+    readonly as: string;
+    readonly method: string;
+    readonly path: string;
+    readonly body?: unknown;
+  };
+  readonly response: { readonly status: number; readonly body?: { readonly message?: string } };
+}
+
+/** Recordings whose requests are of pods, and whose answers do not depend on what stood before. */
+const files = ['create-refused-podsecurity.json', 'unauthorized.json', 'forbidden.json', 'get.json'];
+
+const covered = ({ request: sent, response }: Exchange): boolean =>
+  ['driver', 'bad', 'audience', 'gone'].includes(sent.as) &&
+  ['GET', 'POST', 'DELETE'].includes(sent.method) &&
+  /^\/api\/v1\/namespaces\/[^/]+\/pods(\/[^/]+(\/log)?)?(\?|$)/.test(sent.path) &&
+  response.status >= 400;
+
+describe.skipIf(directory === undefined)(
+  'the API server of the tests (BERTH_K8S_TRANSCRIPTS is missing)',
+  () => {
+    let server: TestApiServer;
+    beforeAll(async () => {
+      server = await startApiServer();
+    });
+    afterAll(async () => {
+      await server?.close();
+    });
+
+    test.each(files)('answers as recorded: %s', async (file) => {
+      const { exchanges } = JSON.parse(readFileSync(join(directory!, file), 'utf8')) as {
+        exchanges: Exchange[];
+      };
+      const wanted = exchanges.filter(covered);
+      expect(wanted.length).toBeGreaterThan(0);
+      const got: unknown[] = [];
+      for (const exchange of wanted) got.push(await send(server, exchange));
+      expect(got).toEqual(
+        wanted.map(({ response }) => ({ status: response.status, message: response.body?.message })),
+      );
+    });
+  },
+);
+
+function send(
+  server: TestApiServer,
+  { request: sent }: Exchange,
+): Promise<{ status: number; message?: string }> {
+  const token = sent.as === 'driver' ? 'test-token-of-the-driver' : 'another';
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      {
+        host: '127.0.0.1',
+        port: server.port,
+        path: sent.path,
+        method: sent.method,
+        ca: readFileSync(server.caFile),
+        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      },
+      (answer) => {
+        let text = '';
+        answer.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+        answer.on('end', () => {
+          const { message } = JSON.parse(text) as { message: string };
+          resolve({ status: answer.statusCode!, message });
+        });
+      },
+    );
+    asked.on('error', reject);
+    asked.end(sent.body === undefined ? undefined : JSON.stringify(sent.body));
+  });
+}
