@@ -10,6 +10,9 @@ const pure = [
   'packages/server/src/config/parse/*.test.ts',
 ];
 
+/** Is run by `npm run test:cluster`, with a cluster. */
+const clusterOnly = process.env['KUBECONFIG'] === undefined ? ['e2e/cluster.test.ts'] : [];
+
 export default defineConfig({
   test: {
     // For what tests start: their own modules are compiled by vitest.
@@ -32,7 +35,7 @@ export default defineConfig({
             'scripts/**/*.test.ts',
             'bench/**/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', ...pure],
+          exclude: ['**/node_modules/**', ...pure, ...clusterOnly],
           globalSetup: [
             'packages/server/src/testing/database-server.ts',
             'packages/server/src/testing/podman-server.ts',
