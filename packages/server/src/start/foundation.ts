@@ -108,7 +108,8 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     config,
     audit,
     redactor,
-    driver: options.driver ?? chooseDriver({ home, clock, env, authoritySeed: await authoritySeedOf(home, env) }),
+    driver:
+      options.driver ?? chooseDriver({ home, clock, env, authoritySeed: await authoritySeedOf(home, env) }),
     signal,
     onProgress,
     log,
