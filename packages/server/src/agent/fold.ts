@@ -96,6 +96,10 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
     case 'secrets.given':
     case 'sandbox.lost':
     case 'sandbox.destroyed':
+    case 'snapshot.restored':
+    case 'snapshot.made':
+    case 'snapshot.failed':
+    case 'snapshot.skipped':
     case 'egress.decided':
     case 'terminal.opened':
     case 'terminal.typed':

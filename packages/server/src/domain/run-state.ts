@@ -74,6 +74,11 @@ export interface RunState {
     readonly exposed: readonly string[];
     readonly brokered: EventData<'secrets.given'>['brokered'];
   };
+  /** Sandboxes in which a snapshot stands for what setup makes, and keys that could not be restored. */
+  readonly snapshots: {
+    readonly restored: Readonly<Record<string, string>>;
+    readonly failed: readonly string[];
+  };
   readonly checkpoint: Checkpoint | null;
   readonly checks: readonly CheckVerdict[];
   readonly agentFinish: EventData<'agent.finished'> | null;
@@ -115,6 +120,7 @@ export function emptyRunState(runId: string): RunState {
     commands: {},
     sandboxes: { work: null, verify: null, baseline: null },
     secrets: { exposed: [], brokered: [] },
+    snapshots: { restored: {}, failed: [] },
     checkpoint: null,
     checks: [],
     agentFinish: null,
@@ -237,6 +243,17 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'sandbox.destroyed':
       if (state.sandboxes[entry.data.purpose]?.id !== entry.data.id) return state;
       return { ...state, sandboxes: { ...state.sandboxes, [entry.data.purpose]: null } };
+    case 'snapshot.restored': {
+      const { sandboxId, key } = entry.data;
+      const restored = { ...state.snapshots.restored, [sandboxId]: key };
+      return { ...state, snapshots: { ...state.snapshots, restored } };
+    }
+    case 'snapshot.failed':
+      if (entry.data.doing === 'make') return state;
+      return {
+        ...state,
+        snapshots: { ...state.snapshots, failed: [...state.snapshots.failed, entry.data.key] },
+      };
     case 'check.judged':
       return { ...state, checks: [...state.checks, entry.data] };
     case 'checkpoint.saved':
@@ -267,6 +284,8 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'limit.warned':
     case 'context.prefetched':
     case 'egress.decided':
+    case 'snapshot.made':
+    case 'snapshot.skipped':
     case 'terminal.opened':
     case 'terminal.typed':
     case 'terminal.closed':
