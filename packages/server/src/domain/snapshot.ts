@@ -57,8 +57,10 @@ function prefixesOf(path: string): string[] {
 }
 
 const word = String.raw`[\w@%+=:,.~^*/-]+`;
-const arguments_ = String.raw`(?:\s+${word})*`;
+const arguments_ = String.raw`(?:\s+(?:${word}|"\$HOME/\.berth"))*`;
 const path = String.raw`(?:PATH="\$HOME/\.berth/[\w./]+:\$PATH"\s+)?`;
+/** Of a package; a path would begin with a dot, or hold a slash. */
+const name = '[A-Za-z0-9][A-Za-z0-9._-]*';
 const python = String.raw`(?:\S*python3?\s+-m\s+)?`;
 /**
  * Commands that install what manifests say and run nothing of the repository. A command that is none of these may read
@@ -70,8 +72,8 @@ const installers = [
   String.raw`${path}yarn(?:\s+install)?(?:\s+--${word})*`,
   String.raw`go\s+mod\s+download`,
   String.raw`cargo\s+fetch(?:\s+--${word})*`,
-  String.raw`${python}pip3?\s+install(?:\s+(?:-r\s+${word}|--[\w-]+|[\w.-]+(?:[=<>~!]=${word})?))+`,
-  String.raw`${path}uv\s+pip\s+install(?:\s+[\w.-]+)+`,
+  String.raw`${python}pip3?\s+install(?:\s+(?:-r\s+${word}|--[\w-]+|${name}(?:[=<>~!]=${word})?))+`,
+  String.raw`${path}uv\s+pip\s+install(?:\s+${name})+`,
   String.raw`python3?\s+-m\s+venv\s+\S+`,
   String.raw`bundle\s+install(?:\s+--${word})*`,
   String.raw`${python}\w+\s+--version`,

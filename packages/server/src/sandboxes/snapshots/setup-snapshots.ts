@@ -20,7 +20,7 @@ export interface SetupSnapshotParts {
 
 /** Restores and makes the snapshots of one run's sandboxes. Nothing of it can fail a run: setup is always the other way. */
 export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
-  const { source, log, events, clock, signal } = parts;
+  const { source, log, events, blobs, clock, signal } = parts;
 
   /** The commit it was filled from, when from that alone; null otherwise, and when anything was begun in it. */
   const freshCommit = async (purpose: SandboxPurpose, sandboxId: string): Promise<string | null> => {
@@ -68,7 +68,7 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
         if (kept === null) return { kind: 'none', key };
         const startedMs = clock.monotonicMs();
         await endLeftOvers(sandbox);
-        await putSnapshot(sandbox, kept, parts);
+        await putSnapshot(sandbox, kept, { blobs, signal });
         const ms = Math.round(clock.monotonicMs() - startedMs);
         const { files, bytes } = kept;
         await events.append({ type: 'snapshot.restored', data: { ...about, files, bytes, ms } });
@@ -95,7 +95,7 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
         if (sandbox.ref.id !== sandboxId) return;
         const startedMs = clock.monotonicMs();
         await endLeftOvers(sandbox);
-        const made = await takeSnapshot(sandbox, plan.base.commit, parts);
+        const made = await takeSnapshot(sandbox, plan.base.commit, { blobs, signal });
         // A person may have opened a terminal in it meanwhile, or the configuration may have changed.
         const after = await objection(about);
         if (after !== null) {
