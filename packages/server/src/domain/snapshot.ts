@@ -197,6 +197,8 @@ export function whyNotMade(facts: MakingFacts): string | null {
       entry.type.startsWith('tool.') ||
       entry.type.startsWith('terminal.') ||
       entry.type === 'checkpoint.saved';
+    if (entry.type === 'secrets.given' && entry.data.exposed.length > 0)
+      return 'forwarded variables are in its sandboxes';
     if (acts) return `the run has gone on: ${entry.type} is in its log`;
     if (
       entry.type === 'command.started' &&

@@ -29,7 +29,7 @@ export interface RunSnapshotParts {
   readonly log: RunLog;
   readonly signal: AbortSignal;
   readonly repository: RunRepository;
-  readonly driver: Pick<SandboxDriver, 'name' | 'fingerprint'>;
+  readonly driver: Pick<SandboxDriver, 'fingerprint'>;
   readonly profile: SandboxSpec['profile'];
   readonly egressBounds: CurrentEgressBounds;
   readonly egressGiven: GivenEgress;
@@ -73,7 +73,7 @@ export function runSnapshots(parts: RunSnapshotParts): SnapshotSource {
   }
 
   return {
-    async keyFor(commit) {
+    async keyFor(commit, driverName) {
       if (!parts.allowed()) return null;
       const { driver, profile } = parts;
       const toolchain = (await driver.fingerprint?.({ profile })) ?? imageByDigest(profile);
@@ -88,7 +88,7 @@ export function runSnapshots(parts: RunSnapshotParts): SnapshotSource {
         ...(await filesOf(commit)),
         toolchain,
         architecture: process.arch,
-        driver: driver.name,
+        driver: driverName,
       });
     },
 

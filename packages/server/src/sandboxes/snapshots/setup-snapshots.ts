@@ -5,6 +5,7 @@ import type { EventSink } from '../../domain/ports/event-sink.ts';
 import type { RunLog, SetupSnapshots } from '../../domain/ports/run-context.ts';
 import type { Sandbox } from '../../domain/ports/sandbox.ts';
 import type { SandboxPurpose } from '../../domain/purpose.ts';
+import type { RunState } from '../../domain/run-state.ts';
 import type { SnapshotSource } from './source.ts';
 import { putSnapshot, snapshotCalls, takeSnapshot } from './transfer.ts';
 
@@ -18,24 +19,26 @@ export interface SetupSnapshotParts {
   sandbox(purpose: SandboxPurpose): Promise<Sandbox>;
 }
 
+type FilledFrom = Pick<NonNullable<RunState['sandboxes'][SandboxPurpose]>, 'commit' | 'driver'>;
+
 /** Restores and makes the snapshots of one run's sandboxes. Nothing of it can fail a run: setup is always the other way. */
 export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
   const { source, log, events, blobs, clock, signal } = parts;
 
   /** The commit it was filled from, when from that alone; null otherwise, and when anything was begun in it. */
-  const freshCommit = async (purpose: SandboxPurpose, sandboxId: string): Promise<string | null> => {
+  const freshlyFilled = async (purpose: SandboxPurpose, sandboxId: string): Promise<FilledFrom | null> => {
     const state = log.state();
     const recorded = state.sandboxes[purpose];
     if (recorded?.id !== sandboxId) return null;
     if (Object.values(state.commands).some((command) => command.sandboxId === sandboxId)) return null;
     const made = await log.events({ types: ['sandbox.created'] });
     const own = made.find((entry) => entry.type === 'sandbox.created' && entry.data.ref.id === sandboxId);
-    return own?.type === 'sandbox.created' && own.data.restoredFrom === null ? recorded.commit : null;
+    return own?.type === 'sandbox.created' && own.data.restoredFrom === null ? recorded : null;
   };
 
-  const keyFor = async (sandboxId: string, commit: string): Promise<string | null> => {
+  const keyFor = async (sandboxId: string, { commit, driver }: FilledFrom): Promise<string | null> => {
     try {
-      return await source.keyFor(commit);
+      return await source.keyFor(commit, driver);
     } catch (error) {
       signal.throwIfAborted();
       const reason = `its name could not be worked out: ${asBerthError(error).message}`;
@@ -58,9 +61,9 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
     async restore(purpose) {
       const sandbox = await parts.sandbox(purpose);
       const sandboxId = sandbox.ref.id;
-      const commit = await freshCommit(purpose, sandboxId);
-      if (commit === null) return { kind: 'none', key: null };
-      const key = await keyFor(sandboxId, commit);
+      const filled = await freshlyFilled(purpose, sandboxId);
+      if (filled === null) return { kind: 'none', key: null };
+      const key = await keyFor(sandboxId, filled);
       if (key === null || log.state().snapshots.failed.includes(key)) return { kind: 'none', key: null };
       const about = { purpose, sandboxId, key };
       try {
@@ -118,8 +121,8 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
   async function objection(about: { readonly sandboxId: string; readonly key: string }): Promise<string | null> {
     const reason = await source.whyNotMade(about.sandboxId);
     if (reason !== null) return reason;
-    const commit = log.state().plan?.base.commit;
-    const now = commit === undefined ? null : await source.keyFor(commit);
+    const { work } = log.state().sandboxes;
+    const now = work?.id === about.sandboxId ? await source.keyFor(work.commit, work.driver) : null;
     return now === about.key ? null : 'what setup depends on changed while it ran';
   }
 }

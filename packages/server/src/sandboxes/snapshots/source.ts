@@ -1,3 +1,5 @@
+import type { DriverName } from '../../domain/ports/sandbox.ts';
+
 /** A snapshot that is kept. */
 export interface KeptSnapshot {
   readonly blob: string;
@@ -9,7 +11,7 @@ export interface KeptSnapshot {
 /** What a run's sandboxes ask about snapshots of `setup`; joined with store and mirror where a run is put together. */
 export interface SnapshotSource {
   /** The name of the snapshot that fits a commit as everything is now; null: this project uses none. */
-  keyFor(commit: string): Promise<string | null>;
+  keyFor(commit: string, driver: DriverName): Promise<string | null>;
   /** The project's snapshot of that name, and marks it as used. */
   find(key: string): Promise<KeptSnapshot | null>;
   /** Why none may be made of what setup made in that work sandbox; null: it may. */
