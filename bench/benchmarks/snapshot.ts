@@ -68,14 +68,21 @@ export async function run(context: BenchmarkContext): Promise<Measured> {
     const restoring = median(restorings);
     return {
       figures: [
-        { name: 'restored into a fresh sandbox, median', value: restoring, unit: 'ms', ...(quick ? {} : { goal: { below: 15_000 } }) },
+        {
+          name: 'restored into a fresh sandbox, median',
+          value: restoring,
+          unit: 'ms',
+          ...(quick ? {} : { goal: { below: 15_000 } }),
+        },
         { name: 'made (the agent waits so long, once), median', value: median(makings), unit: 'ms' },
         { name: 'files restored', value: (kept.files / restoring) * 1_000, unit: 'per second' },
         { name: 'unpacked, as a tar', value: kept.bytes / mebibyte, unit: 'MiB' },
         { name: 'stored', value: size / mebibyte, unit: 'MiB' },
         { name: 'writing the same files inside, without any network', value: setupMs, unit: 'ms' },
       ],
-      notes: [`${files.toLocaleString('en')} files and their folders, in a sandbox whose disk is the driver’s`],
+      notes: [
+        `${files.toLocaleString('en')} files and their folders, in a sandbox whose disk is the driver’s`,
+      ],
     };
   } finally {
     for (const sandbox of made) await sandbox.destroy();

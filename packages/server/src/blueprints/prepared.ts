@@ -1,7 +1,12 @@
 import type { Command } from '../domain/blueprint.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { CommandResult } from '../domain/events/index.ts';
-import type { CommandOutcome, DurableCommand, RunContext, SetupSnapshots } from '../domain/ports/run-context.ts';
+import type {
+  CommandOutcome,
+  DurableCommand,
+  RunContext,
+  SetupSnapshots,
+} from '../domain/ports/run-context.ts';
 import type { RunState } from '../domain/run-state.ts';
 import type { SandboxPurpose } from '../domain/purpose.ts';
 import type { Plan } from './steps/step.ts';
@@ -56,7 +61,8 @@ export async function prepare(
       if (!succeeded(outcome.result)) return { ok: false, command, outcome };
     }
     if (!moved) {
-      if (purpose === 'work' && snapshot.key !== null) await ctx.workbench.snapshots?.make(sandboxId, snapshot.key);
+      if (purpose === 'work' && snapshot.key !== null)
+        await ctx.workbench.snapshots?.make(sandboxId, snapshot.key);
       return { ok: true, sandboxId };
     }
     if (losses >= maxLosses) throw lostAgain();

@@ -35,7 +35,9 @@ const changes: Record<string, (word: string) => Partial<SnapshotKeyParts>> = {
   project: (word) => ({ projectId: `p-1${word}` }),
   command: (word) => ({ setup: [command(`npm ci ${word}`, { egress: [{ ecosystem: 'npm' }] })] }),
   'one more command': (word) => ({ setup: [...parts.setup, command(`x${word}`)] }),
-  environment: (word) => ({ setup: [command('npm ci', { egress: [{ ecosystem: 'npm' }], env: { A: word } })] }),
+  environment: (word) => ({
+    setup: [command('npm ci', { egress: [{ ecosystem: 'npm' }], env: { A: word } })],
+  }),
   directory: (word) => ({ setup: [command('npm ci', { egress: [{ ecosystem: 'npm' }], cwd: `d${word}` })] }),
   'what configuration gives': () => ({ egress: [[{ ecosystem: 'npm' }, { ecosystem: 'pip' }]] }),
   ceiling: () => ({ bounds: { ...parts.bounds, ceilings: [] } }),
@@ -82,9 +84,9 @@ test('manifests and lock files are known at any depth, sources are not', () => {
     'gradle/libs.versions.toml',
     'App.csproj',
   ])
-    expect(isManifest(path), path).toBe(true);
+    expect([path, isManifest(path)]).toEqual([path, true]);
   for (const path of ['src/index.ts', 'package.json/x', 'README.md', 'requirements.md', 'my-package.json'])
-    expect(isManifest(path), path).toBe(false);
+    expect([path, isManifest(path)]).toEqual([path, false]);
 });
 
 test('files that commands name count, by path, by folder, and from the folder they run in', () => {
@@ -108,7 +110,7 @@ test('plain installations depend on manifests; whatever may read sources depends
     '.venv/bin/python -m pip install -r requirements.txt -r dev.txt',
     '.venv/bin/python -m pytest --version >/dev/null 2>&1 || .venv/bin/python -m pip install pytest',
   ])
-    expect.soft(scopeOf([{ run }], none), run).toBe('manifests');
+    expect.soft([run, scopeOf([{ run }], none)]).toEqual([run, 'manifests']);
   for (const run of [
     'npm ci && npm run build',
     'npm ci; ./prepare',
@@ -124,14 +126,16 @@ test('plain installations depend on manifests; whatever may read sources depends
     'node scripts/setup.js',
     '. ./env && npm ci',
   ])
-    expect.soft(scopeOf([{ run }], none), run).toBe('tree');
+    expect.soft([run, scopeOf([{ run }], none)]).toEqual([run, 'tree']);
 });
 
 test('a manifest through which sources are read or scripts run makes the whole tree count', () => {
   const scope = (path: string, text: string | null) => scopeOf([{ run: 'npm ci' }], new Map([[path, text]]));
-  expect(scope('package.json', '{"scripts":{"test":"vitest"},"dependencies":{"a":"^1.0.0"}}')).toBe('manifests');
+  expect(scope('package.json', '{"scripts":{"test":"vitest"},"dependencies":{"a":"^1.0.0"}}')).toBe(
+    'manifests',
+  );
   for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
-    expect(scope('web/package.json', `{"scripts":{"${name}":"node x.js"}}`), name).toBe('tree');
+    expect([name, scope('web/package.json', `{"scripts":{"${name}":"node x.js"}}`)]).toEqual([name, 'tree']);
   expect(scope('package.json', '{"dependencies":{"a":"file:../a"}}')).toBe('tree');
   expect(scope('requirements.txt', 'requests==2\n')).toBe('manifests');
   expect(scope('requirements.txt', 'requests==2\n-e ./lib\n')).toBe('tree');
@@ -152,9 +156,12 @@ function events(...more: NewEvent[]): StoredEvent[] {
       restoredFrom: null,
     },
   };
-  return [made, ...more].map(
-    (event, place) => ({ ...event, runId: 'r', seq: place + 1, at: new Date(place).toISOString() }) as StoredEvent,
-  );
+  return [made, ...more].map((event, place) => ({
+    ...event,
+    runId: 'r',
+    seq: place + 1,
+    at: new Date(place).toISOString(),
+  }));
 }
 const facts = (over: Partial<MakingFacts> = {}): MakingFacts => ({
   sandboxId,
@@ -179,11 +186,17 @@ test('a snapshot is made of a clean work sandbox of the default branch alone', (
     'another sandbox': facts({ sandboxId: 's-2' }),
     'a command before': facts({ events: events(started('check/lint')) }),
     'a terminal': facts({
-      events: events({ type: 'terminal.opened', data: { terminal: 't', by: 'p', columns: 80, rows: 24 } } as never),
+      events: events({
+        type: 'terminal.opened',
+        data: { terminal: 't', by: 'p', columns: 80, rows: 24 },
+      } as never),
     }),
-    'an agent': facts({ events: events({ type: 'agent.told', data: { step: '2:agent', kind: 'nudge', text: '' } }) }),
+    'an agent': facts({
+      events: events({ type: 'agent.told', data: { step: '2:agent', kind: 'nudge', text: '' } }),
+    }),
   };
-  for (const [name, given] of Object.entries(refused)) expect(whyNotMade(given), name).not.toBeNull();
+  for (const [name, given] of Object.entries(refused))
+    expect([name, whyNotMade(given)]).toEqual([name, expect.any(String)]);
   const [first] = events();
   if (first?.type !== 'sandbox.created') throw new Error('no sandbox');
   const restored = { ...first, data: { ...first.data, restoredFrom: 'checkpoint-1' } };

@@ -8,16 +8,18 @@ import type { DriverName } from './ports/sandbox.ts';
 export const snapshotFormat = 1;
 
 /** Files that decide what package managers install, by ecosystem: manifests, lock files, and their settings. */
-const manifestNames: ReadonlySet<string> = new Set([
-  'package.json package-lock.json npm-shrinkwrap.json pnpm-lock.yaml pnpm-workspace.yaml yarn.lock .npmrc .yarnrc',
-  '.yarnrc.yml .pnpmfile.cjs bun.lock bun.lockb deno.json deno.lock lerna.json .nvmrc .node-version .tool-versions',
-  'go.mod go.sum go.work go.work.sum vendor/modules.txt Cargo.toml Cargo.lock rust-toolchain rust-toolchain.toml',
-  'pyproject.toml poetry.lock uv.lock pdm.lock Pipfile Pipfile.lock setup.py setup.cfg .python-version constraints.txt',
-  'pom.xml gradle.lockfile gradle.properties gradle-wrapper.properties settings.gradle settings.gradle.kts',
-  'Gemfile Gemfile.lock .ruby-version composer.json composer.lock mix.exs mix.lock pubspec.yaml pubspec.lock',
-  'packages.lock.json Directory.Packages.props global.json Package.swift Package.resolved flake.nix flake.lock',
-  'environment.yml conda-lock.yml MODULE.bazel MODULE.bazel.lock .gitignore .gitattributes',
-].flatMap((line) => line.split(' ')));
+const manifestNames: ReadonlySet<string> = new Set(
+  [
+    'package.json package-lock.json npm-shrinkwrap.json pnpm-lock.yaml pnpm-workspace.yaml yarn.lock .npmrc .yarnrc',
+    '.yarnrc.yml .pnpmfile.cjs bun.lock bun.lockb deno.json deno.lock lerna.json .nvmrc .node-version .tool-versions',
+    'go.mod go.sum go.work go.work.sum vendor/modules.txt Cargo.toml Cargo.lock rust-toolchain rust-toolchain.toml',
+    'pyproject.toml poetry.lock uv.lock pdm.lock Pipfile Pipfile.lock setup.py setup.cfg .python-version constraints.txt',
+    'pom.xml gradle.lockfile gradle.properties gradle-wrapper.properties settings.gradle settings.gradle.kts',
+    'Gemfile Gemfile.lock .ruby-version composer.json composer.lock mix.exs mix.lock pubspec.yaml pubspec.lock',
+    'packages.lock.json Directory.Packages.props global.json Package.swift Package.resolved flake.nix flake.lock',
+    'environment.yml conda-lock.yml MODULE.bazel MODULE.bazel.lock .gitignore .gitattributes',
+  ].flatMap((line) => line.split(' ')),
+);
 
 const manifestPatterns = [
   /^(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.(?:txt|in)$/,
@@ -44,9 +46,13 @@ export function isManifest(path: string): boolean {
 /** Whether the commands name a file, or a folder it lies in, as it is or below their own folder. Pure. */
 export function isNamedBy(setup: readonly Pick<Command, 'run' | 'cwd'>[], path: string): boolean {
   return setup.some(({ run, cwd }) => {
-    const words = new Set(run.split(/[\s'"`;|&()<>=$]+/).map((word) => word.replace(/^\.\//, '').replace(/\/$/, '')));
+    const words = new Set(
+      run.split(/[\s'"`;|&()<>=$]+/).map((word) => word.replace(/^\.\//, '').replace(/\/$/, '')),
+    );
     const below = cwd !== '.' && path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : null;
-    return [path, below].some((form) => form !== null && prefixesOf(form).some((prefix) => words.has(prefix)));
+    return [path, below].some(
+      (form) => form !== null && prefixesOf(form).some((prefix) => words.has(prefix)),
+    );
   });
 }
 
@@ -99,7 +105,8 @@ function isInstaller(run: string): boolean {
 
 /** Words of a manifest that make an installation read or run other files of the repository. */
 const reachesOut = {
-  'package.json': /"(?:pre|post)?(?:install|prepare|prepack|dependencies)"\s*:\s*"|"(?:file|link|portal):|"\.{1,2}\//,
+  'package.json':
+    /"(?:pre|post)?(?:install|prepare|prepack|dependencies)"\s*:\s*"|"(?:file|link|portal):|"\.{1,2}\//,
   other: /^\s*(?:-e\b|--editable\b|\.{0,2}\/|\.\s*(?:$|\[|;))|file:|\bpath\s*=|backend-path|\bworkspace\s*=/m,
 };
 
@@ -159,7 +166,9 @@ function ordered(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
   return Object.fromEntries(
-    entries.toSorted(([left], [right]) => (left < right ? -1 : 1)).map(([key, entry]) => [key, ordered(entry)]),
+    entries
+      .toSorted(([left], [right]) => (left < right ? -1 : 1))
+      .map(([key, entry]) => [key, ordered(entry)]),
   );
 }
 
@@ -206,7 +215,11 @@ export function whyNotMade(facts: MakingFacts): string | null {
       !entry.data.id.startsWith(setupPrefix)
     )
       return `${entry.data.name} ran in it`;
-    if (entry.type === 'command.ended' && entry.data.id.startsWith(setupPrefix) && entry.data.result.exitCode !== 0)
+    if (
+      entry.type === 'command.ended' &&
+      entry.data.id.startsWith(setupPrefix) &&
+      entry.data.result.exitCode !== 0
+    )
       return 'a setup command had failed in it';
   }
   return null;

@@ -47,7 +47,9 @@ export async function textsOf(
 ): Promise<Map<string, string | null>> {
   const place = { directory: mirror.directory, signal };
   const sizes = await objectSizes(place, [...new Set(files.map(({ id }) => id))]);
-  const small = [...sizes].filter(([, { type, bytes }]) => type === 'blob' && bytes <= maxBytes).map(([id]) => id);
+  const small = [...sizes]
+    .filter(([, { type, bytes }]) => type === 'blob' && bytes <= maxBytes)
+    .map(([id]) => id);
   const contents = new Map<string, Buffer>();
   const together = 64;
   for (let at = 0; at < small.length; at += together) {

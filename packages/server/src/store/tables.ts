@@ -14,7 +14,15 @@ type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | strin
 type Big = ColumnType<string, number | string | undefined, number | string>;
 
 export interface Tables
-  extends ConfigTables, AuditTables, SignInTables, TokenTables, GateTables, ScheduleTables, CampaignTables, SnapshotTables {
+  extends
+    ConfigTables,
+    AuditTables,
+    SignInTables,
+    TokenTables,
+    GateTables,
+    ScheduleTables,
+    CampaignTables,
+    SnapshotTables {
   schema_migrations: {
     number: number;
     name: string;

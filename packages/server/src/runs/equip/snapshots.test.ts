@@ -1,185 +1,31 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, lstatSync, statSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
-import { zstdCompressSync } from 'node:zlib';
+import { existsSync, mkdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { prepare } from '../../blueprints/prepared.ts';
-import { blueprintSchema, type BlueprintSource, type Command } from '../../domain/blueprint.ts';
-import { systemClock } from '../../domain/clock.ts';
-import { noEgressFor } from '../../domain/config/index.ts';
-import type { EventType, NewEvent } from '../../domain/events/index.ts';
-import { defaultRunLimits } from '../../domain/limits.ts';
-import type { RunContext } from '../../domain/ports/run-context.ts';
-import { runOptionsSchema } from '../../domain/task.ts';
-import { createWorkbench, type OwnedWorkbench } from '../../sandboxes/workbench.ts';
-import { ensureProject } from '../../store/runs/ensure-project.ts';
+import { zstdCompressSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import type { NewEvent } from '../../domain/events/index.ts';
 import { countSnapshots } from '../../store/snapshots/count-snapshots.ts';
+import { expireSnapshots } from '../../store/snapshots/expire-snapshots.ts';
 import { findSnapshot } from '../../store/snapshots/find-snapshot.ts';
-import { testDatabase } from '../../testing/database.ts';
-import { fakeSpec, UnisolatedFakeDriver } from '../../testing/fake-sandbox.ts';
-import { commitAll, gitIn, makeRepository, TestPlace, writeFiles } from '../../testing/git-fixtures.ts';
+import { commitAll, gitIn, writeFiles } from '../../testing/git-fixtures.ts';
 import { MemoryAuditSink } from '../../testing/memory-audit-sink.ts';
-import { memoryLog } from '../../testing/memory-log.ts';
-import { repositoryDelivery } from './delivery.ts';
-import { runRepository } from './repository.ts';
-import { runSnapshots } from './snapshots.ts';
+import { placeholderOf } from './secrets.ts';
+import {
+  database,
+  expectPrepared,
+  newRun,
+  place,
+  setupCommand,
+  source,
+  type SnapshotRun as Run,
+} from '../../testing/snapshot-world.ts';
 
-const database = testDatabase();
-const driver = new UnisolatedFakeDriver();
-let place: TestPlace;
-let source = '';
-const open: OwnedWorkbench[] = [];
-beforeEach(() => {
-  place = new TestPlace();
-  source = makeRepository(place.path('source'), {
-    'a.txt': 'a\n',
-    'package.json': '{"name":"a"}',
-    'package-lock.json': '{"lockfileVersion":3}',
-    '.gitignore': 'node_modules/\n',
-  });
-});
-afterEach(async () => {
-  for (const workbench of open.splice(0)) {
-    await workbench.detach();
-    workbench.close();
-  }
-  await driver.destroyAll();
-  place.cleanUp();
-});
-afterAll(() => driver.destroyAll());
-
-/** Reads nothing but what the commit has, writes to both places, and can be told apart from a snapshot of it. */
-const setupCommand: Partial<Command> & { run: string } = {
-  run: [
-    'mkdir -p node_modules/.bin node_modules/empty "$HOME/.cache/deep" ../beside',
-    'echo real > node_modules/dep.js && ln node_modules/dep.js node_modules/hard.js',
-    'ln -s ../dep.js node_modules/.bin/dep && chmod 755 node_modules/dep.js',
-    'echo cached > "$HOME/.cache/deep/x" && echo b > ../beside/b',
-    'mkdir -p "$HOME/.berth/tool" && echo t > "$HOME/.berth/tool/t"',
-  ].join(' && '),
-};
-
-interface Options {
-  readonly setup?: ReadonlyArray<Partial<Command> & { run: string }>;
-  readonly source?: BlueprintSource;
-  readonly ref?: string;
-  readonly allowed?: boolean;
-  /** Stands for a run that was branched off with a checkpoint. */
-  readonly begins?: NewEvent[];
-  readonly audit?: MemoryAuditSink;
-  readonly assertHeld?: () => void;
-}
-
-let runs = 0;
-async function newRun(options: Options = {}) {
-  runs += 1;
-  const { signal } = new AbortController();
-  const project = await ensureProject(database.db, { name: 'sample', repository: source });
-  const log = memoryLog();
-  const repository = runRepository(place.path('home'), source, signal, () => false);
-  const commit = gitIn(source, ['rev-parse', options.ref ?? 'HEAD']).trim();
-  const blueprint = blueprintSchema.parse({
-    version: 1,
-    name: 'test',
-    setup: options.setup ?? [setupCommand],
-    steps: ['setup'],
-  });
-  await log.append(
-    {
-      type: 'run.created',
-      data: {
-        taskId: 't',
-        projectId: project.id,
-        repository: source,
-        title: 't',
-        text: 't',
-        branch: 'berth/t',
-        attempt: 1,
-        options: runOptionsSchema.parse({}),
-      },
-    },
-    {
-      type: 'run.planned',
-      data: {
-        base: { ref: 'main', commit },
-        blueprint,
-        source: options.source ?? { kind: 'detected', ecosystems: ['node'] },
-        limits: defaultRunLimits,
-        models: {},
-        simulated: false,
-      },
-    },
-    ...(options.begins ?? []),
-  );
-  const { db } = database;
-  const parts = {
-    runId: `r-${runs}`,
-    epoch: 1,
-    driver,
-    limits: fakeSpec().limits,
-    profile: null,
-    events: log,
-    log,
-    clock: systemClock,
-    blobs: db.blobs,
-    signal,
-  };
-  const workbench = createWorkbench({
-    ...parts,
-    repository: repositoryDelivery(repository, db.blobs),
-    newSandboxId: () => fakeSpec().id,
-    snapshots: runSnapshots({
-      ...parts,
-      db,
-      projectId: project.id,
-      repository,
-      egressBounds: { current: () => ({}), onChange: () => () => undefined },
-      egressGiven: () => noEgressFor,
-      assertHeld: options.assertHeld ?? (() => undefined),
-      allowed: () => options.allowed ?? true,
-      ...(options.audit === undefined ? {} : { audit: options.audit }),
-    }),
-  });
-  open.push(workbench);
-  const ctx = { ...parts, workbench, limits: {} } as unknown as RunContext;
-  const plan = log.state().plan!;
-  return {
-    log,
-    ctx,
-    workbench,
-    plan,
-    projectId: project.id,
-    commit,
-    prepare: (purpose: 'work' | 'verify' | 'baseline' = 'work') =>
-      prepare(ctx, plan, { purpose, step: '0:setup' }),
-    types: (): EventType[] => log.entries.map(({ type }) => type),
-    of: <Type extends EventType>(type: Type) => log.entries.filter((entry) => entry.type === type),
-    async inside(purpose: 'work' | 'verify' | 'baseline' = 'work') {
-      const { ref } = await workbench.sandbox(purpose);
-      return { workspace: driver.workspaceOf(ref.id), home: join(ref.address, 'home') };
-    },
-  };
-}
-
-type Run = Awaited<ReturnType<typeof newRun>>;
 const kept = async (): Promise<number> => (await countSnapshots(database.db)).count;
-const keyOf = (run: Run): string => (run.of('snapshot.made')[0]?.data as { key: string }).key;
-
-/** Everything that setup made is there as it was, and git sees nothing changed. */
-async function expectPrepared(run: Run, purpose: 'work' | 'verify' | 'baseline' = 'work'): Promise<void> {
-  const { workspace, home } = await run.inside(purpose);
-  const modules = join(workspace, 'repo/node_modules');
-  expect(readFileSync(join(modules, '.bin/dep'), 'utf8')).toBe('real\n');
-  expect(lstatSync(join(modules, '.bin/dep')).isSymbolicLink()).toBe(true);
-  expect(statSync(join(modules, 'dep.js')).ino).toBe(statSync(join(modules, 'hard.js')).ino);
-  expect(statSync(join(modules, 'dep.js')).mode & 0o777).toBe(0o755);
-  expect(readdirSync(join(modules, 'empty'))).toEqual([]);
-  expect(readFileSync(join(home, '.cache/deep/x'), 'utf8')).toBe('cached\n');
-  expect(readFileSync(join(home, '.berth/tool/t'), 'utf8')).toBe('t\n');
-  expect(readFileSync(join(workspace, 'beside/b'), 'utf8')).toBe('b\n');
-  expect(gitIn(join(workspace, 'repo'), ['status', '--porcelain'])).toBe('');
-  expect(existsSync(join(home, '.berth/snapshot'))).toBe(false);
+function keyOf(run: Run): string {
+  const [made] = run.log.entries.filter((entry) => entry.type === 'snapshot.made');
+  if (made === undefined) throw new Error('none was made');
+  return made.data.key;
 }
 
 test('the second run of a project restores what setup made, in every sandbox, and runs no setup', async () => {
@@ -257,7 +103,11 @@ test('plain installations share a snapshot between commits with the same manifes
 });
 
 test.for<[string, RegExp | null, () => Promise<Run>]>([
-  ['the blueprint came with the task', /came with the task/, () => newRun({ source: { kind: 'file', path: 'x' } })],
+  [
+    'the blueprint came with the task',
+    /came with the task/,
+    () => newRun({ source: { kind: 'file', path: 'x' } }),
+  ],
   [
     'the base is on another branch',
     /not on the default branch/,
@@ -269,18 +119,37 @@ test.for<[string, RegExp | null, () => Promise<Run>]>([
       return newRun({ ref: 'outside' });
     },
   ],
-  ['it is switched off, or values of the operator are in the sandbox', null, () => newRun({ allowed: false })],
+  [
+    'it is switched off, or values of the operator are in the sandbox',
+    null,
+    () => newRun({ allowed: false }),
+  ],
   ['setup changes a tracked file', /tracks/, () => newRun({ setup: [{ run: 'echo x > a.txt' }] })],
   ['setup fails', null, () => newRun({ setup: [{ run: 'mkdir node_modules; exit 1' }] })],
-  ['setup makes something setuid', /setuid/, () => newRun({ setup: [{ run: 'echo x > x && chmod 4755 x' }] })],
-  ['setup makes a pipe', /of the kind/, () => newRun({ setup: [{ run: 'mkdir p && echo f > p/f && mkfifo p/x' }] })],
+  [
+    'setup makes something setuid',
+    /setuid/,
+    () => newRun({ setup: [{ run: 'echo x > x && chmod 4755 x' }] }),
+  ],
+  [
+    'setup makes a pipe',
+    /of the kind/,
+    () => newRun({ setup: [{ run: 'mkdir p && echo f > p/f && mkfifo p/x' }] }),
+  ],
+  [
+    'setup writes the placeholder of a credential',
+    /placeholder/,
+    () => newRun({ setup: [{ run: `echo token=${placeholderOf('k', 'r', 'n')} > "$HOME/.npmrc"` }] }),
+  ],
 ])('no snapshot is made where %s', async ([, reason, make]) => {
   const before = await kept();
   const run = await make();
   await run.prepare();
   expect(run.types()).not.toContain('snapshot.made');
   expect(await kept()).toBe(before);
-  const said = [...run.of('snapshot.skipped'), ...run.of('snapshot.failed')].map(({ data }) => JSON.stringify(data));
+  const said = [...run.of('snapshot.skipped'), ...run.of('snapshot.failed')].map(({ data }) =>
+    JSON.stringify(data),
+  );
   if (reason === null) expect(said).toEqual([]);
   else expect(said).toEqual([expect.stringMatching(reason)]);
 });
@@ -413,7 +282,10 @@ test('a snapshot that collides with tracked files is not used', async () => {
   expect(await other.workbench.snapshots!.restore('work')).toEqual({ kind: 'failed' });
   // The other row names the same blob, which therefore stays.
   expect(await findSnapshot(database.db, { projectId: first.projectId, key: keyOf(first) })).not.toBeNull();
-  const again = await newRun({ ref: first.commit, setup: [{ run: 'npm --version >/dev/null || true' }, setupCommand] });
+  const again = await newRun({
+    ref: first.commit,
+    setup: [{ run: 'npm --version >/dev/null || true' }, setupCommand],
+  });
   await again.prepare();
   expect(again.types()).toContain('snapshot.restored');
 });
@@ -424,10 +296,31 @@ test('of two runs that make the same one at once, one wins, and both go on', asy
   const both = await Promise.all([newRun({ setup }), newRun({ setup })]);
   await Promise.all(both.map(async (run) => expect(await run.prepare()).toMatchObject({ ok: true })));
   expect(await kept()).toBe(before + 1);
-  const made = both.flatMap((run) => run.of('snapshot.made')).map((entry) => (entry.data as { kept: boolean }).kept);
+  const made = both
+    .flatMap((run) => run.of('snapshot.made'))
+    .map((entry) => (entry.data as { kept: boolean }).kept);
   expect(made.filter(Boolean)).toHaveLength(1);
   const third = await newRun({ setup });
   await third.prepare();
   expect(third.of('command.started')).toEqual([]);
   await expectPrepared(third);
+});
+
+test('what nobody used for long, and what is beyond so many of a project, is forgotten', async () => {
+  const first = await newRun({ setup: [{ run: 'mkdir first' }] });
+  await first.prepare();
+  const second = await newRun({ setup: [{ run: 'mkdir second' }] });
+  await second.prepare();
+  await database.db.sql
+    .updateTable('setup_snapshots')
+    .set({ last_used_at: new Date(Date.now() - 15 * 86_400_000) })
+    .where('key', '=', keyOf(first))
+    .execute();
+  const find = (run: Run) => findSnapshot(database.db, { projectId: run.projectId, key: keyOf(run) });
+  await expireSnapshots(database.db, { unusedDays: 14, mostPerProject: 100 });
+  expect(await find(first)).toBeNull();
+  expect(await find(second)).not.toBeNull();
+  await expireSnapshots(database.db, { unusedDays: 14, mostPerProject: 0 });
+  expect(await find(second)).toBeNull();
+  expect(await findSnapshot(database.db, { projectId: 'another', key: keyOf(second) })).toBeNull();
 });

@@ -63,9 +63,7 @@ export function runSnapshots(parts: RunSnapshotParts): SnapshotSource {
     const { tree, files } = await treeFilesAt(mirror, commit, signal);
     const manifests = files.filter(({ path }) => isManifest(path));
     const texts =
-      manifests.length > mostManifests
-        ? null
-        : await textsOf(mirror, manifests, mostManifestBytes, signal);
+      manifests.length > mostManifests ? null : await textsOf(mirror, manifests, mostManifestBytes, signal);
     const scope = texts === null ? 'tree' : scopeOf(setup(), texts);
     if (scope === 'tree') return { scope, files: [], tree };
     const reads = files.filter(({ path }) => isManifest(path) || isNamedBy(setup(), path));

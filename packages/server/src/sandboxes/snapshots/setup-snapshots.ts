@@ -118,7 +118,10 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
     },
   };
 
-  async function objection(about: { readonly sandboxId: string; readonly key: string }): Promise<string | null> {
+  async function objection(about: {
+    readonly sandboxId: string;
+    readonly key: string;
+  }): Promise<string | null> {
     const reason = await source.whyNotMade(about.sandboxId);
     if (reason !== null) return reason;
     const { work } = log.state().sandboxes;

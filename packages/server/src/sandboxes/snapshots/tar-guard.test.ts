@@ -25,7 +25,13 @@ function headerOf({ name, type = '0', mode = 0o644, target = '', contents = '' }
   header.write(type, 156);
   header.write(target, 157, 100, 'latin1');
   header.write('ustar  \0', 257, 'latin1');
-  header.write(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148);
+  header.write(
+    `${header
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, '0')}\0 `,
+    148,
+  );
   return header;
 }
 
@@ -37,7 +43,11 @@ const archive = (...entries: Entry[]): Buffer => Buffer.concat([...entries.map(e
 
 const limits: TarLimits = { maxBytes: 1_000_000, maxFiles: 1_000 };
 
-async function passed(bytes: Buffer, pieces = 700, over: Partial<TarLimits> = {}): Promise<TarCount & { out: Buffer }> {
+async function passed(
+  bytes: Buffer,
+  pieces = 700,
+  over: Partial<TarLimits> = {},
+): Promise<TarCount & { out: Buffer }> {
   const count: TarCount = { files: 0, bytes: 0 };
   const source = async function* (): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += pieces) yield bytes.subarray(at, at + pieces);
@@ -102,7 +112,10 @@ test.for<[string, Entry[]]>([
       { name: 'home/y' },
     ],
   ],
-  ['a long name that leads out', [{ name: '././@LongLink', type: 'L', contents: '/etc/passwd\0' }, { name: 'home/x' }]],
+  [
+    'a long name that leads out',
+    [{ name: '././@LongLink', type: 'L', contents: '/etc/passwd\0' }, { name: 'home/x' }],
+  ],
   [
     'a long target that leads out',
     [
@@ -136,9 +149,11 @@ test('whatever the bytes are, what passes lists no path outside of the two place
   const path = fc
     .array(fc.constantFrom('home', 'workspace', 'repo', '.git', '..', '.', 'a', 'b', ''), { maxLength: 5 })
     .map((words) => words.join('/'));
-  const anyEntry = fc.record({ name: path, type: kind, target: path }).map(
-    (one): Entry => (one.type === 'L' || one.type === 'K' ? { ...one, contents: `${one.target}\0` } : one),
-  );
+  const anyEntry = fc
+    .record({ name: path, type: kind, target: path })
+    .map((one): Entry =>
+      one.type === 'L' || one.type === 'K' ? { ...one, contents: `${one.target}\0` } : one,
+    );
   await fc.assert(
     fc.asyncProperty(fc.array(anyEntry, { maxLength: 6 }), async (entries) => {
       const bytes = archive(...entries);

@@ -81,7 +81,13 @@ class TarReader {
   }
 
   end(): void {
-    if (this.#left > 0 || this.#headerBytes > 0 || this.#zeroBlocks < 2 || this.#name !== null || this.#target !== null)
+    if (
+      this.#left > 0 ||
+      this.#headerBytes > 0 ||
+      this.#zeroBlocks < 2 ||
+      this.#name !== null ||
+      this.#target !== null
+    )
       throw refused('it ends too early');
   }
 
@@ -118,7 +124,8 @@ class TarReader {
     for (let depth = 1; depth < path.length; depth += 1) {
       if (this.#links.has(path.slice(0, depth).join('/'))) throw refused(`${shown} goes through a link`);
     }
-    if (path[0] === 'workspace' && path[1] === 'repo' && path[2] === '.git') throw refused(`${shown} is git's own`);
+    if (path[0] === 'workspace' && path[1] === 'repo' && path[2] === '.git')
+      throw refused(`${shown} is git's own`);
     const own = path.join('/');
     // A file over a link would be written through it by some programs.
     if (this.#links.has(own)) throw refused(`${shown} is there twice`);

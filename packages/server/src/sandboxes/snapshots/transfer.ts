@@ -6,6 +6,7 @@ import type { Sandbox } from '../../domain/ports/sandbox.ts';
 import { streamFromSandbox, streamIntoSandbox } from '../../git/sandbox-stream.ts';
 import { makeScript, restoreScript } from './scripts.ts';
 import type { KeptSnapshot } from './source.ts';
+import { withoutPlaceholders } from './without-placeholders.ts';
 import { guardTar, type TarCount, type TarLimits } from './tar-guard.ts';
 
 /** How the ids of calls begin that make or restore one. */
@@ -45,7 +46,7 @@ export async function takeSnapshot(
   });
   // Level 1 keeps up with the channel; higher ones would make the agent wait for a few per cent.
   const compress = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-  const packing = pipeline(guardTar(output, limits, count), compress);
+  const packing = pipeline(withoutPlaceholders(guardTar(output, limits, count)), compress);
   // Awaited below; a failure is heard through `compress` first.
   packing.catch(() => undefined);
   let storedBytes = 0;
