@@ -74,8 +74,12 @@ export interface RunState {
     readonly exposed: readonly string[];
     readonly brokered: EventData<'secrets.given'>['brokered'];
   };
-  /** Sandboxes in which a snapshot stands for what setup makes, and keys that could not be restored. */
+  /**
+   * By sandbox, the key of the snapshot that stands for what setup makes, and of one whose restoring has begun; and keys
+   * that could not be restored.
+   */
   readonly snapshots: {
+    readonly begun: Readonly<Record<string, string>>;
     readonly restored: Readonly<Record<string, string>>;
     readonly failed: readonly string[];
   };
@@ -120,7 +124,7 @@ export function emptyRunState(runId: string): RunState {
     commands: {},
     sandboxes: { work: null, verify: null, baseline: null },
     secrets: { exposed: [], brokered: [] },
-    snapshots: { restored: {}, failed: [] },
+    snapshots: { begun: {}, restored: {}, failed: [] },
     checkpoint: null,
     checks: [],
     agentFinish: null,
@@ -243,6 +247,11 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'sandbox.destroyed':
       if (state.sandboxes[entry.data.purpose]?.id !== entry.data.id) return state;
       return { ...state, sandboxes: { ...state.sandboxes, [entry.data.purpose]: null } };
+    case 'snapshot.begun': {
+      const { sandboxId, key } = entry.data;
+      const begun = { ...state.snapshots.begun, [sandboxId]: key };
+      return { ...state, snapshots: { ...state.snapshots, begun } };
+    }
     case 'snapshot.restored': {
       const { sandboxId, key } = entry.data;
       const restored = { ...state.snapshots.restored, [sandboxId]: key };

@@ -99,6 +99,7 @@ export const anyEvent: fc.Arbitrary<NewEvent> = fc.oneof(
   ),
   of('sandbox.lost', fc.record({ purpose, id, code: fc.constant('SANDBOX_LOST'), sentence: text })),
   of('sandbox.destroyed', fc.record({ purpose, id })),
+  of('snapshot.begun', fc.record({ purpose, sandboxId: id, key: id })),
   of(
     'snapshot.restored',
     fc.record({ purpose, sandboxId: id, key: id, files: count, bytes: count, ms: count }),

@@ -122,6 +122,12 @@ export const workEvents = {
     z.object({ purpose: sandboxPurposeSchema, id: z.string() }),
     (data) => `${data.purpose} sandbox removed`,
   ),
+  /** Before anything of it is in the sandbox: one without `snapshot.restored` after it holds a part, and is replaced. */
+  'snapshot.begun': event(
+    'low',
+    z.object({ purpose: sandboxPurposeSchema, sandboxId: z.string(), key: z.string() }),
+    (data) => `a snapshot of setup is put into the ${data.purpose} sandbox`,
+  ),
   'snapshot.restored': event(
     'normal',
     z.object({

@@ -229,6 +229,26 @@ test('a worker that ends between making one and recording it leaves none, and th
   expect(second.of('snapshot.made')[0]?.data).toMatchObject({ kept: true });
 });
 
+test('a sandbox in which a worker was restoring when it ended is replaced, and its successor restores again', async () => {
+  const setup = [{ ...setupCommand, env: { HALF: '1' } }];
+  const first = await newRun({ setup });
+  await first.prepare();
+  const second = await newRun({ setup });
+  const { ref } = await second.workbench.sandbox('work');
+  const { workspace } = await second.inside();
+  await writeFile(join(workspace, 'repo/half'), 'half');
+  await second.log.append({
+    type: 'snapshot.begun',
+    data: { purpose: 'work', sandboxId: ref.id, key: keyOf(first) },
+  });
+  expect(await second.prepare()).toMatchObject({ ok: true });
+  expect(second.of('sandbox.created')).toHaveLength(2);
+  expect(second.of('snapshot.restored')).toHaveLength(1);
+  expect(second.of('command.started')).toEqual([]);
+  await expectPrepared(second);
+  expect(existsSync(join((await second.inside()).workspace, 'repo/half'))).toBe(false);
+});
+
 test('hostile bytes in the store reach no sandbox', async () => {
   const setup = [{ ...setupCommand, env: { HOSTILE: '1' } }];
   const first = await newRun({ setup });

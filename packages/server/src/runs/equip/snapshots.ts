@@ -125,6 +125,8 @@ export function runSnapshots(parts: RunSnapshotParts): SnapshotSource {
       return kept;
     },
 
+    discard: (blob) => removeBlobs([blob]),
+
     async drop(key) {
       const blob = await dropSnapshot(db, { projectId, key });
       if (blob !== null) await removeBlobs([blob]);

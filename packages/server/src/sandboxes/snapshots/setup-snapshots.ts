@@ -61,6 +61,8 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
     async restore(purpose) {
       const sandbox = await parts.sandbox(purpose);
       const sandboxId = sandbox.ref.id;
+      // Whoever began it is gone: what lies in there is neither a snapshot nor a clean tree.
+      if (Object.hasOwn(log.state().snapshots.begun, sandboxId)) return { kind: 'failed' };
       const filled = await freshlyFilled(purpose, sandboxId);
       if (filled === null) return { kind: 'none', key: null };
       const key = await keyFor(sandboxId, filled);
@@ -70,7 +72,7 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
         const kept = await source.find(key);
         if (kept === null) return { kind: 'none', key };
         const startedMs = clock.monotonicMs();
-        await endLeftOvers(sandbox);
+        await events.append({ type: 'snapshot.begun', data: about });
         await putSnapshot(sandbox, kept, { blobs, signal });
         const ms = Math.round(clock.monotonicMs() - startedMs);
         const { files, bytes } = kept;
@@ -102,10 +104,14 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
         // A person may have opened a terminal in it meanwhile, or the configuration may have changed.
         const after = await objection(about);
         if (after !== null) {
+          await source.discard(made.blob);
           await events.append({ type: 'snapshot.skipped', data: { sandboxId, reason: after } });
           return;
         }
-        const kept = await source.keep(key, made);
+        const kept = await source.keep(key, made).catch(async (error: unknown) => {
+          await source.discard(made.blob).catch(() => undefined);
+          throw error;
+        });
         const { files, bytes, storedBytes } = made;
         const ms = Math.round(clock.monotonicMs() - startedMs);
         await events.append({

@@ -18,6 +18,8 @@ export interface SnapshotSource {
   whyNotMade(sandboxId: string): Promise<string | null>;
   /** Records a new one. @returns false when there is one of that name by now: that one counts */
   keep(key: string, made: KeptSnapshot & { readonly storedBytes: number }): Promise<boolean>;
+  /** Removes the bytes of one that is not kept after all. */
+  discard(blob: string): Promise<void>;
   /** Forgets one that could not be restored, so that the next run makes it anew. */
   drop(key: string): Promise<void>;
 }
