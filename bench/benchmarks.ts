@@ -51,6 +51,14 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import('./benchmarks/egress.ts'),
   },
   {
+    name: 'snapshot',
+    what: 'what setup made, 100,000 small files, taken out of a bubblewrap sandbox and put into a fresh one.',
+    why: 'it stands in for setup in every sandbox of a project, and the first agent waits while it is made.',
+    goal: 'restored within 15 s.',
+    timeLimitMs: 400_000,
+    load: () => import('./benchmarks/snapshot.ts'),
+  },
+  {
     name: 'first-model-call',
     what: 'from `run.owned` to `model.requested` on the sample library of the demo, later runs on the same repository.',
     why: 'what Berth adds before an agent begins to think.',

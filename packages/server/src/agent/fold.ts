@@ -96,6 +96,11 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
     case 'secrets.given':
     case 'sandbox.lost':
     case 'sandbox.destroyed':
+    case 'snapshot.begun':
+    case 'snapshot.restored':
+    case 'snapshot.made':
+    case 'snapshot.failed':
+    case 'snapshot.skipped':
     case 'egress.decided':
     case 'terminal.opened':
     case 'terminal.typed':

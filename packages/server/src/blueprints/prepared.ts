@@ -1,7 +1,12 @@
 import type { Command } from '../domain/blueprint.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { CommandResult } from '../domain/events/index.ts';
-import type { CommandOutcome, DurableCommand, RunContext } from '../domain/ports/run-context.ts';
+import type {
+  CommandOutcome,
+  DurableCommand,
+  RunContext,
+  SetupSnapshots,
+} from '../domain/ports/run-context.ts';
 import type { RunState } from '../domain/run-state.ts';
 import type { SandboxPurpose } from '../domain/purpose.ts';
 import type { Plan } from './steps/step.ts';
@@ -23,7 +28,7 @@ function setupId(purpose: SandboxPurpose, sandboxId: string, attempt: number, pl
 }
 
 /**
- * Makes sure that `setup` has run in the live sandbox of that purpose. Its commands carry the sandbox's id in
+ * Makes sure that `setup` has run in the live sandbox of that purpose, or that a snapshot of it was restored there. Its commands carry the sandbox's id in
  * theirs: the same sandbox is set up once, whatever crashed in between, and one that replaces a lost one again.
  */
 export async function prepare(
@@ -35,6 +40,13 @@ export async function prepare(
   for (let losses = 0; ; losses += 1) {
     const sandboxId = (await ctx.workbench.sandbox(purpose)).ref.id;
     if (isPrepared(ctx.log.state(), plan, purpose, sandboxId)) return { ok: true, sandboxId };
+    const snapshot = await snapshotFor(ctx, plan, purpose);
+    if (snapshot.kind !== 'none') {
+      // What of a failed one lies in there is not wanted; the next sandbox is set up for real.
+      if (snapshot.kind === 'failed') await ctx.workbench.release(purpose);
+      if (losses > maxLosses) throw lostAgain();
+      continue;
+    }
     let moved = false;
     for (const [place, command] of setupOf(plan).entries()) {
       const outcome = await runCommand(ctx, purpose, {
@@ -48,10 +60,27 @@ export async function prepare(
       if (moved) break;
       if (!succeeded(outcome.result)) return { ok: false, command, outcome };
     }
-    if (!moved) return { ok: true, sandboxId };
-    if (losses >= maxLosses)
-      throw new BerthError('SANDBOX_LOST', 'The sandbox was lost again and again during setup');
+    if (!moved) {
+      if (purpose === 'work' && snapshot.key !== null)
+        await ctx.workbench.snapshots?.make(sandboxId, snapshot.key);
+      return { ok: true, sandboxId };
+    }
+    if (losses >= maxLosses) throw lostAgain();
   }
+}
+
+function lostAgain(): BerthError {
+  return new BerthError('SANDBOX_LOST', 'The sandbox was lost again and again during setup');
+}
+
+async function snapshotFor(
+  ctx: RunContext,
+  plan: Plan,
+  purpose: SandboxPurpose,
+): ReturnType<SetupSnapshots['restore']> {
+  const { snapshots } = ctx.workbench;
+  if (snapshots === undefined || setupOf(plan).length === 0) return { kind: 'none', key: null };
+  return snapshots.restore(purpose);
 }
 
 /**
@@ -104,8 +133,9 @@ function ranIn(state: RunState, id: string): string | null {
   return state.commands[id]?.sandboxId ?? null;
 }
 
-/** Whether every setup command ended well in that sandbox, in whatever attempt. */
+/** Whether a snapshot stands for setup in that sandbox, or every setup command ended well there, in whatever attempt. */
 function isPrepared(state: RunState, plan: Plan, purpose: SandboxPurpose, sandboxId: string): boolean {
+  if (Object.hasOwn(state.snapshots.restored, sandboxId)) return true;
   return setupOf(plan).every((_, place) => {
     const first = setupId(purpose, sandboxId, 0, place);
     return Object.values(state.commands).some(

@@ -74,6 +74,15 @@ export interface RunState {
     readonly exposed: readonly string[];
     readonly brokered: EventData<'secrets.given'>['brokered'];
   };
+  /**
+   * By sandbox, the key of the snapshot that stands for what setup makes, and of one whose restoring has begun; and keys
+   * that could not be restored.
+   */
+  readonly snapshots: {
+    readonly begun: Readonly<Record<string, string>>;
+    readonly restored: Readonly<Record<string, string>>;
+    readonly failed: readonly string[];
+  };
   readonly checkpoint: Checkpoint | null;
   readonly checks: readonly CheckVerdict[];
   readonly agentFinish: EventData<'agent.finished'> | null;
@@ -115,6 +124,7 @@ export function emptyRunState(runId: string): RunState {
     commands: {},
     sandboxes: { work: null, verify: null, baseline: null },
     secrets: { exposed: [], brokered: [] },
+    snapshots: { begun: {}, restored: {}, failed: [] },
     checkpoint: null,
     checks: [],
     agentFinish: null,
@@ -237,6 +247,22 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'sandbox.destroyed':
       if (state.sandboxes[entry.data.purpose]?.id !== entry.data.id) return state;
       return { ...state, sandboxes: { ...state.sandboxes, [entry.data.purpose]: null } };
+    case 'snapshot.begun': {
+      const { sandboxId, key } = entry.data;
+      const begun = { ...state.snapshots.begun, [sandboxId]: key };
+      return { ...state, snapshots: { ...state.snapshots, begun } };
+    }
+    case 'snapshot.restored': {
+      const { sandboxId, key } = entry.data;
+      const restored = { ...state.snapshots.restored, [sandboxId]: key };
+      return { ...state, snapshots: { ...state.snapshots, restored } };
+    }
+    case 'snapshot.failed':
+      if (entry.data.doing === 'make') return state;
+      return {
+        ...state,
+        snapshots: { ...state.snapshots, failed: [...state.snapshots.failed, entry.data.key] },
+      };
     case 'check.judged':
       return { ...state, checks: [...state.checks, entry.data] };
     case 'checkpoint.saved':
@@ -267,6 +293,8 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'limit.warned':
     case 'context.prefetched':
     case 'egress.decided':
+    case 'snapshot.made':
+    case 'snapshot.skipped':
     case 'terminal.opened':
     case 'terminal.typed':
     case 'terminal.closed':

@@ -40,6 +40,8 @@ export interface ProjectSettings {
   readonly forwardEnv: readonly ForwardEnvConfig[];
   /** Whether `SANDBOX_ENV_*` of the worker reach the sandboxes. */
   readonly sandboxEnv: boolean;
+  /** Whether snapshots of `setup` are made and used: only where no value of the operator's is in its sandboxes. */
+  readonly snapshots: boolean;
   readonly gates: GatesConfig;
   readonly priority: number;
 }
@@ -69,6 +71,10 @@ export function projectSettings(config: Config, revision: number, name: string):
     credentials: (project?.credentials ?? []).filter(({ secret }) => isListed(config, name, secret)),
     forwardEnv: (project?.forwardEnv ?? []).filter(({ secret }) => isListed(config, name, secret)),
     sandboxEnv: project?.sandboxEnv ?? false,
+    snapshots:
+      (project?.snapshots ?? profile?.snapshots ?? true) &&
+      (project?.forwardEnv ?? []).length === 0 &&
+      project?.sandboxEnv !== true,
     gates: project?.gates ?? config.gates,
     priority: project?.priority ?? 0,
   };

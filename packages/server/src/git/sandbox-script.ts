@@ -6,7 +6,7 @@ import type { Sandbox } from '../domain/ports/sandbox.ts';
  * Git settings for Berth's own scripts inside a sandbox: no configuration but the repository's own, and that
  * without filters, hooks, monitors or prompts. Given in the environment, so they hold for every git call.
  */
-function scriptEnvironment(): Record<string, string> {
+export function scriptEnvironment(): Record<string, string> {
   const settings: ReadonlyArray<readonly [string, string]> = [
     ['safe.directory', '*'],
     ['core.hooksPath', '/dev/null'],

@@ -6,6 +6,7 @@ import type { DoctorCheck } from '../domain/doctor.ts';
 import type { SandboxDriver } from '../domain/ports/sandbox.ts';
 import type { DoctorView } from '../domain/views.ts';
 import type { Database } from '../store/database.ts';
+import { countSnapshots } from '../store/snapshots/count-snapshots.ts';
 
 const run = promisify(execFile);
 /** Below this, runs fail in the middle for want of space. */
@@ -71,7 +72,12 @@ const disk = (parts: DoctorParts): Promise<DoctorCheck> =>
   timed('disk', parts, async () => {
     const { bavail, bsize } = await statfs(parts.home);
     const freeBytes = bavail * bsize;
-    const sentence = `${(freeBytes / 1024 ** 3).toFixed(1)} GiB free in the data directory`;
+    const { count, storedBytes } = await countSnapshots(parts.db);
+    const kept =
+      count === 0
+        ? ''
+        : `; ${count} ${count === 1 ? 'snapshot' : 'snapshots'} of setup: ${(storedBytes / 1024 ** 2).toFixed(0)} MiB`;
+    const sentence = `${(freeBytes / 1024 ** 3).toFixed(1)} GiB free in the data directory${kept}`;
     if (freeBytes >= lowDiskBytes) return { state: 'pass', sentence, fix: null };
     return { state: 'warn', sentence, fix: `Free space on the disk of ${parts.home}.` };
   });

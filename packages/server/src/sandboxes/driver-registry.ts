@@ -78,6 +78,11 @@ export class DriverRegistry implements SandboxDriver {
     return told.flatMap(({ sandboxes }) => sandboxes);
   }
 
+  async fingerprint(spec: Pick<SandboxSpec, 'profile'>): Promise<string | null> {
+    const driver = await this.#choose(spec.profile);
+    return (await driver.fingerprint?.(spec)) ?? null;
+  }
+
   async destroy(id: string): Promise<void> {
     const maker = this.#makers.get(id);
     if (maker === undefined) {

@@ -9,6 +9,8 @@ import type { SandboxPurpose } from '../domain/purpose.ts';
 import { checkpointer } from './checkpointer.ts';
 import { type DurableCommandParts, runDurably } from './durable-command.ts';
 import { stepEgress, type GivenEgress } from './step-egress.ts';
+import { setupSnapshots } from './snapshots/setup-snapshots.ts';
+import type { SnapshotSource } from './snapshots/source.ts';
 import { sandboxSlot, type SandboxSlot, type SandboxSlotParts } from './sandbox-slot.ts';
 
 /** Where the repository lies in every sandbox: inside the mount, so that git's ownership check is content. */
@@ -24,6 +26,8 @@ export type WorkbenchParts = Omit<SandboxSlotParts, 'onEgress' | 'restoreSetup' 
   readonly egressBounds?: CurrentEgressBounds;
   /** What it gives to the steps of this run, beside the blueprint's rules; absent: nothing. */
   readonly egressGiven?: GivenEgress;
+  /** Where snapshots of setup come from and go to; absent: there are none. */
+  readonly snapshots?: SnapshotSource;
   /** Told of every refusal, also of those beyond what the log takes. */
   readonly onEgressRefused?: (decision: EgressDecision) => void;
 };
@@ -139,6 +143,15 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
       const { tree, proposalTree } = await checkpoints.now();
       return { tree, proposalTree };
     },
+    ...(parts.snapshots === undefined
+      ? {}
+      : {
+          snapshots: setupSnapshots({
+            ...parts,
+            source: parts.snapshots,
+            sandbox: (purpose) => slots[purpose].get(),
+          }),
+        }),
     release: (purpose) => slots[purpose].destroy(),
     async detach() {
       await checkpoints.settled();

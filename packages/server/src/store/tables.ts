@@ -6,6 +6,7 @@ import type { TokenTables } from './token-tables.ts';
 import type { SignInTables } from './sign-in-tables.ts';
 import type { CampaignTables } from './campaign-tables.ts';
 import type { ScheduleTables } from './schedule-tables.ts';
+import type { SnapshotTables } from './snapshot-tables.ts';
 
 type Instant = ColumnType<Date, Date | string, Date | string>;
 type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | string>;
@@ -13,7 +14,15 @@ type GeneratedInstant = ColumnType<Date, Date | string | undefined, Date | strin
 type Big = ColumnType<string, number | string | undefined, number | string>;
 
 export interface Tables
-  extends ConfigTables, AuditTables, SignInTables, TokenTables, GateTables, ScheduleTables, CampaignTables {
+  extends
+    ConfigTables,
+    AuditTables,
+    SignInTables,
+    TokenTables,
+    GateTables,
+    ScheduleTables,
+    CampaignTables,
+    SnapshotTables {
   schema_migrations: {
     number: number;
     name: string;

@@ -99,6 +99,22 @@ export const anyEvent: fc.Arbitrary<NewEvent> = fc.oneof(
   ),
   of('sandbox.lost', fc.record({ purpose, id, code: fc.constant('SANDBOX_LOST'), sentence: text })),
   of('sandbox.destroyed', fc.record({ purpose, id })),
+  of('snapshot.begun', fc.record({ purpose, sandboxId: id, key: id })),
+  of(
+    'snapshot.restored',
+    fc.record({ purpose, sandboxId: id, key: id, files: count, bytes: count, ms: count }),
+  ),
+  of(
+    'snapshot.failed',
+    fc.record({
+      doing: fc.constantFrom('restore' as const, 'make' as const),
+      purpose,
+      sandboxId: id,
+      key: id,
+      code: fc.constant('SNAPSHOT_FAILED'),
+      sentence: text,
+    }),
+  ),
   of(
     'model.requested',
     fc.record({

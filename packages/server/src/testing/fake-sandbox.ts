@@ -74,6 +74,10 @@ export class UnisolatedFakeDriver implements SandboxDriver {
     );
   }
 
+  fingerprint(): Promise<string> {
+    return Promise.resolve('this machine');
+  }
+
   async destroy(id: string): Promise<void> {
     const place = this.#places.get(id);
     if (place === undefined) return;

@@ -10,6 +10,9 @@ export const setupStep: StepFunction = async (ctx, _deps, visit) => {
   const attempt = await attemptOf(ctx, visit);
   const prepared = await prepare(ctx, plan, { purpose: 'work', step: visit.key, attempt });
   if (!prepared.ok) return setupFailure(prepared);
+  if (Object.hasOwn(ctx.log.state().snapshots.restored, prepared.sandboxId)) {
+    return passed('restored from a snapshot of the default branch');
+  }
   return count === 0
     ? skipped('no setup is needed')
     : passed(`${count === 1 ? '1 command' : `${count} commands`} ran`);

@@ -79,6 +79,8 @@ export const projectConfigSchema = z.strictObject({
   forwardEnv: z.array(forwardEnvSchema).max(50).default([]),
   /** Whether `SANDBOX_ENV_NAME` of the worker's environment reaches its sandboxes as `NAME`. */
   sandboxEnv: z.boolean().default(false),
+  /** Whether what `setup` made on the default branch is kept for later runs. Absent: as its sandbox profile says. */
+  snapshots: z.boolean().optional(),
   gates: gatesSchema.optional(),
   priority: z.int().min(-100).max(100).default(0),
 });

@@ -9,6 +9,27 @@ export const sandboxErrors = family({
     http: 503,
     exit: 3,
   },
+  SNAPSHOT_FAILED: {
+    sentence: 'A snapshot of setup could not be made or restored.',
+    next: 'Nothing to do: setup runs instead.',
+    retryable: true,
+    http: 500,
+    exit: 3,
+  },
+  SNAPSHOT_TOO_LARGE: {
+    sentence: 'What setup made is too large for a snapshot.',
+    next: 'Setup runs each time; let it make less, or set `snapshots: false` for the project.',
+    retryable: false,
+    http: 413,
+    exit: 3,
+  },
+  SNAPSHOT_REFUSED: {
+    sentence: 'The snapshot holds an entry that is not accepted.',
+    next: 'Setup runs each time; the sentence names the entry.',
+    retryable: false,
+    http: 422,
+    exit: 3,
+  },
   SANDBOX_TAKEN_OVER: {
     sentence: 'Another worker owns this sandbox now.',
     next: 'Nothing to do: the run goes on with its new owner.',

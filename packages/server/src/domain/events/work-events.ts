@@ -122,6 +122,60 @@ export const workEvents = {
     z.object({ purpose: sandboxPurposeSchema, id: z.string() }),
     (data) => `${data.purpose} sandbox removed`,
   ),
+  /** Before anything of it is in the sandbox: one without `snapshot.restored` after it holds a part, and is replaced. */
+  'snapshot.begun': event(
+    'low',
+    z.object({ purpose: sandboxPurposeSchema, sandboxId: z.string(), key: z.string() }),
+    (data) => `a snapshot of setup is put into the ${data.purpose} sandbox`,
+  ),
+  'snapshot.restored': event(
+    'normal',
+    z.object({
+      purpose: sandboxPurposeSchema,
+      sandboxId: z.string(),
+      key: z.string(),
+      files: z.number(),
+      bytes: z.number(),
+      ms: z.number(),
+    }),
+    (data) => `setup of the ${data.purpose} sandbox restored from a snapshot: ${data.files} files`,
+  ),
+  'snapshot.made': event(
+    'low',
+    z.object({
+      sandboxId: z.string(),
+      key: z.string(),
+      files: z.number(),
+      /** As they lie in the sandbox, and as they are kept. */
+      bytes: z.number(),
+      storedBytes: z.number(),
+      ms: z.number(),
+      /** False: another run made the same one at the same time, and that one counts. */
+      kept: z.boolean(),
+    }),
+    (data) => `snapshot of setup made: ${data.files} files`,
+  ),
+  /** Berth went on without: setup ran for real, or the next run has to run it. */
+  'snapshot.failed': event(
+    'normal',
+    z.object({
+      doing: z.enum(['restore', 'make']),
+      purpose: sandboxPurposeSchema,
+      sandboxId: z.string(),
+      key: z.string(),
+      code: z.string(),
+      sentence: z.string(),
+    }),
+    (data) =>
+      data.doing === 'restore'
+        ? `snapshot not restored, setup runs instead: ${data.sentence}`
+        : `no snapshot of setup was made: ${data.sentence}`,
+  ),
+  'snapshot.skipped': event(
+    'low',
+    z.object({ sandboxId: z.string(), reason: z.string() }),
+    (data) => `no snapshot of setup is made: ${data.reason}`,
+  ),
   'egress.decided': event(
     'low',
     z.object({

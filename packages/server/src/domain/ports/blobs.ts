@@ -6,4 +6,6 @@ export interface Blobs {
   get(key: string): Promise<Uint8Array>;
   /** The same as a stream of chunks, for what should not be held in memory. */
   stream(key: string): AsyncIterable<Uint8Array>;
+  /** Removes the bytes for good; unknown keys are fine. Absent: this store keeps everything. */
+  remove?(key: string): Promise<void>;
 }

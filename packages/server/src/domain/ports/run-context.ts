@@ -72,6 +72,23 @@ export interface DurableCommand {
   readonly args?: readonly string[];
 }
 
+/** Snapshots of `setup` for one run's sandboxes. Neither throws but for the run's own end. */
+export interface SetupSnapshots {
+  /**
+   * Restores the one that fits the live sandbox of that purpose. `none`: there is none; `key` is what one made of this
+   * sandbox is to be called, or null. `failed`: part of it may lie in the sandbox, which has to be replaced.
+   */
+  restore(
+    purpose: SandboxPurpose,
+  ): Promise<
+    | { readonly kind: 'restored' }
+    | { readonly kind: 'none'; readonly key: string | null }
+    | { readonly kind: 'failed' }
+  >;
+  /** Makes one of a work sandbox whose setup has just passed, where it may be trusted. */
+  make(sandboxId: string, key: string): Promise<void>;
+}
+
 /** The run's sandboxes and what is done in them so that it survives a crash. */
 export interface Workbench {
   /** The repository's directory in the sandbox: `/workspace/repo`. */
@@ -90,6 +107,8 @@ export interface Workbench {
   checkpointSoon(): void;
   /** Saves the working tree now and answers once it is durable. */
   checkpoint(): Promise<{ readonly tree: string; readonly proposalTree: string }>;
+  /** Absent: setup runs in every sandbox. */
+  readonly snapshots?: SetupSnapshots;
   /** Ends a sandbox that is no longer needed. */
   release(purpose: SandboxPurpose): Promise<void>;
 }

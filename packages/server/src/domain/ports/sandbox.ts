@@ -188,6 +188,11 @@ export interface SandboxDriver {
   attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null>;
   /** Every sandbox of this installation, for the reconciler. */
   list(): Promise<ReadonlyArray<{ readonly id: string; readonly runId: string; readonly createdMs: number }>>;
+  /**
+   * What the programs of such a sandbox are, as one text that differs when they do: the image's digest, or a fingerprint
+   * of the host's tool chain. Null, or no such method: it cannot be told, and no snapshot of `setup` is made or used.
+   */
+  fingerprint?(spec: Pick<SandboxSpec, 'profile'>): Promise<string | null>;
   /** Removes one by id, whoever made it. Idempotent. */
   destroy(id: string): Promise<void>;
 }

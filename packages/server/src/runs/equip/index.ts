@@ -25,6 +25,7 @@ import { prefetchSource } from './prefetch.ts';
 import { proposalStore } from './proposals.ts';
 import { runRepository } from './repository.ts';
 import { runSecrets, type SecretsForRuns } from './secrets.ts';
+import { runSnapshots } from './snapshots.ts';
 import {
   egressBounds,
   givenEgress,
@@ -87,13 +88,28 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
             config,
             installation: installation.secrets,
           });
+    const bounds = egressBounds(config, settings, created.repository);
+    const given = givenEgress(config, settings, created.repository);
     const workbench = createWorkbench({
       ...base,
       driver,
       limits: profileLimits(settings, sandboxLimits),
       profile: settings.sandbox,
-      egressBounds: egressBounds(config, settings, created.repository),
-      egressGiven: givenEgress(config, settings, created.repository),
+      egressBounds: bounds,
+      egressGiven: given,
+      snapshots: runSnapshots({
+        ...base,
+        db,
+        driver,
+        projectId: created.projectId,
+        profile: settings.sandbox,
+        repository,
+        egressBounds: bounds,
+        egressGiven: given,
+        ...(installation.audit === undefined ? {} : { audit: installation.audit }),
+        allowed: () =>
+          settings.snapshots && settingsOfRepository(config.current(), created.repository).snapshots,
+      }),
       repository: repositoryDelivery(repository, db.blobs),
       newSandboxId: () => newId('s', db.clock.nowMs()),
       ...(secrets === undefined ? {} : { secrets }),

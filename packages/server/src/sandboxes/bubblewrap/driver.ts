@@ -8,6 +8,8 @@ import { workerEcosystems } from '../local/ecosystems.ts';
 import { endSandbox } from '../local/end.ts';
 import { listPlaces, Place } from '../local/place.ts';
 import { inspectHost, type Host } from './host.ts';
+import { toolchainFingerprint } from './fingerprint.ts';
+import { findToolchains } from './toolchains.ts';
 import { probeHost } from './probe.ts';
 import { startSandbox } from './start.ts';
 
@@ -101,6 +103,10 @@ export class BubblewrapDriver implements SandboxDriver {
 
   list(): ReturnType<SandboxDriver['list']> {
     return Promise.resolve(listPlaces(this.#options.stateDirectory));
+  }
+
+  fingerprint(): Promise<string> {
+    return toolchainFingerprint(findToolchains(this.#options.pathVariable ?? process.env['PATH'] ?? ''));
   }
 
   async destroy(id: string): Promise<void> {

@@ -61,6 +61,9 @@ export function directoryBlobs(directory: string, options: { readonly durable?: 
       if (`sha256-${hash.digest('hex')}` !== key)
         throw new BerthError('BLOB_MISSING', `The blob ${key} is damaged.`);
     },
+    async remove(key) {
+      await rm(pathOf(key), { force: true });
+    },
   };
 }
 
