@@ -16,11 +16,12 @@ import { toolsDirectory } from '../tools/index.ts';
 import { endContainerSandbox } from './end.ts';
 import { engineSentence, findEngine, oldestVersion, orAbort, type Engine } from './engine.ts';
 import { identityOn } from './identity.ts';
+import { createImageRegistries } from './image-registries.ts';
 import { describeImage, resolveImage, type SandboxImage } from './image.ts';
 import { pinnedImage } from './pins.ts';
 import { labels } from './plan.ts';
 import { probeEngine } from './probe.ts';
-import { startContainer } from './start.ts';
+import { startContainer, userOf } from './start.ts';
 
 export interface ContainerOptions {
   /** Absolute; one of this driver's own, reachable by the uids of sandboxes. */
@@ -44,6 +45,8 @@ export interface ContainerOptions {
 }
 
 const defaultIdleMinutes = 24 * 60;
+/** To have the image of a sandbox that is there already. */
+const attachMs = 60_000;
 
 /** Sandboxes in containers of Docker or Podman on this machine; sandboxd outside of them. */
 export class ContainerDriver implements SandboxDriver {
@@ -51,6 +54,7 @@ export class ContainerDriver implements SandboxDriver {
   readonly #options: ContainerOptions;
   readonly #ecosystems: EcosystemSource;
   readonly #authorities: Authorities;
+  readonly #registriesOf: ReturnType<typeof createImageRegistries>;
   readonly #installation: string;
   readonly #images = new Map<string, Promise<SandboxImage>>();
   #engine: Promise<Engine> | null = null;
@@ -61,6 +65,7 @@ export class ContainerDriver implements SandboxDriver {
     this.#options = options;
     this.#ecosystems = options.ecosystems ?? workerEcosystems(options.clock);
     this.#authorities = sandboxAuthorities(options.authoritySeed, options.clock);
+    this.#registriesOf = createImageRegistries(this.#ecosystems);
     this.#installation = createHash('sha256').update(options.stateDirectory).digest('hex').slice(0, 12);
   }
 
@@ -105,6 +110,7 @@ export class ContainerDriver implements SandboxDriver {
       this.#findDiskImages(),
     ]);
     try {
+      const ecosystems = await orAbort(this.#ecosystemsOf(engine, image, tools), signal);
       const record = await startContainer({
         spec,
         place,
@@ -116,13 +122,13 @@ export class ContainerDriver implements SandboxDriver {
         tools,
         hard: hardLimits(readFileSync('/proc/self/limits', 'utf8')),
         noDiskImages,
-        ecosystems: this.#ecosystems,
-        authority: this.#authorities(spec.id),
+          authority: this.#authorities(spec.id),
+        ecosystems,
         idleMinutes: this.#options.idleMinutes ?? defaultIdleMinutes,
         createdMs: this.#options.clock.nowMs(),
         signal,
       });
-      return await connectToPlace(this.#link, place, record, spec, signal, true);
+      return await connectToPlace(this.#link(ecosystems), place, record, spec, signal, true);
     } catch (error) {
       await this.destroy(spec.id);
       signal.throwIfAborted();
@@ -134,7 +140,7 @@ export class ContainerDriver implements SandboxDriver {
   }
 
   attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
-    return attachToPlace(this.#link, this.#place(ref.id), ref, spec, signal);
+    return attachToPlace(this.#link(this.#laterEcosystems(spec)), this.#place(ref.id), ref, spec, signal);
   }
 
   async list(): ReturnType<SandboxDriver['list']> {
@@ -162,15 +168,38 @@ export class ContainerDriver implements SandboxDriver {
     await endContainerSandbox(place, this.#containerName(id), engine?.socketPath ?? null);
   }
 
-  get #link(): LocalLink {
+  #link(ecosystems: EcosystemSource): LocalLink {
     return {
       driver: this.name,
       clock: this.#options.clock,
-      ecosystems: this.#ecosystems,
       authorities: this.#authorities,
+      ecosystems,
       ...(this.#options.egress === undefined ? {} : { egress: this.#options.egress }),
       destroy: (id) => this.destroy(id),
     };
+  }
+
+  #ecosystemsOf(engine: Engine, image: SandboxImage, tools: string): Promise<EcosystemSource> {
+    const identity = identityOn(engine);
+    return this.#registriesOf({
+      engine,
+      image,
+      tools,
+      installation: this.#installation,
+      stateDirectory: this.#options.stateDirectory,
+      user: { ...userOf(identity, null), keepsUser: identity.kind === 'kept' },
+    });
+  }
+
+  /** For a sandbox of an earlier worker: its image is asked when a policy wants to know. */
+  #laterEcosystems(spec: SandboxSpec): EcosystemSource {
+    const ask = async (): Promise<EcosystemSource> => {
+      const soon = AbortSignal.timeout(attachMs);
+      const engine = await this.#findEngine(soon);
+      const image = await this.#image(engine, spec.runId, this.#imageFor(spec.profile), soon);
+      return await this.#ecosystemsOf(engine, image, await this.#tools());
+    };
+    return { facts: async (ecosystem) => (await ask()).facts(ecosystem) };
   }
 
   #place(id: string): Place {

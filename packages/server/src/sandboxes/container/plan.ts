@@ -64,7 +64,14 @@ exec "$@"
 `;
 
 /** What an image may set and would change our own programs, too; commands get the image's values. */
-const cleared = ['LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'ENV'];
+export const cleared = [
+  'LD_PRELOAD',
+  'LD_LIBRARY_PATH',
+  'LD_AUDIT',
+  'NODE_OPTIONS',
+  'NODE_EXTRA_CA_CERTS',
+  'ENV',
+];
 
 const cpuPeriodUs = 100_000;
 /** More than any command opens at once, where no limit is known. */

@@ -141,7 +141,7 @@ export async function startContainer(options: StartContainerOptions): Promise<Pl
   return record;
 }
 
-function userOf(identity: ContainerIdentity, dedicated: number | null): { uid: number; gid: number } {
+export function userOf(identity: ContainerIdentity, dedicated: number | null): { uid: number; gid: number } {
   switch (identity.kind) {
     case 'dedicated':
       return { uid: dedicated ?? 65_534, gid: dedicated ?? 65_534 };
