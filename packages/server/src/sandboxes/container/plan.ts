@@ -15,6 +15,12 @@ export const labels = {
   epoch: 'berth.epoch',
   purpose: 'berth.purpose',
   image: 'berth.image',
+  /** Of a service: its name. */
+  service: 'berth.service',
+  /** Of a service: the name of the sandbox's container. */
+  parent: 'berth.parent',
+  /** Of a service: when the sandbox's container was started whose network it shares. */
+  beside: 'berth.beside',
 } as const;
 
 /** Files that are mounted for one sandbox, by their name in its directory's `etc`. */
@@ -73,7 +79,7 @@ export const cleared = [
   'ENV',
 ];
 
-const cpuPeriodUs = 100_000;
+export const cpuPeriodUs = 100_000;
 /** More than any command opens at once, where no limit is known. */
 const most = 1_048_576;
 
