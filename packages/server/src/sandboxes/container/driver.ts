@@ -221,7 +221,11 @@ export class ContainerDriver implements SandboxDriver {
       installation: this.#installation,
       containerName: this.#containerName(spec.id),
       seccompFile: existsSync(seccompFile) ? seccompFile : null,
-      user: { ...userOf(identity, record.uid), keepsUser: identity.kind === 'kept' },
+      user: {
+        ...userOf(identity, record.uid),
+        keepsUser: identity.kind === 'kept',
+        isDedicated: record.uid !== null,
+      },
       imageOf: ({ image }, signal) => this.#image(engine, spec.runId, image, signal),
     });
   }

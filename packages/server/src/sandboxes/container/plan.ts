@@ -81,7 +81,7 @@ export const cleared = [
 
 export const cpuPeriodUs = 100_000;
 /** More than any command opens at once, where no limit is known. */
-const most = 1_048_576;
+export const most = 1_048_576;
 
 /** Everything that the engine is asked for. Pure, so that nothing is forgotten by accident. */
 export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {

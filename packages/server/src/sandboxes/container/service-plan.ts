@@ -7,7 +7,7 @@ import type { SandboxImage } from './image.ts';
 import { cpuPeriodUs, labels } from './plan.ts';
 
 /** PostgreSQL with its defaults takes about 20, one more for each connection. */
-const serviceProcesses = 512;
+export const serviceProcesses = 512;
 
 /** `db-main` → `DB_MAIN_HOST` and `DB_MAIN_PORT`. */
 export function serviceHints(services: readonly ServiceConfig[]): Record<string, string> {
@@ -47,6 +47,11 @@ export interface ServicePlan {
   /** The sandbox's own container, and when it was started. */
   readonly parent: { readonly name: string; readonly startedAt: string };
   readonly user: { readonly uid: number; readonly gid: number; readonly keepsUser: boolean };
+  readonly openFiles: number;
+  /** Of its uid, in all containers together. */
+  readonly processesOfUser: number;
+  /** The worker's own hard limits. */
+  readonly hard: { readonly openFiles: number; readonly processes: number };
   readonly runtime: string | undefined;
   readonly seccompFile: string | null;
   /** Files with lists of users and groups that know the service's uid. */
@@ -61,9 +66,9 @@ export interface ServicePlan {
 export function serviceOptions(plan: ServicePlan): ContainerCreateOptions {
   const { service, image, engine, user } = plan;
   const memory = service.memoryMiB * 2 ** 20;
-  const scratch = 'rw,nosuid,nodev,noexec,mode=1777,size=';
   // Each engine has its own word for a tmpfs of the container's own user.
   const owned = engine.kind === 'podman' ? 'U' : `uid=${user.uid},gid=${user.gid}`;
+  const scratch = `rw,nosuid,nodev,noexec,mode=1777,${owned},size=`;
   const tmpfs = Object.fromEntries([
     ...['/tmp', '/var/tmp', '/run'].map((path) => [path, `${scratch}${service.memoryMiB}m`]),
     ...image.volumes.map((path) => [
@@ -72,6 +77,7 @@ export function serviceOptions(plan: ServicePlan): ContainerCreateOptions {
     ]),
   ]) as Record<string, string>;
   const env = { HOME: '/tmp', ...service.env };
+  const limit = (Name: string, value: number) => ({ Name, Soft: Math.floor(value), Hard: Math.floor(value) });
   const bind = (Source: string, Target: string) =>
     ({ Type: 'bind', Source, Target, ReadOnly: true, BindOptions: { Propagation: 'rprivate' } }) as const;
   return {
@@ -114,7 +120,12 @@ export function serviceOptions(plan: ServicePlan): ContainerCreateOptions {
         ? { CpuPeriod: cpuPeriodUs, CpuQuota: Math.max(1_000, Math.round(service.cpus * cpuPeriodUs)) }
         : {}),
       ShmSize: Math.floor(memory / 2),
-      Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
+      Ulimits: [
+        limit('nofile', Math.min(plan.openFiles, plan.hard.openFiles)),
+        // Counted over the sandbox, too. Podman asks for more than there may be of what is not named.
+        limit('nproc', Math.min(plan.processesOfUser, plan.hard.processes)),
+        limit('core', 0),
+      ],
       Tmpfs: tmpfs,
       Mounts: [bind(plan.passwd, '/etc/passwd'), bind(plan.group, '/etc/group')],
       // The end of it is shown when the service fails; no more is kept.

@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serviceSchema } from '../../domain/config/sandboxes.ts';
@@ -31,7 +30,7 @@ const postgres = 'localhost/berth-postgres:test';
 const lineServer = (port: number, before = ''): string[] => [
   'sh',
   '-c',
-  `${before} exec nc -lk -p ${port} -s 127.0.0.1 -e cat`,
+  `${before} exec nc -ll -p ${port} -e cat`,
 ];
 const service = (more: Partial<Parameters<typeof serviceSchema.parse>[0] & object> = {}) =>
   serviceSchema.parse({ name: 'line', image: testImages.busybox, port: 7777, ...more });

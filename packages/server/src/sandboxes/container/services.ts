@@ -1,19 +1,20 @@
 import type { Duplex } from 'node:stream';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { ServiceConfig } from '../../domain/config/sandboxes.ts';
 import { durationMs } from '../../domain/config/text.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { SandboxNotice, SandboxSpec } from '../../domain/ports/sandbox.ts';
+import { hardLimits, ownProcesses } from '../local/limits.ts';
 import type { Place } from '../local/place.ts';
 import { removeContainer } from './end.ts';
 import { engineSentence, engineStatus, orAbort, type Engine } from './engine.ts';
 import { groupOf, passwdOf } from './etc.ts';
 import type { SandboxImage } from './image.ts';
-import { labels } from './plan.ts';
+import { labels, most } from './plan.ts';
 import { serviceLog } from './service-log.ts';
-import { serviceOptions } from './service-plan.ts';
+import { serviceOptions, serviceProcesses } from './service-plan.ts';
 
 export interface ServicesOptions {
   readonly spec: SandboxSpec;
@@ -23,7 +24,13 @@ export interface ServicesOptions {
   /** The sandbox's own container. */
   readonly containerName: string;
   readonly seccompFile: string | null;
-  readonly user: { readonly uid: number; readonly gid: number; readonly keepsUser: boolean };
+  readonly user: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly keepsUser: boolean;
+    /** Nobody else on this machine has the uid. */
+    readonly isDedicated: boolean;
+  };
   /** Images by service name; pinned for the run. */
   readonly imageOf: (service: ServiceConfig, signal: AbortSignal) => Promise<SandboxImage>;
 }
@@ -155,6 +162,11 @@ export class SandboxServices {
       sandboxId: spec.id,
       runId: spec.runId,
       parent: { name: this.#options.containerName, startedAt: this.#startedAt },
+      openFiles: spec.limits.openFiles,
+      processesOfUser: user.isDedicated
+        ? spec.limits.processes + ownProcesses + this.#services.length * serviceProcesses
+        : most,
+      hard: hardLimits(readFileSync('/proc/self/limits', 'utf8')),
       runtime: spec.profile?.runtime,
       seccompFile: this.#options.seccompFile,
       passwd: list('passwd', passwdOf(image.passwd, user)),
