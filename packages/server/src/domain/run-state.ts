@@ -267,6 +267,7 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'limit.warned':
     case 'context.prefetched':
     case 'egress.decided':
+    case 'sandbox.noticed':
     case 'terminal.opened':
     case 'terminal.typed':
     case 'terminal.closed':

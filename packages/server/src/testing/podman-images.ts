@@ -89,6 +89,8 @@ export async function importExtraImage(
     readonly files?: Readonly<Record<string, { readonly text: string; readonly mode?: number }>>;
     /** Directories of this machine, by where their contents go. */
     readonly copies?: Readonly<Record<string, string>>;
+    /** Links by where they are, to where they lead (relative). */
+    readonly links?: Readonly<Record<string, string>>;
     /** Programs whose libraries go along, by their own paths. */
     readonly libraries?: readonly string[];
     /** Dockerfile instructions: `ENV A=b`, `VOLUME /data`, `CMD […]`. */
@@ -106,6 +108,8 @@ export async function importExtraImage(
     mkdirSync(dirname(join(staging, target)), { recursive: true });
     cpSync(source, join(staging, target), { recursive: true, dereference: true });
   }
+  for (const [path, target] of Object.entries(more.links ?? {}))
+    if (!existsSync(join(staging, path))) symlinkSync(target, join(staging, path));
   const files = new Set<string>();
   for (const program of more.libraries ?? []) {
     const { stdout } = await run('ldd', [program]);

@@ -127,7 +127,7 @@ export class ContainerDriver implements SandboxDriver {
         tools,
         hard: hardLimits(readFileSync('/proc/self/limits', 'utf8')),
         noDiskImages,
-          authority: this.#authorities(spec.id),
+        authority: this.#authorities(spec.id),
         ecosystems,
         idleMinutes: this.#options.idleMinutes ?? defaultIdleMinutes,
         createdMs: this.#options.clock.nowMs(),

@@ -72,7 +72,15 @@ export async function describeImage(
     ];
     const { User: user, Volumes: volumes } = found.Config;
     const authorities = await authoritiesIn(container);
-    return { ...image, env, passwd, group, authorities, user: user ?? '', volumes: Object.keys(volumes ?? {}) };
+    return {
+      ...image,
+      env,
+      passwd,
+      group,
+      authorities,
+      user: user ?? '',
+      volumes: Object.keys(volumes ?? {}),
+    };
   } finally {
     await container.remove({ force: true }).catch(() => undefined);
   }

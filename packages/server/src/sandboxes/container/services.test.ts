@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serviceSchema } from '../../domain/config/sandboxes.ts';
@@ -50,10 +52,23 @@ describe.skipIf(podmanIsMissing)(
         '..',
         'native',
       );
+      // Packages of npm hold no links: they are listed.
+      const links = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')) as ReadonlyArray<{
+        readonly source: string;
+        readonly target: string;
+      }>;
       await importExtraImage(postgres, root, podmanEnvironment(root), {
         files: { 'usr/local/bin/start-postgres': { text: startPostgres, mode: 0o755 } },
         copies: { 'opt/pg': native },
-        libraries: [join(native, 'bin', 'postgres'), join(native, 'bin', 'initdb')],
+        links: Object.fromEntries(
+          links.map(({ source, target }) => [target.replace('native/', 'opt/pg/'), basename(source)]),
+        ),
+        libraries: [
+          ...['postgres', 'initdb'].map((name) => join(native, 'bin', name)),
+          ...readdirSync(join(native, 'lib'))
+            .filter((name) => name.includes('.so.'))
+            .map((name) => join(native, 'lib', name)),
+        ],
         changes: ['VOLUME /data', 'CMD ["start-postgres"]'],
       });
     });
@@ -162,6 +177,45 @@ describe.skipIf(podmanIsMissing)(
       expect(await refusal({ port: 3128 })).toMatchObject({ code: 'SANDBOX_UNSUPPORTED' });
       expect(await subject.driver.list()).toEqual([]);
       expect(await docker.listContainers({ all: true, filters: { label: ['berth.service'] } })).toEqual([]);
+    });
+
+    test('a worker that is killed while it starts them leaves nothing that the next one does not remove', async () => {
+      for (const stage of ['created', 'running']) {
+        const spec = specOf([service({ command: ['sleep', '600'] })]);
+        const worker = spawn(
+          process.execPath,
+          [join(import.meta.dirname, '../../testing/container-worker.ts')],
+          {
+            stdio: ['pipe', 'ignore', 'ignore'],
+          },
+        );
+        const ended = once(worker, 'exit');
+        worker.stdin.end(
+          JSON.stringify({
+            engine: subject.engine,
+            stateDirectory: subject.stateDirectory,
+            toolsDirectory: join(dirname(subject.engine), 'tools'),
+            spec,
+          }),
+        );
+        const filters = { label: [`berth.sandbox=${spec.id}`, 'berth.service=line'] };
+        const isReached = async () =>
+          (await docker.listContainers({ all: true, filters })).some(
+            ({ State }) => stage === 'created' || State === stage,
+          );
+        await expect.poll(isReached, { interval: 20 }).toBe(true);
+        worker.kill('SIGKILL');
+        await ended;
+        expect(await subject.driver.list()).toMatchObject([{ id: spec.id, runId: spec.runId }]);
+        await subject.driver.destroy(spec.id);
+        // What the engine was still making when the worker died comes up later, and is found by its labels.
+        await expect
+          .poll(async () => {
+            for (const { id } of await subject.driver.list()) await subject.driver.destroy(id);
+            return await containers(spec.id);
+          })
+          .toEqual([]);
+      }
     });
 
     test('the next worker finds the services running; without any worker they can still be removed', async () => {
