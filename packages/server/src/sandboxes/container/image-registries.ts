@@ -171,7 +171,7 @@ function askIn(engine: Engine, container: Docker.Container, image: SandboxImage,
   const run = (argv: readonly string[], env: Readonly<Record<string, string>>, signal: AbortSignal) =>
     execIn(engine, container, argv, { ...base, ...env }, signal);
   return async (argv, signal) => {
-    const [tool] = argv;
+    const [tool = ''] = argv;
     switch (tool) {
       // These two always answer: what they also say without any settings is nobody's configuration.
       case 'npm':

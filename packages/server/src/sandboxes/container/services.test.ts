@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import Docker from 'dockerode';
+import type { z } from 'zod';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serviceSchema } from '../../domain/config/sandboxes.ts';
 import type { Sandbox, SandboxNotice } from '../../domain/ports/sandbox.ts';
@@ -25,7 +26,7 @@ exec postgres -D /data -c listen_addresses=127.0.0.1 -c unix_socket_directories=
 /** A client of few words: the server's answer to a start-up message asks for a password. */
 const askPostgres =
   "const s=require('net').connect(process.env.DB_PORT,'db',()=>{const b=Buffer.from('\\0\\x03\\0\\0user\\0postgres\\0\\0','latin1');" +
-  "const h=Buffer.alloc(4);h.writeInt32BE(b.length+6);s.write(Buffer.concat([h,Buffer.from('\\0\\x03'),b.subarray(2)]))});" +
+  'const h=Buffer.alloc(4);h.writeInt32BE(b.length+4);s.write(Buffer.concat([h,b]))});' +
   "s.on('data',d=>{console.log(String.fromCharCode(d[0]),d.toString('latin1',9).split('\\0')[0]);s.end()});s.on('error',e=>{console.log(e.message)})";
 const postgres = 'localhost/berth-postgres:test';
 
@@ -34,7 +35,7 @@ const lineServer = (port: number, before = ''): string[] => [
   '-c',
   `${before} exec nc -ll -p ${port} -e cat`,
 ];
-const service = (more: Partial<Parameters<typeof serviceSchema.parse>[0] & object> = {}) =>
+const service = (more: Partial<z.input<typeof serviceSchema>> = {}) =>
   serviceSchema.parse({ name: 'line', image: testImages.busybox, port: 7777, ...more });
 
 describe.skipIf(podmanIsMissing)(
