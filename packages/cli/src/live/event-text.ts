@@ -103,6 +103,7 @@ export function rowOf(event: Event): Row | null {
     }
     case 'model.failed':
     case 'sandbox.lost':
+    case 'sandbox.noticed':
     case 'limit.warned':
     case 'run.paused':
       return row(title, { tone: 'warn', mark: '!' });

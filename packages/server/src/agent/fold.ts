@@ -95,6 +95,7 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
     case 'context.prefetched':
     case 'secrets.given':
     case 'sandbox.lost':
+    case 'sandbox.noticed':
     case 'sandbox.destroyed':
     case 'snapshot.begun':
     case 'snapshot.restored':

@@ -20,6 +20,7 @@ const failures: OnEvent<boolean> = {
   'agent.finished': ({ data }) => data.result !== 'done',
   'model.failed': () => true,
   'sandbox.lost': () => true,
+  'sandbox.noticed': () => true,
 };
 
 /** Whether an entry says that something went wrong: what "next failure" stops at. */

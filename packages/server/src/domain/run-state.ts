@@ -295,6 +295,7 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'egress.decided':
     case 'snapshot.made':
     case 'snapshot.skipped':
+    case 'sandbox.noticed':
     case 'terminal.opened':
     case 'terminal.typed':
     case 'terminal.closed':

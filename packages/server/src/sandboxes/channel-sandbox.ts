@@ -9,6 +9,7 @@ import type {
   ExecResult,
   FileStat,
   Sandbox,
+  SandboxNotice,
   SandboxRef,
   SandboxStats,
 } from '../domain/ports/sandbox.ts';
@@ -22,6 +23,7 @@ export interface ChannelSandboxOptions {
   readonly destroy: () => Promise<void>;
   readonly setEgress: (policy: EgressPolicy) => void;
   readonly onEgress: (listener: (decision: EgressDecision) => void) => void;
+  readonly onNotice?: (listener: (notice: SandboxNotice) => void) => void;
   /** Knows better why a channel ended than the channel does; asked only where that does not tell. */
   readonly explainLoss?: (known: Loss) => Promise<Loss>;
 }
@@ -141,6 +143,10 @@ export class ChannelSandbox implements Sandbox {
 
   onEgress(listener: (decision: EgressDecision) => void): void {
     this.#options.onEgress(listener);
+  }
+
+  onNotice(listener: (notice: SandboxNotice) => void): void {
+    this.#options.onNotice?.(listener);
   }
 
   async detach(): Promise<void> {

@@ -87,6 +87,10 @@ export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): S
     loss = null;
     sandbox.setEgress(bounded(policy));
     sandbox.onEgress(parts.onEgress);
+    sandbox.onNotice?.((notice) => {
+      const data = { purpose, id: sandbox.ref.id, ...notice };
+      parts.events.append({ type: 'sandbox.noticed', data }).catch(() => undefined);
+    });
     void sandbox.lost.then((reason) => {
       loss = reason;
     });

@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   realpathSync,
@@ -79,11 +80,52 @@ function busybox(directory: string): string {
   return directory;
 }
 
+/** Makes a busybox image with more in it: programs and settings by path, links to directories of this machine by path. */
+export async function importExtraImage(
+  name: string,
+  root: string,
+  env: NodeJS.ProcessEnv,
+  more: {
+    readonly files?: Readonly<Record<string, { readonly text: string; readonly mode?: number }>>;
+    /** Directories of this machine, by where their contents go. */
+    readonly copies?: Readonly<Record<string, string>>;
+    /** Links by where they are, to where they lead (relative). */
+    readonly links?: Readonly<Record<string, string>>;
+    /** Programs whose libraries go along, by their own paths. */
+    readonly libraries?: readonly string[];
+    /** Dockerfile instructions: `ENV A=b`, `VOLUME /data`, `CMD […]`. */
+    readonly changes?: readonly string[];
+  },
+): Promise<void> {
+  const staging = join(root, `staging-${basename(name).replaceAll(':', '-')}`);
+  busybox(staging);
+  for (const [path, { text, mode = 0o644 }] of Object.entries(more.files ?? {})) {
+    const file = join(staging, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text, { mode });
+  }
+  for (const [target, source] of Object.entries(more.copies ?? {})) {
+    mkdirSync(dirname(join(staging, target)), { recursive: true });
+    cpSync(source, join(staging, target), { recursive: true, dereference: true });
+  }
+  for (const [path, target] of Object.entries(more.links ?? {}))
+    if (!existsSync(join(staging, path))) symlinkSync(target, join(staging, path));
+  const files = new Set<string>();
+  for (const program of more.libraries ?? []) {
+    const { stdout } = await run('ldd', [program]);
+    for (const [, path] of stdout.matchAll(/(\/\S+) \(0x/g))
+      if (!path!.startsWith(dirname(dirname(program)))) files.add(path!);
+  }
+  await importTar(name, staging, [...files], env, more.changes);
+  rmSync(staging, { recursive: true, force: true });
+}
+
 async function importTar(
   name: string,
   staging: string,
   files: readonly string[],
   env: NodeJS.ProcessEnv,
+  changes: readonly string[] = [],
 ): Promise<void> {
   const archive = `${staging}.tar`;
   await run('tar', ['-cf', archive, '--owner=0', '--group=0', '-C', staging, '.']);
@@ -93,7 +135,9 @@ async function importTar(
     await run('tar', ['-rhf', archive, '--hard-dereference', '-C', '/', '-T', list]);
   }
   await new Promise<void>((resolve, reject) => {
-    const change = ['--change', 'ENV PATH=/usr/local/bin:/usr/bin:/bin', '--change', 'ENV FROM_IMAGE=yes'];
+    const change = ['ENV PATH=/usr/local/bin:/usr/bin:/bin', 'ENV FROM_IMAGE=yes', ...changes].flatMap(
+      (one) => ['--change', one],
+    );
     const child = spawn('podman', ['import', ...change, archive, name], {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],

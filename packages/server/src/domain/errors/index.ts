@@ -14,6 +14,7 @@ import { sandboxErrors } from './sandbox.ts';
 import { secretErrors } from './secrets.ts';
 import { sandboxKubernetesErrors } from './sandbox-kubernetes.ts';
 import { serveErrors } from './serve.ts';
+import { serviceErrors } from './services.ts';
 import { signInErrors } from './sign-in.ts';
 import { storeErrors } from './store.ts';
 import { tokenErrors } from './tokens.ts';
@@ -40,6 +41,7 @@ export const errorRegistry = {
   ...secretErrors,
   ...sandboxKubernetesErrors,
   ...serveErrors,
+  ...serviceErrors,
   ...signInErrors,
   ...storeErrors,
   ...tokenErrors,

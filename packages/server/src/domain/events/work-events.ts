@@ -117,6 +117,12 @@ export const workEvents = {
     z.object({ purpose: sandboxPurposeSchema, id: z.string(), code: z.string(), sentence: z.string() }),
     (data) => `${data.purpose} sandbox lost: ${data.sentence}`,
   ),
+  /** Something beside a sandbox that goes on: a service ended. */
+  'sandbox.noticed': event(
+    'high',
+    z.object({ purpose: sandboxPurposeSchema, id: z.string(), code: z.string(), sentence: z.string() }),
+    (data) => `${data.purpose} sandbox: ${data.sentence}`,
+  ),
   'sandbox.destroyed': event(
     'low',
     z.object({ purpose: sandboxPurposeSchema, id: z.string() }),

@@ -114,6 +114,13 @@ export interface SandboxStats {
   readonly processes: number;
 }
 
+/** What happened to a sandbox that goes on. */
+export interface SandboxNotice {
+  /** A code of the registry. */
+  readonly code: string;
+  readonly sentence: string;
+}
+
 /**
  * One live sandbox. Everything in it is hostile: bytes that come back are data. Operations on a lost sandbox
  * throw `SANDBOX_LOST`; `exec` answers `lost` instead. Paths are absolute or relative to `/workspace`, and are
@@ -160,6 +167,8 @@ export interface Sandbox {
   setEgress(policy: EgressPolicy): void;
   /** Called for every decision of the egress policy. */
   onEgress(listener: (decision: EgressDecision) => void): void;
+  /** Called when something beside it happened that people should know: a service ended. Absent: nothing ever does. */
+  onNotice?(listener: (notice: SandboxNotice) => void): void;
 
   /** Lets go of the sandbox and leaves it, with its commands, to the next owner. */
   detach(): Promise<void>;

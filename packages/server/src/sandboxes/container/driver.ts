@@ -1,26 +1,30 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { registryEnv, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
 import { type Authorities, sandboxAuthorities } from '../local/authorities.ts';
+import type { ChannelSandbox } from '../channel-sandbox.ts';
 import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
 import { diskImagesWork } from '../local/disk-image.ts';
 import { sandboxUidsExist } from '../local/identity.ts';
 import { workerEcosystems } from '../local/ecosystems.ts';
 import { hardLimits } from '../local/limits.ts';
-import { listPlaces, Place } from '../local/place.ts';
+import { listPlaces, Place, type PlaceRecord } from '../local/place.ts';
 import { toolsDirectory } from '../tools/index.ts';
 import { endContainerSandbox } from './end.ts';
 import { engineSentence, findEngine, oldestVersion, orAbort, type Engine } from './engine.ts';
 import { identityOn } from './identity.ts';
+import { createImageRegistries } from './image-registries.ts';
 import { describeImage, resolveImage, type SandboxImage } from './image.ts';
 import { pinnedImage } from './pins.ts';
 import { labels } from './plan.ts';
 import { probeEngine } from './probe.ts';
-import { startContainer } from './start.ts';
+import { assertServices } from './service-plan.ts';
+import { SandboxServices } from './services.ts';
+import { startContainer, userOf } from './start.ts';
 
 export interface ContainerOptions {
   /** Absolute; one of this driver's own, reachable by the uids of sandboxes. */
@@ -44,6 +48,8 @@ export interface ContainerOptions {
 }
 
 const defaultIdleMinutes = 24 * 60;
+/** To have the image of a sandbox that is there already. */
+const attachMs = 60_000;
 
 /** Sandboxes in containers of Docker or Podman on this machine; sandboxd outside of them. */
 export class ContainerDriver implements SandboxDriver {
@@ -51,7 +57,10 @@ export class ContainerDriver implements SandboxDriver {
   readonly #options: ContainerOptions;
   readonly #ecosystems: EcosystemSource;
   readonly #authorities: Authorities;
+  readonly #registriesOf: ReturnType<typeof createImageRegistries>;
   readonly #installation: string;
+  /** Of the sandboxes that this process is connected to. */
+  readonly #services = new Map<string, SandboxServices>();
   readonly #images = new Map<string, Promise<SandboxImage>>();
   #engine: Promise<Engine> | null = null;
   #noDiskImages: Promise<string | null> | null = null;
@@ -61,6 +70,7 @@ export class ContainerDriver implements SandboxDriver {
     this.#options = options;
     this.#ecosystems = options.ecosystems ?? workerEcosystems(options.clock);
     this.#authorities = sandboxAuthorities(options.authoritySeed, options.clock);
+    this.#registriesOf = createImageRegistries(this.#ecosystems);
     this.#installation = createHash('sha256').update(options.stateDirectory).digest('hex').slice(0, 12);
   }
 
@@ -75,7 +85,7 @@ export class ContainerDriver implements SandboxDriver {
     });
   }
 
-  /** An image has to be named; services need more than one container. */
+  /** An image has to be named, and services need names and ports of their own. */
   assertSuits(profile: SandboxSpec['profile']): void {
     this.#imageFor(profile);
   }
@@ -105,6 +115,7 @@ export class ContainerDriver implements SandboxDriver {
       this.#findDiskImages(),
     ]);
     try {
+      const ecosystems = await orAbort(this.#ecosystemsOf(engine, image, tools), signal);
       const record = await startContainer({
         spec,
         place,
@@ -116,13 +127,22 @@ export class ContainerDriver implements SandboxDriver {
         tools,
         hard: hardLimits(readFileSync('/proc/self/limits', 'utf8')),
         noDiskImages,
-        ecosystems: this.#ecosystems,
         authority: this.#authorities(spec.id),
+        ecosystems,
         idleMinutes: this.#options.idleMinutes ?? defaultIdleMinutes,
         createdMs: this.#options.clock.nowMs(),
         signal,
       });
-      return await connectToPlace(this.#link, place, record, spec, signal, true);
+      const services = this.#servicesOf(spec, place, engine, record);
+      const sandbox = await connectToPlace(
+        this.#link(ecosystems, services),
+        place,
+        record,
+        spec,
+        signal,
+        true,
+      );
+      return await this.#withServices(sandbox, services, signal);
     } catch (error) {
       await this.destroy(spec.id);
       signal.throwIfAborted();
@@ -133,8 +153,16 @@ export class ContainerDriver implements SandboxDriver {
     }
   }
 
-  attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
-    return attachToPlace(this.#link, this.#place(ref.id), ref, spec, signal);
+  async attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+    const place = this.#place(ref.id);
+    const record = place.read();
+    const hasServices = record !== null && (spec.profile?.services ?? []).length > 0;
+    const services = hasServices
+      ? this.#servicesOf(spec, place, await this.#findEngine(signal), record)
+      : null;
+    const link = this.#link(this.#laterEcosystems(spec), services);
+    const sandbox = await attachToPlace(link, place, ref, spec, signal);
+    return sandbox === null ? null : await this.#withServices(sandbox, services, signal);
   }
 
   async list(): ReturnType<SandboxDriver['list']> {
@@ -153,24 +181,98 @@ export class ContainerDriver implements SandboxDriver {
         createdMs: Created * 1_000,
       }))
       .filter(({ id }) => id !== '' && !known.has(id));
-    return [...places, ...orphans];
+    // A sandbox with services has several containers.
+    return [...places, ...new Map(orphans.map((one) => [one.id, one])).values()];
   }
 
   async destroy(id: string): Promise<void> {
     const place = this.#place(id);
+    // Nothing is started again from here on.
+    await this.#services.get(id)?.close();
     const engine = await this.#findEngine().catch(() => null);
     await endContainerSandbox(place, this.#containerName(id), engine?.socketPath ?? null);
   }
 
-  get #link(): LocalLink {
+  #link(ecosystems: EcosystemSource, services: SandboxServices | null): LocalLink {
     return {
       driver: this.name,
       clock: this.#options.clock,
-      ecosystems: this.#ecosystems,
       authorities: this.#authorities,
+      ecosystems,
       ...(this.#options.egress === undefined ? {} : { egress: this.#options.egress }),
       destroy: (id) => this.destroy(id),
+      ...(services === null
+        ? {}
+        : {
+            onRunnerUp: () => services.renew(),
+            onNotice: (listener) => services.onNotice(listener),
+          }),
     };
+  }
+
+  #servicesOf(spec: SandboxSpec, place: Place, engine: Engine, record: PlaceRecord): SandboxServices | null {
+    if ((spec.profile?.services ?? []).length === 0) return null;
+    const identity = identityOn(engine);
+    const seccompFile = place.path('seccomp.json');
+    return new SandboxServices({
+      spec,
+      place,
+      engine,
+      installation: this.#installation,
+      containerName: this.#containerName(spec.id),
+      seccompFile: existsSync(seccompFile) ? seccompFile : null,
+      user: {
+        ...userOf(identity, record.uid),
+        keepsUser: identity.kind === 'kept',
+        isDedicated: record.uid !== null,
+      },
+      imageOf: ({ image }, signal) => this.#image(engine, spec.runId, image, signal),
+    });
+  }
+
+  /** The first command waits for all services; a sandbox that is let go lets go of its services. */
+  async #withServices(
+    sandbox: ChannelSandbox,
+    services: SandboxServices | null,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
+    if (services === null) return sandbox;
+    const { id } = sandbox.ref;
+    this.#services.set(id, services);
+    void sandbox.channel.closed.then(async () => {
+      await services.close();
+      if (this.#services.get(id) === services) this.#services.delete(id);
+    });
+    try {
+      await services.start((port) => sandbox.channel.connect(port), signal);
+      return sandbox;
+    } catch (error) {
+      await sandbox.detach();
+      throw error;
+    }
+  }
+
+  #ecosystemsOf(engine: Engine, image: SandboxImage, tools: string): Promise<EcosystemSource> {
+    const identity = identityOn(engine);
+    return this.#registriesOf({
+      engine,
+      image,
+      tools,
+      installation: this.#installation,
+      stateDirectory: this.#options.stateDirectory,
+      user: { ...userOf(identity, null), keepsUser: identity.kind === 'kept' },
+    });
+  }
+
+  /** For a sandbox of an earlier worker: its image is asked when a policy wants to know. */
+  #laterEcosystems(spec: SandboxSpec): EcosystemSource {
+    const ask = async (): Promise<EcosystemSource> => {
+      const soon = AbortSignal.timeout(attachMs);
+      const engine = await this.#findEngine(soon);
+      const image = await this.#image(engine, spec.runId, this.#imageFor(spec.profile), soon);
+      return await this.#ecosystemsOf(engine, image, await this.#tools());
+    };
+    return { facts: async (ecosystem) => (await ask()).facts(ecosystem) };
   }
 
   #place(id: string): Place {
@@ -200,11 +302,7 @@ export class ContainerDriver implements SandboxDriver {
   /** @throws BerthError `SANDBOX_UNSUPPORTED` */
   #imageFor(profile: SandboxSpec['profile']): string {
     const who = profile === null ? 'A project without a profile' : `The profile ${profile.name}`;
-    if (profile !== null && profile.services.length > 0)
-      throw new BerthError(
-        'SANDBOX_UNSUPPORTED',
-        `${who} asks for services, which the driver container does not have.`,
-      );
+    assertServices(who, profile?.services ?? []);
     const name = profile?.image ?? this.#options.defaultImage;
     if (name !== undefined) return name;
     throw new BerthError(

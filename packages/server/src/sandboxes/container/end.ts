@@ -4,6 +4,7 @@ import { endSandbox } from '../local/end.ts';
 import type { Place } from '../local/place.ts';
 import { unmountDisk } from './disk.ts';
 import { engineClient, engineStatus } from './engine.ts';
+import { labels } from './plan.ts';
 
 /** Engines take a moment to remove what they are still starting, or already removing. */
 const removeMs = 10_000;
@@ -16,11 +17,22 @@ export async function endContainerSandbox(place: Place, name: string, engine: st
   const record = place.read();
   const socketPath = record?.container?.engine ?? engine;
   const removeAll = async (): Promise<void> => {
-    if (socketPath !== null) await removeContainer(await engineClient(socketPath), name);
+    if (socketPath !== null) {
+      const docker = await engineClient(socketPath);
+      // Before the container whose network they share: an engine may refuse to remove that one first.
+      await removeServices(docker, name);
+      await removeContainer(docker, name);
+    }
     await unmountDisk(place);
   };
   if (record === null) await removeAll();
   await endSandbox(place, removeAll);
+}
+
+/** Removes every container beside the one of that name, also of a worker that died while it made them. */
+export async function removeServices(docker: Docker, name: string): Promise<void> {
+  const found = await docker.listContainers({ all: true, filters: { label: [`${labels.parent}=${name}`] } });
+  await Promise.all(found.map(({ Id }) => removeContainer(docker, Id)));
 }
 
 /** Kills and removes a container with its anonymous volumes; fine when there is none. */

@@ -9,12 +9,13 @@ export function writeEtc(
   image: Pick<SandboxImage, 'passwd' | 'group'>,
   user: { readonly uid: number; readonly gid: number },
   searchPath: string,
+  serviceNames: readonly string[] = [],
 ): void {
   const write = (name: string, text: string): void =>
     writeFileSync(place.path('etc', name), text, { mode: 0o644 });
   write('passwd', passwdOf(image.passwd, user));
   write('group', groupOf(image.group, user.gid));
-  write('hosts', '127.0.0.1 localhost sandbox\n::1 localhost sandbox\n');
+  write('hosts', `127.0.0.1 ${['localhost', 'sandbox', ...serviceNames].join(' ')}\n::1 localhost sandbox\n`);
   // No resolver: names are resolved by the proxy, and a lookup fails at once.
   write('resolv.conf', '');
   write('profile.sh', profileOf(searchPath));

@@ -15,6 +15,10 @@ export interface SandboxImage {
   readonly group: string;
   /** The file in which it keeps its certificate authorities; null: it has none. */
   readonly authorities: { readonly path: string; readonly pem: string } | null;
+  /** Whom its own first program is meant to be (`Config.User`); empty for root. */
+  readonly user: string;
+  /** Directories that it declares as data of its own (`Config.Volumes`). */
+  readonly volumes: readonly string[];
 }
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
@@ -66,7 +70,17 @@ export async function describeImage(
       await readFile(container, '/etc/passwd'),
       await readFile(container, '/etc/group'),
     ];
-    return { ...image, env, passwd, group, authorities: await authoritiesIn(container) };
+    const { User: user, Volumes: volumes } = found.Config;
+    const authorities = await authoritiesIn(container);
+    return {
+      ...image,
+      env,
+      passwd,
+      group,
+      authorities,
+      user: user ?? '',
+      volumes: Object.keys(volumes ?? {}),
+    };
   } finally {
     await container.remove({ force: true }).catch(() => undefined);
   }
@@ -124,7 +138,7 @@ async function pull(engine: Engine, name: string, signal: AbortSignal): Promise<
 const longestFile = 1024 * 1024;
 
 /** A file of a container as text; empty when it has none. */
-async function readFile(container: Docker.Container, path: string): Promise<string> {
+export async function readFile(container: Docker.Container, path: string): Promise<string> {
   try {
     const parts: Buffer[] = [];
     let bytes = 0;

@@ -221,7 +221,11 @@ describe.skipIf(podmanIsMissing)(
         message: expect.stringContaining('`image`'),
       });
       const service = { name: 'db', image: 'postgres', port: 5432 };
-      expect(await refusal({ profile: imageProfile({ services: [service] as never }) })).toMatchObject({
+      expect(
+        await refusal({
+          profile: imageProfile({ services: [service, { ...service, name: 'other' }] as never }),
+        }),
+      ).toMatchObject({
         code: 'SANDBOX_UNSUPPORTED',
       });
       expect(await refusal({ profile: imageProfile({ runtime: 'kata-not-here' }) })).toMatchObject({

@@ -15,6 +15,12 @@ export const labels = {
   epoch: 'berth.epoch',
   purpose: 'berth.purpose',
   image: 'berth.image',
+  /** Of a service: its name. */
+  service: 'berth.service',
+  /** Of a service: the name of the sandbox's container. */
+  parent: 'berth.parent',
+  /** Of a service: when the sandbox's container was started whose network it shares. */
+  beside: 'berth.beside',
 } as const;
 
 /** Files that are mounted for one sandbox, by their name in its directory's `etc`. */
@@ -64,11 +70,18 @@ exec "$@"
 `;
 
 /** What an image may set and would change our own programs, too; commands get the image's values. */
-const cleared = ['LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'ENV'];
+export const cleared = [
+  'LD_PRELOAD',
+  'LD_LIBRARY_PATH',
+  'LD_AUDIT',
+  'NODE_OPTIONS',
+  'NODE_EXTRA_CA_CERTS',
+  'ENV',
+];
 
-const cpuPeriodUs = 100_000;
+export const cpuPeriodUs = 100_000;
 /** More than any command opens at once, where no limit is known. */
-const most = 1_048_576;
+export const most = 1_048_576;
 
 /** Everything that the engine is asked for. Pure, so that nothing is forgotten by accident. */
 export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {

@@ -23,6 +23,7 @@ import type { ContainerIdentity } from './identity.ts';
 import type { SandboxImage } from './image.ts';
 import { containerOptions, insideFiles } from './plan.ts';
 import { podmanProfile } from './seccomp.ts';
+import { serviceHints } from './service-plan.ts';
 
 export interface StartContainerOptions {
   readonly spec: SandboxSpec;
@@ -73,7 +74,14 @@ export async function startContainer(options: StartContainerOptions): Promise<Pl
 
   const commands = commandEnvironment(spec, image, await registries);
   const runnerDirectory = join(socketDirectory, 'r');
-  writeEtc(place, image, user, commands['PATH']!);
+  const services = spec.profile?.services ?? [];
+  writeEtc(
+    place,
+    image,
+    user,
+    commands['PATH']!,
+    services.map(({ name }) => name),
+  );
   writeTrust(place, image.authorities?.pem ?? systemAuthorities(), options.authority);
   const environment = join(runnerDirectory, insideFiles.environment);
   writeFileSync(environment, `${runnerEnvironment(commands)[commandEnvironmentName]}\n`, { mode: 0o400 });
@@ -141,7 +149,7 @@ export async function startContainer(options: StartContainerOptions): Promise<Pl
   return record;
 }
 
-function userOf(identity: ContainerIdentity, dedicated: number | null): { uid: number; gid: number } {
+export function userOf(identity: ContainerIdentity, dedicated: number | null): { uid: number; gid: number } {
   switch (identity.kind) {
     case 'dedicated':
       return { uid: dedicated ?? 65_534, gid: dedicated ?? 65_534 };
@@ -165,7 +173,7 @@ function commandEnvironment(
   return sandboxEnvironment({
     programs: { path: PATH.split(':').filter((directory) => directory !== ''), env },
     registries,
-    spec: spec.env,
+    spec: { ...serviceHints(spec.profile?.services ?? []), ...spec.env },
   });
 }
 

@@ -4,7 +4,7 @@ import { connectChannel } from '../../channel/connect.ts';
 import type { EgressDecision } from '../../domain/egress.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import type { DriverName, Sandbox, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
+import type { DriverName, SandboxNotice, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { createEgressDoor, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
 import { ChannelSandbox } from '../channel-sandbox.ts';
 import type { Authorities } from './authorities.ts';
@@ -22,6 +22,9 @@ export interface LocalLink {
   readonly egress?: Pick<EgressDoorOptions, 'refusedRanges' | 'limits' | 'resolve' | 'proxyEnv' | 'trusted'>;
   /** Ends everything of the sandbox and removes what it left; idempotent. */
   readonly destroy: (id: string) => Promise<void>;
+  /** Told each time the inside came up, also at once when it is up already. */
+  readonly onRunnerUp?: () => void;
+  readonly onNotice?: (listener: (notice: SandboxNotice) => void) => void;
 }
 
 /** From the start of sandboxd to a runner that answers; 80 ms in bubblewrap, 400 ms in a container are usual. */
@@ -38,7 +41,7 @@ export async function connectToPlace(
   spec: SandboxSpec,
   signal: AbortSignal,
   waitForRunner: boolean,
-): Promise<Sandbox> {
+): Promise<ChannelSandbox> {
   const listeners = new Set<(decision: EgressDecision) => void>();
   const door = createEgressDoor({
     ...link.egress,
@@ -60,7 +63,9 @@ export async function connectToPlace(
     signal,
     onEgressStream: (stream: Duplex) => door.accept(stream),
     onNotice: (notice) => {
-      if (notice.t === 'runner-up') up.resolve();
+      if (notice.t !== 'runner-up') return;
+      up.resolve();
+      link.onRunnerUp?.();
     },
   });
   void channel.closed.then(() => door.close());
@@ -76,6 +81,7 @@ export async function connectToPlace(
     destroy: () => link.destroy(spec.id),
     setEgress: (policy) => door.setPolicy(policy),
     onEgress: (listener) => listeners.add(listener),
+    ...(link.onNotice === undefined ? {} : { onNotice: link.onNotice }),
   });
 }
 
@@ -86,7 +92,7 @@ export async function attachToPlace(
   ref: SandboxRef,
   spec: SandboxSpec,
   signal: AbortSignal,
-): Promise<Sandbox | null> {
+): Promise<ChannelSandbox | null> {
   signal.throwIfAborted();
   const record = place.read();
   if (
