@@ -34,6 +34,8 @@ import { isStorageAway, whileAway } from './while-away.ts';
 const inHandMs = 30_000;
 /** A cancelled run is stopped within two seconds; half of that is for saving what the agent has done. */
 const keepWorkMs = 1_000;
+/** A paused run is saved before it rests: its sandbox may be gone when it goes on. Large trees take seconds. */
+const pauseSaveMs = 20_000;
 
 /** What a run needs that only its log can tell: made anew for each ownership. */
 export interface RunEquipment {
@@ -99,7 +101,9 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const stop = async (reason: BerthError): Promise<void> => {
     // A cancel that was waiting for an owner stops nothing: the walk begins with it, and tidies up.
     if (reason.code === 'RUN_CANCELLED' && !walking) return;
-    if (reason.code === 'RUN_CANCELLED') await keepWork(log, atWork, db.clock);
+    if (reason.code === 'RUN_CANCELLED') await keepWork(log, atWork, db.clock, keepWorkMs);
+    // Paused means saved: what is kept of the sandbox is a favour.
+    if (reason.code === 'RUN_PAUSED') await keepWork(log, atWork, db.clock, pauseSaveMs);
     control.abort(reason);
   };
   const letGo = new AbortController();
@@ -157,12 +161,12 @@ interface AtWork {
   held: { readonly code: string; readonly sentence: string } | null;
 }
 
-/** Saves the working tree before a run is cancelled, unless that takes too long: then its last checkpoint is it. */
-async function keepWork(log: OwnedLog, { workbench }: AtWork, clock: Clock): Promise<void> {
+/** Saves the working tree before a run is stopped, unless that takes too long: then its last checkpoint is it. */
+async function keepWork(log: OwnedLog, { workbench }: AtWork, clock: Clock, withinMs: number): Promise<void> {
   if (workbench === null || log.state().sandboxes.work === null) return;
   const enough = new AbortController();
   const saved = workbench.checkpoint();
-  await Promise.race([saved, clock.sleep(keepWorkMs, enough.signal)]).catch(() => undefined);
+  await Promise.race([saved, clock.sleep(withinMs, enough.signal)]).catch(() => undefined);
   enough.abort();
   saved.catch(() => undefined);
 }

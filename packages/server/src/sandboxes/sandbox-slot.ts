@@ -189,6 +189,7 @@ async function make(
   const spec = { ...empty, egress: policy, env: given?.env ?? {} };
   if (given !== undefined) await recordGiven(spec, given, parts);
   const sandbox = await parts.driver.create(spec, signal);
+  const createMs = Math.round(clock.monotonicMs() - startedMs);
   try {
     await repository.deliver(sandbox, { commit, branch: branchOf(state), signal });
     if (checkpoint !== null) await repository.restoreCheckpoint(sandbox, { checkpoint, base, signal });
@@ -201,6 +202,9 @@ async function make(
         commit,
         durationMs: Math.round(clock.monotonicMs() - startedMs),
         restoredFrom: checkpoint?.id ?? null,
+        // One that was ready keeps the id it was made with.
+        warm: sandbox.ref.id !== spec.id,
+        createMs,
       },
     });
     return sandbox;

@@ -6,7 +6,7 @@ import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { registryEnv, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
 import { type Authorities, sandboxAuthorities } from '../local/authorities.ts';
-import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
+import { assignPlace, attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
 import { diskImagesWork } from '../local/disk-image.ts';
 import { sandboxUidsExist } from '../local/identity.ts';
 import { workerEcosystems } from '../local/ecosystems.ts';
@@ -135,6 +135,15 @@ export class ContainerDriver implements SandboxDriver {
 
   attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
     return attachToPlace(this.#link, this.#place(ref.id), ref, spec, signal);
+  }
+
+  /** Only one of the image that the run has pinned, or would pin now. */
+  async assign(idle: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+    const place = this.#place(idle.id);
+    const engine = await this.#findEngine(signal);
+    const image = await this.#image(engine, spec.runId, this.#imageFor(spec.profile), signal);
+    if (place.read()?.container?.image !== (image.digest ?? image.id)) return null;
+    return await assignPlace(this.#link, place, idle, spec, signal);
   }
 
   async list(): ReturnType<SandboxDriver['list']> {

@@ -38,7 +38,7 @@ export async function connectToPlace(
   spec: SandboxSpec,
   signal: AbortSignal,
   waitForRunner: boolean,
-): Promise<Sandbox> {
+): Promise<ChannelSandbox> {
   const listeners = new Set<(decision: EgressDecision) => void>();
   const door = createEgressDoor({
     ...link.egress,
@@ -86,7 +86,7 @@ export async function attachToPlace(
   ref: SandboxRef,
   spec: SandboxSpec,
   signal: AbortSignal,
-): Promise<Sandbox | null> {
+): Promise<ChannelSandbox | null> {
   signal.throwIfAborted();
   const record = place.read();
   if (
@@ -102,6 +102,34 @@ export async function attachToPlace(
     // It may have ended between the look and the call; a killed process takes a moment to be gone.
     const unreachable = error instanceof BerthError && error.code === 'SANDBOX_UNREACHABLE';
     if (unreachable && (await endsSoon(record.sandboxd))) return null;
+    throw error;
+  }
+}
+
+/**
+ * Gives a sandbox that was made ahead to a run. sandboxd keeps the environment, so the next owner need not know it, and
+ * refuses one that was used or given before.
+ */
+export async function assignPlace(
+  link: LocalLink,
+  place: Place,
+  idle: SandboxRef,
+  spec: SandboxSpec,
+  signal: AbortSignal,
+): Promise<Sandbox | null> {
+  const sandbox = await attachToPlace(link, place, idle, { ...spec, id: idle.id }, signal);
+  if (sandbox === null) return null;
+  try {
+    const record = place.read();
+    if (record === null) throw new BerthError('SANDBOX_LOST');
+    // First, so that whoever tidies up knows whose it is; for him it is new-born now.
+    place.write({ ...record, runId: spec.runId, createdMs: link.clock.nowMs() });
+    await sandbox.channel.assign(spec.env);
+    signal.throwIfAborted();
+    return sandbox;
+  } catch (error) {
+    await sandbox.detach();
+    if (error instanceof BerthError && error.code === 'EXEC_REFUSED') return null;
     throw error;
   }
 }
