@@ -34,7 +34,7 @@ import { isStorageAway, whileAway } from './while-away.ts';
 const inHandMs = 30_000;
 /** A cancelled run is stopped within two seconds; half of that is for saving what the agent has done. */
 const keepWorkMs = 1_000;
-/** A paused run is saved before it rests: its sandbox may be gone when it goes on. Large trees take seconds. */
+/** Saving a paused run may take so long; large trees take seconds. */
 const pauseSaveMs = 20_000;
 
 /** What a run needs that only its log can tell: made anew for each ownership. */
@@ -101,9 +101,7 @@ export async function ownRun(ownership: Ownership, parts: OwnRunParts): Promise<
   const stop = async (reason: BerthError): Promise<void> => {
     // A cancel that was waiting for an owner stops nothing: the walk begins with it, and tidies up.
     if (reason.code === 'RUN_CANCELLED' && !walking) return;
-    if (reason.code === 'RUN_CANCELLED') await keepWork(log, atWork, db.clock, keepWorkMs);
-    // Paused means saved: what is kept of the sandbox is a favour.
-    if (reason.code === 'RUN_PAUSED') await keepWork(log, atWork, db.clock, pauseSaveMs);
+    if (reason.code === 'RUN_CANCELLED') await keepWork(log, atWork, db.clock);
     control.abort(reason);
   };
   const letGo = new AbortController();
@@ -161,14 +159,27 @@ interface AtWork {
   held: { readonly code: string; readonly sentence: string } | null;
 }
 
-/** Saves the working tree before a run is stopped, unless that takes too long: then its last checkpoint is it. */
-async function keepWork(log: OwnedLog, { workbench }: AtWork, clock: Clock, withinMs: number): Promise<void> {
+/** Saves the working tree before a run is cancelled, unless that takes too long: then its last checkpoint is it. */
+async function keepWork(log: OwnedLog, { workbench }: AtWork, clock: Clock): Promise<void> {
   if (workbench === null || log.state().sandboxes.work === null) return;
   const enough = new AbortController();
   const saved = workbench.checkpoint();
-  await Promise.race([saved, clock.sleep(withinMs, enough.signal)]).catch(() => undefined);
+  await Promise.race([saved, clock.sleep(keepWorkMs, enough.signal)]).catch(() => undefined);
   enough.abort();
   saved.catch(() => undefined);
+}
+
+/**
+ * Paused means saved: the sandbox is kept for a while, and may be gone when the run goes on. Nothing acts any more, except
+ * commands that were left running. What cannot be saved in time is as old as the last checkpoint.
+ */
+async function saveAtRest(workbench: OwnedWorkbench, clock: Clock, worker: AbortSignal): Promise<void> {
+  const enough = new AbortController();
+  const signal = AbortSignal.any([worker, enough.signal]);
+  const late = clock.sleep(pauseSaveMs, signal).catch(() => undefined);
+  const saved = workbench.saveAtRest(signal).catch(() => undefined);
+  await Promise.race([saved, late]);
+  enough.abort();
 }
 
 /** A run that cannot even be walked says why, instead of being tried for ever. */
@@ -242,7 +253,10 @@ async function walkUntil(
       onHeldUp: (error) => parts.onError?.(error),
       isDiskFull: async () => parts.home !== undefined && hasNoRoom(parts.home),
     });
-    if (result.kind !== 'ended') await equipment.workbench.detach();
+    if (result.kind !== 'ended') {
+      if (log.state().paused !== null) await saveAtRest(equipment.workbench, clock, parts.signal);
+      await equipment.workbench.detach();
+    }
     if (result.kind === 'held') atWork.held = { code: result.code, sentence: result.sentence };
     return result.kind;
   } finally {

@@ -62,6 +62,8 @@ interface LossReason {
 /** The one sandbox of a purpose: found again, or made and filled; never two at once. */
 export interface SandboxSlot {
   get(): Promise<Sandbox>;
+  /** The living one that is in hand; null: none is, and none is looked for. */
+  held(): Promise<Sandbox | null>;
   setEgress(policy: EgressPolicy): void;
   /** Puts what `egressBounds` says now over the policy that is set. */
   refreshEgress(): void;
@@ -137,6 +139,10 @@ export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): S
         throw error;
       });
       return current;
+    },
+    async held() {
+      const sandbox = (await current?.catch(() => null)) ?? null;
+      return loss === null ? sandbox : null;
     },
     setEgress(next) {
       policy = next;
