@@ -197,6 +197,9 @@ async function make(
   const sandbox = await parts.driver.create(spec, signal);
   const createMs = Math.round(clock.monotonicMs() - startedMs);
   try {
+    // One that was ready has another id than the one that was foreseen.
+    if (given !== undefined && sandbox.ref.id !== spec.id)
+      await recordGiven({ ...spec, id: sandbox.ref.id }, given, parts);
     await repository.deliver(sandbox, { commit, branch: branchOf(state), signal });
     if (checkpoint !== null) await repository.restoreCheckpoint(sandbox, { checkpoint, base, signal });
     if (purpose === 'work' && setupHadRun(state)) await parts.restoreSetup(sandbox);

@@ -40,6 +40,8 @@ export interface PoolState {
 const lookEveryMs = 5_000;
 /** Made at once: a start keeps a core busy for a tenth of a second and more, and runs have work to do. */
 const atOnce = 2;
+/** After a claim the next one is made a little later, while others are ready: the run's first commands go before. */
+const afterClaimMs = 500;
 const firstBackOffMs = 1_000;
 const longestBackOffMs = 60_000;
 /** Runs come in while one asked within this. */
@@ -75,6 +77,7 @@ export class PoolFiller {
   /** How many there was room for when there was none for more. */
   #room = 0;
   #made = 0;
+  #claimedMs = -Infinity;
   #wake: () => void = () => undefined;
 
   constructor(
@@ -115,7 +118,9 @@ export class PoolFiller {
   take(fits: (member: Member) => boolean): Member | null {
     const owner = this.#order.owner();
     const member = this.stock.take((one) => one.owner === owner && !this.#isOld(one) && fits(one));
-    if (member !== null) this.#wake();
+    if (member === null) return null;
+    this.#claimedMs = this.#clock.monotonicMs();
+    this.#wake();
     return member;
   }
 
@@ -157,11 +162,12 @@ export class PoolFiller {
     }
   }
 
-  /** Until the next look: earlier where somebody's patience ends before. */
+  /** Until the next look: earlier where somebody's patience ends before, or a claim has settled. */
   #restMs(): number {
     const nowMs = this.#clock.monotonicMs();
     const ends = [...this.#backOff.values()].map(({ untilMs }) => untilMs - nowMs).filter((ms) => ms > 0);
-    return Math.min(lookEveryMs, ...ends);
+    const settlesMs = this.#claimedMs + afterClaimMs - nowMs;
+    return Math.min(lookEveryMs, ...ends, ...(settlesMs > 0 ? [settlesMs] : []));
   }
 
   async #look(): Promise<void> {
@@ -183,6 +189,8 @@ export class PoolFiller {
       const idle = this.stock.idle.filter((one) => one.kind === kind);
       const surplus = new Set(idle.slice(0, Math.max(0, idle.length - wanted)));
       await this.stock.drop((one) => surplus.has(one));
+      const isSettling = this.#clock.monotonicMs() - this.#claimedMs < afterClaimMs;
+      if (isSettling && idle.length > surplus.size) continue;
       if ((this.#backOff.get(kind)?.untilMs ?? -Infinity) > this.#clock.monotonicMs()) continue;
       let missing = wanted - (idle.length - surplus.size) - this.stock.making(kind);
       for (; missing > 0 && this.stock.making() < atOnce && !this.#closing.signal.aborted; missing -= 1)
