@@ -59,6 +59,14 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import('./benchmarks/snapshot.ts'),
   },
   {
+    name: 'warm-claim',
+    what: 'from `create` of a sandbox that the warm pool has ready (bubblewrap) to the end of its first command.',
+    why: 'a run whose sandbox is ready begins at once; what is left is what Berth itself adds.',
+    goal: 'median below 100 ms, p99 below 500 ms.',
+    timeLimitMs: 180_000,
+    load: () => import('./benchmarks/warm-claim.ts'),
+  },
+  {
     name: 'first-model-call',
     what: 'from `run.owned` to `model.requested` on the sample library of the demo, later runs on the same repository.',
     why: 'what Berth adds before an agent begins to think.',

@@ -26,6 +26,8 @@ export const limits = {
   helloMs: 5_000,
   /** Largest JSON of an exec request (script, argv, environment), in bytes. */
   execRequestBytes: 2 * 1024 * 1024,
+  /** Largest JSON of an assignment, in bytes; it goes with every exec request to the runner. */
+  assignmentBytes: 512 * 1024,
   /** Largest standard input that travels with an exec request; more goes through `write` or an open stdin. */
   execStdinBytes: 8 * 1024 * 1024,
   /** Largest payload of one output record, in bytes: with its header it fills one DATA frame. */

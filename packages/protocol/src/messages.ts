@@ -94,6 +94,11 @@ export const workerRequestShape = tagged('m', {
   forget: object({ m: literal('forget'), id: callId }),
   /** The answer's DATA is one JSON `SandboxNotice` per line, for as long as the stream is open. */
   events: object({ m: literal('events') }),
+  /**
+   * Gives a sandbox that was made ahead to its run, once, before anything was done in it. DATA is `requestBytes` of JSON
+   * (`Assignment`).
+   */
+  assign: object({ m: literal('assign'), requestBytes: integer(2, limits.assignmentBytes) }),
   shutdown: object({ m: literal('shutdown') }),
 });
 export type WorkerRequest = Shaped<typeof workerRequestShape>;
@@ -117,12 +122,17 @@ export type RunnerRequest = Shaped<typeof runnerRequestShape>;
 export const insideRequestShape = object({ m: literal('egress') });
 
 const argument = text({ max: 128 * 1024, noNul: true });
+const environment = dictionary(text({ min: 1, max: 1024, pattern: /^[^=]+$/, noNul: true }), argument, 4096);
+
+/** What a sandbox gets with its run: added to the environment of every command from then on. */
+export const assignmentShape = object({ env: environment });
+export type Assignment = Shaped<typeof assignmentShape>;
 
 export const execSpecShape = object({
   argv: optional(list(argument, 4096)),
   script: optional(text({ min: 1, max: limits.execRequestBytes, noNul: true })),
   cwd: path,
-  env: dictionary(text({ min: 1, max: 1024, pattern: /^[^=]+$/, noNul: true }), argument, 4096),
+  env: environment,
   /** `none`: empty; `given`: what travels with the request, then closed; `open`: typed by `stdin` until closed. */
   stdin: literal('none', 'given', 'open'),
   pty: optional(object({ columns: size, rows: size })),

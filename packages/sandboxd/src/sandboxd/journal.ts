@@ -1,6 +1,7 @@
 import { execSpecShape } from '@berth/protocol';
-import type { MuxStream, WorkerRequest } from '@berth/protocol';
+import type { Assignment, MuxStream, WorkerRequest } from '@berth/protocol';
 import { parseRequest, readExactly, RefusedError } from '../refusal.ts';
+import { assignedRequest } from './assigned-request.ts';
 import { Call, drained } from './call.ts';
 import type { RunnerLink } from './runner-link.ts';
 import { Spool } from './spool.ts';
@@ -18,6 +19,9 @@ export class Journal {
   readonly #runner: RunnerLink;
   readonly #spool: Spool;
   readonly #oomKills: () => number;
+  /** Whether anything was asked of the inside: from then on it belongs to whoever asked. */
+  #used = false;
+  #assigned: Assignment | null = null;
 
   constructor(runner: RunnerLink, spoolDirectory: string, oomKills: () => number) {
     this.#runner = runner;
@@ -25,8 +29,21 @@ export class Journal {
     this.#oomKills = oomKills;
   }
 
+  /** Something reached the inside: it can be given to no run any more. */
+  markUsed(): void {
+    this.#used = true;
+  }
+
+  /** Gives the untouched sandbox to a run; once. @throws RefusedError */
+  assign(assignment: Assignment): void {
+    if (this.#used || this.#assigned !== null)
+      throw new RefusedError('refused', 'This sandbox has been used, or given to a run, before.');
+    this.#assigned = assignment;
+  }
+
   /** Starts the call or joins it, and streams its output. @throws RefusedError */
   async exec(message: ExecMessage, stream: MuxStream): Promise<void> {
+    this.markUsed();
     const starting = this.#start(message, stream);
     // What comes right behind the request (stdin, a signal) finds a call that is still being received.
     const over = starting.then(
@@ -51,8 +68,11 @@ export class Journal {
     if (this.#calls.size >= maxCalls) {
       throw new RefusedError('too-many-calls', `${maxCalls} calls are remembered.`);
     }
-    const request = body.subarray(0, message.requestBytes);
-    const spec = parseRequest(request, execSpecShape);
+    const { spec, request } = assignedRequest(
+      parseRequest(body.subarray(0, message.requestBytes), execSpecShape),
+      body.subarray(0, message.requestBytes),
+      this.#assigned,
+    );
     if ((spec.argv === undefined) === (spec.script === undefined) || spec.argv?.length === 0) {
       throw new RefusedError('bad-request', 'A command is either an argument list or a script.');
     }

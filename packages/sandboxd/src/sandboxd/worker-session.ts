@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import {
+  assignmentShape,
   emptyReplyShape,
   helloShape,
   Mux,
@@ -18,7 +19,7 @@ import type {
   WorkerHello,
   WorkerRequest,
 } from '@berth/protocol';
-import { answer, asRefusal, parseRequest, refuse } from '../refusal.ts';
+import { answer, asRefusal, parseRequest, readExactly, refuse } from '../refusal.ts';
 import { oneWay, splice } from '../splice.ts';
 import type { Journal } from './journal.ts';
 import type { GateState } from './network-gate.ts';
@@ -131,6 +132,10 @@ export class WorkerSession {
       case 'events':
         this.#watch(stream);
         return;
+      case 'assign':
+        journal.assign(parseRequest(await readExactly(stream, message.requestBytes), assignmentShape));
+        answer(stream);
+        return;
       case 'shutdown':
         answer(stream);
         this.#options.onShutdown();
@@ -176,6 +181,7 @@ export class WorkerSession {
     stream: MuxStream,
     shape: Shape<unknown>,
   ): Promise<void> {
+    if (message.m !== 'stats') this.#options.journal.markUsed();
     const inner = await this.#options.runner.open(message);
     stream.once('close', () => {
       if (!inner.readableEnded) inner.destroy();

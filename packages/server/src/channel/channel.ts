@@ -215,6 +215,19 @@ export class Channel {
     }
   }
 
+  /**
+   * Gives an untouched sandbox to its run: from now on every command has this environment beneath its own. Once.
+   * @throws BerthError `EXEC_REFUSED` when it was used or given before
+   */
+  async assign(env: Readonly<Record<string, string>>): Promise<void> {
+    const body = Buffer.from(JSON.stringify({ env }));
+    if (body.length > limits.assignmentBytes) throw new BerthError('EXEC_TOO_LARGE');
+    const stream = openStream(this.#mux, { m: 'assign', requestBytes: body.length });
+    stream.resume();
+    stream.end(body);
+    await this.#reply(stream, emptyShape);
+  }
+
   /** Ends sandboxd with everything in it. */
   async shutdown(): Promise<void> {
     await ask(this.#link, { m: 'shutdown' }, emptyShape);

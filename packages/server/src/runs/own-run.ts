@@ -34,6 +34,8 @@ import { isStorageAway, whileAway } from './while-away.ts';
 const inHandMs = 30_000;
 /** A cancelled run is stopped within two seconds; half of that is for saving what the agent has done. */
 const keepWorkMs = 1_000;
+/** Saving a paused run may take so long; large trees take seconds. */
+const pauseSaveMs = 20_000;
 
 /** What a run needs that only its log can tell: made anew for each ownership. */
 export interface RunEquipment {
@@ -167,6 +169,19 @@ async function keepWork(log: OwnedLog, { workbench }: AtWork, clock: Clock): Pro
   saved.catch(() => undefined);
 }
 
+/**
+ * Paused means saved: the sandbox is kept for a while, and may be gone when the run goes on. Nothing acts any more, except
+ * commands that were left running. What cannot be saved in time is as old as the last checkpoint.
+ */
+async function saveAtRest(workbench: OwnedWorkbench, clock: Clock, worker: AbortSignal): Promise<void> {
+  const enough = new AbortController();
+  const signal = AbortSignal.any([worker, enough.signal]);
+  const late = clock.sleep(pauseSaveMs, signal).catch(() => undefined);
+  const saved = workbench.saveAtRest(signal).catch(() => undefined);
+  await Promise.race([saved, late]);
+  enough.abort();
+}
+
 /** A run that cannot even be walked says why, instead of being tried for ever. */
 async function endWithError(log: OwnedLog, error: unknown): Promise<void> {
   const { code, message, next } = asBerthError(error);
@@ -238,7 +253,10 @@ async function walkUntil(
       onHeldUp: (error) => parts.onError?.(error),
       isDiskFull: async () => parts.home !== undefined && hasNoRoom(parts.home),
     });
-    if (result.kind !== 'ended') await equipment.workbench.detach();
+    if (result.kind !== 'ended') {
+      if (log.state().paused !== null) await saveAtRest(equipment.workbench, clock, parts.signal);
+      await equipment.workbench.detach();
+    }
     if (result.kind === 'held') atWork.held = { code: result.code, sentence: result.sentence };
     return result.kind;
   } finally {

@@ -50,7 +50,7 @@ export class DriverRegistry implements SandboxDriver {
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    const driver = await this.#choose(spec.profile);
+    const driver = await this.choose(spec.profile);
     this.#makers.set(spec.id, driver);
     return await driver.create(spec, signal);
   }
@@ -66,6 +66,13 @@ export class DriverRegistry implements SandboxDriver {
     return await driver.attach(ref, spec, signal);
   }
 
+  async assign(idle: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+    const driver = this.#drivers.find(({ name }) => name === idle.driver);
+    if (driver?.assign === undefined || driver !== (await this.choose(spec.profile))) return null;
+    this.#makers.set(idle.id, driver);
+    return await driver.assign(idle, spec, signal);
+  }
+
   /** Those of every driver that can tell; only when none can, that is an error. */
   async list(): ReturnType<SandboxDriver['list']> {
     const answers = await Promise.allSettled(
@@ -79,7 +86,7 @@ export class DriverRegistry implements SandboxDriver {
   }
 
   async fingerprint(spec: Pick<SandboxSpec, 'profile'>): Promise<string | null> {
-    const driver = await this.#choose(spec.profile);
+    const driver = await this.choose(spec.profile);
     return (await driver.fingerprint?.(spec)) ?? null;
   }
 
@@ -117,7 +124,8 @@ export class DriverRegistry implements SandboxDriver {
     });
   }
 
-  async #choose(profile: SandboxProfile | null): Promise<SandboxDriver> {
+  /** The driver that would make a sandbox of this profile now. @throws BerthError `SANDBOX_DRIVER_MISSING` */
+  async choose(profile: SandboxProfile | null): Promise<SandboxDriver> {
     const named = this.#named(profile);
     if (named !== null) return named;
     const suiting = this.#suiting(profile);

@@ -62,6 +62,8 @@ interface LossReason {
 /** The one sandbox of a purpose: found again, or made and filled; never two at once. */
 export interface SandboxSlot {
   get(): Promise<Sandbox>;
+  /** The living one that is in hand; null: none is, and none is looked for. */
+  held(): Promise<Sandbox | null>;
   setEgress(policy: EgressPolicy): void;
   /** Puts what `egressBounds` says now over the policy that is set. */
   refreshEgress(): void;
@@ -142,6 +144,10 @@ export function sandboxSlot(purpose: SandboxPurpose, parts: SandboxSlotParts): S
       });
       return current;
     },
+    async held() {
+      const sandbox = (await current?.catch(() => null)) ?? null;
+      return loss === null ? sandbox : null;
+    },
     setEgress(next) {
       policy = next;
       apply();
@@ -193,7 +199,11 @@ async function make(
   const spec = { ...empty, egress: policy, env: given?.env ?? {} };
   if (given !== undefined) await recordGiven(spec, given, parts);
   const sandbox = await parts.driver.create(spec, signal);
+  const createMs = Math.round(clock.monotonicMs() - startedMs);
   try {
+    // One that was ready has another id than the one that was foreseen.
+    if (given !== undefined && sandbox.ref.id !== spec.id)
+      await recordGiven({ ...spec, id: sandbox.ref.id }, given, parts);
     await repository.deliver(sandbox, { commit, branch: branchOf(state), signal });
     if (checkpoint !== null) await repository.restoreCheckpoint(sandbox, { checkpoint, base, signal });
     if (purpose === 'work' && setupHadRun(state)) await parts.restoreSetup(sandbox);
@@ -205,6 +215,9 @@ async function make(
         commit,
         durationMs: Math.round(clock.monotonicMs() - startedMs),
         restoredFrom: checkpoint?.id ?? null,
+        // One that was ready keeps the id it was made with.
+        warm: sandbox.ref.id !== spec.id,
+        createMs,
       },
     });
     return sandbox;

@@ -40,6 +40,11 @@ const savedBytesPerMs = 1024 * 1.024;
 
 /** A workbench that its owner can also put down. */
 export interface OwnedWorkbench extends Workbench {
+  /**
+   * Saves the working tree after the run's own signal was aborted, in the sandbox that is in hand; nothing where there is
+   * none.
+   */
+  saveAtRest(signal: AbortSignal): Promise<void>;
   /** Leaves living sandboxes, with their running commands, to the next owner. */
   detach(): Promise<void>;
   /** Follows the configuration no longer. Its owner calls it last. */
@@ -73,15 +78,20 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
   const checkpoints = checkpointer(saveWork, () => parts.log.state().checkpoint, parts.events);
 
   let restUntilMs = -Infinity;
+  let atRest: { readonly sandbox: Sandbox; readonly signal: AbortSignal } | null = null;
 
   async function saveWork(): ReturnType<WorkbenchParts['repository']['saveCheckpoint']> {
     const state = parts.log.state();
     if (state.plan === null)
       throw new BerthError('INTERNAL', 'A checkpoint was asked for before the run was planned.');
-    const sandbox = await slots.work.get();
+    const sandbox = await (atRest?.sandbox ?? slots.work.get());
     const id = `checkpoint-${state.seq + 1}`;
     const base = state.plan.base.commit;
-    const saved = await parts.repository.saveCheckpoint(sandbox, { id, base, signal: parts.signal });
+    const saved = await parts.repository.saveCheckpoint(sandbox, {
+      id,
+      base,
+      signal: atRest?.signal ?? parts.signal,
+    });
     restUntilMs = parts.clock.monotonicMs() + saved.bytes / savedBytesPerMs;
     return saved;
   }
@@ -153,6 +163,15 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
           }),
         }),
     release: (purpose) => slots[purpose].destroy(),
+    async saveAtRest(signal) {
+      await checkpoints.settled();
+      const sandbox = await slots.work.held();
+      if (sandbox === null) return;
+      atRest = { sandbox, signal };
+      await checkpoints.now().finally(() => {
+        atRest = null;
+      });
+    },
     async detach() {
       await checkpoints.settled();
       await Promise.all(Object.values(slots).map((slot) => slot.detach()));

@@ -3,7 +3,6 @@ import { systemClock } from '../domain/clock.ts';
 import type { Audit } from '../audit/open-audit.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Forge } from '../domain/ports/forge.ts';
-import type { SandboxDriver } from '../domain/ports/sandbox.ts';
 import { LocalForge } from '../forges/local/local-forge.ts';
 import { knownSecrets } from '../models-for.ts';
 import type { OpenConfig } from '../config/open-config.ts';
@@ -11,6 +10,7 @@ import { type LiveHub, liveHub } from '../runs/live-hub.ts';
 import { OwnedRuns } from '../runs/owned-runs.ts';
 import { TerminalHost } from '../runs/terminals/host.ts';
 import { chooseDriver } from '../sandboxes/choose-driver.ts';
+import { WarmPool } from '../sandboxes/pool/index.ts';
 import { authoritySeedOf } from './internal-part.ts';
 import type { Redactor } from '../secrets/redactor.ts';
 import { type Database, openDatabase } from '../store/database.ts';
@@ -38,7 +38,8 @@ export interface Foundation {
   readonly config: OpenConfig;
   readonly audit: Audit;
   readonly redactor: Redactor;
-  readonly driver: SandboxDriver;
+  /** All drivers as one; sandboxes are kept ready once a worker starts it. */
+  readonly driver: WarmPool;
   /** Aborted last, when everything has stopped. */
   readonly signal: AbortSignal;
   readonly onProgress: (sentence: string) => void;
@@ -108,8 +109,10 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     config,
     audit,
     redactor,
-    driver:
+    driver: new WarmPool(
       options.driver ?? chooseDriver({ home, clock, env, authoritySeed: await authoritySeedOf(home, env) }),
+      clock,
+    ),
     signal,
     onProgress,
     log,

@@ -111,6 +111,11 @@ export function processHealth(foundation: Foundation, parts: readonly string[]):
       ];
       checks.push(configuration());
       if (workerStatus !== null) checks.push(lease(workerStatus(), isWorkerAlone), await driverCheck());
+      const [problem] = driver.state().problems;
+      if (problem !== undefined)
+        checks.push(
+          check('warm-pool', false, `${problem.profile}: ${problem.code}: ${problem.sentence}`, false),
+        );
       for (const look of others) checks.push(await look());
       return healthReport(checks);
     },

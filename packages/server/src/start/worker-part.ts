@@ -1,7 +1,9 @@
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import type { BerthError } from '../domain/errors/index.ts';
 import { modelsFor } from '../models-for.ts';
+import { newId } from '../domain/ids.ts';
 import { equipRun } from '../runs/equip/index.ts';
+import { pauseKeepOf, poolWishes } from '../runs/equip/pools.ts';
 import { expireGates } from '../runs/expire-gates.ts';
 import { principalNow } from '../access/principal-now.ts';
 import { startCampaigns } from '../runs/campaigns/start.ts';
@@ -36,11 +38,12 @@ export function startWorkerPart(
     log.error('worker error', { error });
     foundation.onProgress(`${error.code}: ${error.message}`);
   };
+  const sandboxLimits = { ...defaultSandboxLimits(), ...options.sandboxLimits };
   const equip = equipRun({
     home,
     db,
     driver,
-    sandboxLimits: { ...defaultSandboxLimits(), ...options.sandboxLimits },
+    sandboxLimits,
     audit: audit.sink,
     knownSecrets: () => secrets.values(),
     secrets: {
@@ -82,12 +85,19 @@ export function startWorkerPart(
     { db, controlPlane, audit: audit.sink, principalNow: principalNow(db, config) },
     { onError },
   );
-  const endReconciling = reconcileSandboxes(db, driver, onError);
+  const endPool = driver.start({
+    wishes: () => poolWishes(config.current().config, sandboxLimits),
+    owner: () => (worker.status().leaseHeld ? worker.status().workerId : null),
+    newSandboxId: () => newId('s', clock.nowMs()),
+    onChange: (listener) => config.onChange(() => listener()),
+  });
+  const endReconciling = reconcileSandboxes(db, driver, onError, pauseKeepOf(config));
   return {
     status: () => worker.status(),
     async stop() {
       await Promise.all([schedules.stop(), campaigns.stop()]);
       await worker.stop();
+      await endPool();
       await endExpiring();
       await endTelling();
       await endReconciling();

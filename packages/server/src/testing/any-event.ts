@@ -83,6 +83,8 @@ export const anyEvent: fc.Arbitrary<NewEvent> = fc.oneof(
       commit: id,
       durationMs: count,
       restoredFrom: fc.option(id),
+      warm: fc.boolean(),
+      createMs: fc.nat(100_000),
     }),
   ),
   of(

@@ -8,6 +8,7 @@ import { runnerArgv, runnerEnvironment, sandboxdArgv, sandboxdBundle } from '@be
 import { connectChannel } from '../channel/connect.ts';
 import type { EgressDecision, EgressPolicy } from '../domain/egress.ts';
 import { noEgress } from '../domain/egress.ts';
+import { BerthError } from '../domain/errors/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../domain/ports/sandbox.ts';
 import { ChannelSandbox } from '../sandboxes/channel-sandbox.ts';
@@ -21,12 +22,12 @@ export interface FakeDriverOptions {
 }
 
 interface Place {
-  readonly spec: SandboxSpec;
+  spec: SandboxSpec;
   readonly directory: string;
   readonly bootId: string;
   readonly sandboxd: ChildProcess;
   readonly runner: ChildProcess;
-  readonly createdMs: number;
+  createdMs: number;
   policy: EgressPolicy;
 }
 
@@ -58,10 +59,26 @@ export class UnisolatedFakeDriver implements SandboxDriver {
     }
   }
 
-  async attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+  async attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<ChannelSandbox | null> {
     const place = this.#places.get(ref.id);
     if (place === undefined || place.bootId !== ref.bootId || place.sandboxd.exitCode !== null) return null;
     return await this.#connect(place, spec, signal);
+  }
+
+  async assign(idle: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+    const sandbox = await this.attach(idle, { ...spec, id: idle.id }, signal);
+    const place = this.#places.get(idle.id);
+    if (sandbox === null || place === undefined) return null;
+    place.spec = { ...spec, id: idle.id };
+    place.createdMs = Date.now();
+    try {
+      await sandbox.channel.assign(spec.env);
+      return sandbox;
+    } catch (error) {
+      await sandbox.detach();
+      if (error instanceof BerthError && error.code === 'EXEC_REFUSED') return null;
+      throw error;
+    }
   }
 
   list(): ReturnType<SandboxDriver['list']> {
@@ -113,7 +130,7 @@ export class UnisolatedFakeDriver implements SandboxDriver {
     return place;
   }
 
-  async #connect(place: Place, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+  async #connect(place: Place, spec: SandboxSpec, signal: AbortSignal): Promise<ChannelSandbox> {
     const { onEgressStream, pingEveryMs } = this.#options;
     place.policy = spec.egress;
     const channel = await connectChannel({

@@ -18,7 +18,7 @@ const run = promisify(execFile);
 const programs =
   'sh bash env cat ls grep sed tr head tail cut wc sleep seq xargs touch mkdir mkfifo rm rmdir mv cp ln readlink stat dd ' +
   'du df sha256sum printf test expr echo true false id whoami find chmod chown sort uniq kill setsid nohup script stty tty ' +
-  'timeout date uname hostname mktemp tee perl od nproc realpath basename dirname getent ' +
+  'timeout date uname hostname mktemp tee awk tar perl od nproc realpath basename dirname getent ' +
   'unshare mount umount chroot su mknod';
 
 /** Makes the images of the tests out of this machine's programs: about 10 MB, and no registry. */

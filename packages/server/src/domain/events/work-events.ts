@@ -90,8 +90,12 @@ export const workEvents = {
       durationMs: z.number(),
       /** The checkpoint it was filled from; null: from the base commit. */
       restoredFrom: z.string().nullable(),
+      /** Taken from the warm pool; absent in older entries: made for it. */
+      warm: z.boolean().optional(),
+      /** Until it was there, made or claimed, and still empty. */
+      createMs: z.number().optional(),
     }),
-    (data) => `${data.purpose} sandbox ready (${data.ref.driver})`,
+    (data) => `${data.purpose} sandbox ready (${data.ref.driver}${data.warm === true ? ', warm' : ''})`,
   ),
   /** Recorded before the sandbox is made: names and never values. Each sandbox that replaces one is told anew. */
   'secrets.given': event(

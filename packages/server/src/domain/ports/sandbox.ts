@@ -195,6 +195,14 @@ export interface SandboxDriver {
    * @returns null when it is gone or restarted (its `bootId` differs): its calls are interrupted.
    */
   attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null>;
+  /**
+   * Gives a sandbox that was made ahead, with a spec that names no run, to the run of `spec`: whose it is, its epoch and
+   * environment, what may leave it and its credentials are those of `spec` from then on; its id stays `idle.id`. Once for
+   * each, and only while nothing was done in it. Absent: this driver keeps none ready.
+   * @returns null when it is gone, was used or given before, or is not what `create` would make for `spec` now; then it is
+   *   of no use any more, and whoever asked destroys it
+   */
+  assign?(idle: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null>;
   /** Every sandbox of this installation, for the reconciler. */
   list(): Promise<ReadonlyArray<{ readonly id: string; readonly runId: string; readonly createdMs: number }>>;
   /**

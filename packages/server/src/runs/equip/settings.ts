@@ -8,6 +8,7 @@ import {
 } from '../../domain/egress.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Blueprint } from '../../domain/blueprint.ts';
+import type { SandboxProfile } from '../../domain/config/sandboxes.ts';
 import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
 import { projectSettings, type ProjectSettings } from '../../domain/settings.ts';
 
@@ -156,7 +157,12 @@ export function assertSandbox(
 
 /** The limits of a profile over the installation's. */
 export function profileLimits(settings: ProjectSettings, standard: SandboxLimits): SandboxLimits {
-  const { memoryMiB, cpus, processes, diskMiB, fileMiB } = settings.sandbox ?? {};
+  return limitsOfProfile(settings.sandbox, standard);
+}
+
+/** The limits that a profile sets, and the others as they are. Pure. */
+export function limitsOfProfile(profile: SandboxProfile | null, standard: SandboxLimits): SandboxLimits {
+  const { memoryMiB, cpus, processes, diskMiB, fileMiB } = profile ?? {};
   return {
     ...standard,
     ...(memoryMiB === undefined ? {} : { memoryBytes: memoryMiB * mib }),

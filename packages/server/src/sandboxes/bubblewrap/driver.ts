@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { registryEnv, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
 import { type Authorities, sandboxAuthorities } from '../local/authorities.ts';
-import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
+import { assignPlace, attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
 import { workerEcosystems } from '../local/ecosystems.ts';
 import { endSandbox } from '../local/end.ts';
 import { listPlaces, Place } from '../local/place.ts';
@@ -99,6 +99,10 @@ export class BubblewrapDriver implements SandboxDriver {
 
   attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
     return attachToPlace(this.#link, new Place(this.#options.stateDirectory, ref.id), ref, spec, signal);
+  }
+
+  assign(idle: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+    return assignPlace(this.#link, new Place(this.#options.stateDirectory, idle.id), idle, spec, signal);
   }
 
   list(): ReturnType<SandboxDriver['list']> {

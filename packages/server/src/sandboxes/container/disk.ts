@@ -34,7 +34,10 @@ export async function unmountDisk(place: Place): Promise<void> {
   while (isMounted(mountPoint)) {
     await run('umount', ['--', mountPoint], { env, timeout: 20_000 }).catch(() =>
       // Still held by a process on its way out: it goes with the last of them.
-      run('umount', ['--lazy', '--', mountPoint], { env, timeout: 20_000 }),
+      run('umount', ['--lazy', '--', mountPoint], { env, timeout: 20_000 }).catch((error: unknown) => {
+        // Two that end it at once: the other was first.
+        if (isMounted(mountPoint)) throw error;
+      }),
     );
   }
 }

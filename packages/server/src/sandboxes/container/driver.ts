@@ -7,7 +7,7 @@ import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../doma
 import { registryEnv, type EcosystemSource, type EgressDoorOptions } from '../../egress/index.ts';
 import { type Authorities, sandboxAuthorities } from '../local/authorities.ts';
 import type { ChannelSandbox } from '../channel-sandbox.ts';
-import { attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
+import { assignPlace, attachToPlace, connectToPlace, type LocalLink } from '../local/connect.ts';
 import { diskImagesWork } from '../local/disk-image.ts';
 import { sandboxUidsExist } from '../local/identity.ts';
 import { workerEcosystems } from '../local/ecosystems.ts';
@@ -163,6 +163,17 @@ export class ContainerDriver implements SandboxDriver {
     const link = this.#link(this.#laterEcosystems(spec), services);
     const sandbox = await attachToPlace(link, place, ref, spec, signal);
     return sandbox === null ? null : await this.#withServices(sandbox, services, signal);
+  }
+
+  /** Only one of the image that the run has pinned, or would pin now. */
+  async assign(idle: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+    // Services start with their sandbox; they have none to be given to.
+    if ((spec.profile?.services ?? []).length > 0) return null;
+    const place = this.#place(idle.id);
+    const engine = await this.#findEngine(signal);
+    const image = await this.#image(engine, spec.runId, this.#imageFor(spec.profile), signal);
+    if (place.read()?.container?.image !== (image.digest ?? image.id)) return null;
+    return await assignPlace(this.#link(this.#laterEcosystems(spec), null), place, idle, spec, signal);
   }
 
   async list(): ReturnType<SandboxDriver['list']> {

@@ -112,6 +112,34 @@ export async function attachToPlace(
   }
 }
 
+/**
+ * Gives a sandbox that was made ahead to a run. sandboxd keeps the environment, so the next owner need not know it, and
+ * refuses one that was used or given before.
+ */
+export async function assignPlace(
+  link: LocalLink,
+  place: Place,
+  idle: SandboxRef,
+  spec: SandboxSpec,
+  signal: AbortSignal,
+): Promise<ChannelSandbox | null> {
+  const sandbox = await attachToPlace(link, place, idle, { ...spec, id: idle.id }, signal);
+  if (sandbox === null) return null;
+  try {
+    const record = place.read();
+    if (record === null) throw new BerthError('SANDBOX_LOST');
+    // First, so that whoever tidies up knows whose it is; for him it is new-born now.
+    place.write({ ...record, runId: spec.runId, createdMs: link.clock.nowMs() });
+    await sandbox.channel.assign(spec.env);
+    signal.throwIfAborted();
+    return sandbox;
+  } catch (error) {
+    await sandbox.detach();
+    if (error instanceof BerthError && error.code === 'EXEC_REFUSED') return null;
+    throw error;
+  }
+}
+
 async function runnerUp(up: Promise<void>, place: Place, signal: AbortSignal): Promise<void> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
