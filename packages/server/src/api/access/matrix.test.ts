@@ -235,6 +235,11 @@ test('a foreign object answers as one that is not there, to the letter', async (
     campaign: 'v-zzzzzzzzzzzzzzzz',
     schedule: 'nightly-zzzzz',
   };
+  /** What the routes need that answer nothing without. */
+  const queries: Readonly<Record<string, string>> = {
+    '/file': '?path=README.md',
+    '/egress/explain': '?host=a.example',
+  };
   /** Bodies of the routes that take no empty one. */
   const payloads: Readonly<Record<string, object>> = {
     '/messages': { text: 'hi' },
@@ -253,7 +258,8 @@ test('a foreign object answers as one that is not there, to the letter', async (
         const payload = route.method === 'GET' ? undefined : (body ?? {});
         const { status, text } = await matrix.ask(
           route.method,
-          addressOf(route, id) + (route.url.endsWith('/file') ? '?path=README.md' : ''),
+          addressOf(route, id) +
+            (Object.entries(queries).find(([end]) => route.url.endsWith(end))?.[1] ?? ''),
           { person: person('admin') },
           payload,
         );

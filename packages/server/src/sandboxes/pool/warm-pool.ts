@@ -18,6 +18,7 @@ export interface PooledDriver extends SandboxDriver {
  */
 export class WarmPool implements SandboxDriver {
   readonly assertSuits?: (profile: SandboxProfile | null) => void;
+  readonly fingerprint?: NonNullable<SandboxDriver['fingerprint']>;
   readonly #inner: PooledDriver;
   readonly #clock: Clock;
   #filler: PoolFiller | null = null;
@@ -26,6 +27,8 @@ export class WarmPool implements SandboxDriver {
     this.#inner = inner;
     this.#clock = clock;
     if (inner.assertSuits !== undefined) this.assertSuits = (profile) => inner.assertSuits?.(profile);
+    if (inner.fingerprint !== undefined)
+      this.fingerprint = async (spec) => (await inner.fingerprint?.(spec)) ?? null;
   }
 
   get name(): SandboxDriver['name'] {
