@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { BerthError } from '../packages/server/src/domain/errors/index.ts';
 import { makeRepository } from '../packages/server/src/testing/git-fixtures.ts';
 import { bubblewrapMissing } from './support/parts.ts';
@@ -94,8 +94,17 @@ describe.skipIf(missing !== null)(`bad input: full disk (${missing ?? 'tmpfs'})`
       act = {
         type,
         act: () => {
+          const before = said.length;
           fill();
-          room = wait(2_500).then(makeRoom);
+          // Room comes when it was missed, and a moment later: however slow the machine is, something met the full disk.
+          const isMissed = (): boolean =>
+            said.slice(before).some((sentence) => /_DISK_FULL: /.test(sentence));
+          room = vi
+            .waitUntil(isMissed, { timeout: 45_000, interval: 50 })
+            .then(() => wait(500))
+            .finally(makeRoom);
+          // Told at the end; until then the run goes on.
+          room.catch(() => undefined);
         },
       };
       const result = await world.run(task());
