@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Ended, hostServer, type HostedServer } from './support/hosted-server.ts';
 import { bubblewrapMissing } from './support/parts.ts';
 
@@ -30,9 +30,16 @@ describe.skipIf(bubblewrapMissing !== null)(
   () => {
     let hosted: HostedServer;
     beforeAll(async () => {
-      hosted = await hostServer();
+      // A key covers every program on PATH, and others may install some in directories of their own meanwhile.
+      vi.stubEnv('PATH', '/usr/local/bin:/usr/bin:/bin');
+      hosted = await hostServer({
+        config: 'version: 1\nsandboxes:\n  - { name: default, snapshots: true }\n',
+      });
     }, 180_000);
-    afterAll(async () => hosted.close());
+    afterAll(async () => {
+      await hosted.close();
+      vi.unstubAllEnvs();
+    });
 
     test('the first run makes one before its agent acts; its verification and the next run restore that', async () => {
       const repository = hosted.repository({

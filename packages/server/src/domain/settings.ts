@@ -72,7 +72,7 @@ export function projectSettings(config: Config, revision: number, name: string):
     forwardEnv: (project?.forwardEnv ?? []).filter(({ secret }) => isListed(config, name, secret)),
     sandboxEnv: project?.sandboxEnv ?? false,
     snapshots:
-      (project?.snapshots ?? profile?.snapshots ?? true) &&
+      (project?.snapshots ?? profile?.snapshots ?? false) &&
       (project?.forwardEnv ?? []).length === 0 &&
       project?.sandboxEnv !== true,
     gates: project?.gates ?? config.gates,

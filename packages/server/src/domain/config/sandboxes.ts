@@ -85,7 +85,7 @@ export const sandboxProfileSchema = z.strictObject({
     .optional(),
   services: z.array(serviceSchema).max(10).default([]),
   pool: poolSchema.prefault({}),
-  /** Whether what `setup` made on the default branch is kept for later runs. Absent: it is. */
+  /** Whether what `setup` made on the default branch is kept for later runs. Absent: it is not. */
   snapshots: z.boolean().optional(),
   /** What a paused run's sandbox is kept for before it is a checkpoint only. */
   pauseKeep: durationSchema.default('15m'),
