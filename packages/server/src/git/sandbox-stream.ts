@@ -66,12 +66,27 @@ export async function streamIntoSandbox(
   const feeding = feed(sandbox, request.id, source, signal);
   try {
     // A script that ends early, and a source that fails, both end the other.
-    await Promise.race([running, feeding.then(() => running)]);
+    await Promise.race([
+      running,
+      feeding.then(
+        () => running,
+        (error: unknown) => verdict(error, running),
+      ),
+    ]);
   } finally {
     stop.abort();
     await Promise.allSettled([running, feeding]);
     await endCall(sandbox, request.id);
   }
+}
+
+/**
+ * What a failed feed says about the whole. A program may end well before it has read all (an archive is over before its
+ * padding is), and what arrives afterwards is refused: how the program ended decides then.
+ */
+async function verdict(error: unknown, running: Promise<void>): Promise<void> {
+  if (!(error instanceof BerthError) || error.code !== 'EXEC_REFUSED') throw error;
+  await running;
 }
 
 async function feed(
