@@ -6,7 +6,7 @@ import { cassetteText, script } from '../packages/server/src/models/index.ts';
 import { systemClock } from '../packages/server/src/domain/clock.ts';
 import type { CreateTask } from '../packages/server/src/domain/ports/control-plane.ts';
 import { bubblewrapMissing } from './support/parts.ts';
-import { postmasterOf, withChildren } from './support/postgres.ts';
+import { postmasterOf, signalProcess, stopServer } from './support/postgres.ts';
 import { request } from './support/start-run.ts';
 import { dataOf, openWorld, withBlueprint, changing, type RunResult, type World } from './support/world.ts';
 
@@ -101,15 +101,12 @@ checks:
   });
 
   test('a database that hangs for ten seconds holds the run up, and no more', async () => {
-    const pids = withChildren(postmasterOf(world) ?? 0);
     let resumed: Promise<void> = Promise.resolve();
     at = {
       type: 'tool.started',
       act: () => {
-        for (const pid of pids) process.kill(pid, 'SIGSTOP');
-        resumed = wait(10_000).then(() => {
-          for (const pid of pids) if (isThere(pid)) process.kill(pid, 'SIGCONT');
-        });
+        const resume = stopServer(postmasterOf(world));
+        resumed = wait(10_000).then(resume);
       },
     };
     const result = await world.run(task('hanging'));
@@ -122,7 +119,7 @@ checks:
     async (type) => {
       at = {
         type,
-        act: () => process.kill(postmasterOf(world) ?? 0, 'SIGKILL'),
+        act: () => signalProcess(postmasterOf(world), 'SIGKILL'),
       };
       await whole(await world.run(task(`killed-${type}`)));
     },
@@ -145,12 +142,3 @@ checks:
     }
   });
 });
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
