@@ -20,6 +20,7 @@ interface Kept {
 /** A forge in memory, over a real repository: for tests of the rooms above. */
 export class FakeForge implements Forge {
   readonly kind = 'fake';
+  readonly conversation = null;
   readonly fetchUrl: string | null = '/srv/fake.git';
   readonly #repository: FakeForgeRepository;
   readonly #clock: Clock;
@@ -39,6 +40,11 @@ export class FakeForge implements Forge {
     return { url: this.#repository.url, env: {} };
   }
 
+  async fetchTarget(): ReturnType<Forge['fetchTarget']> {
+    this.#called('fetchTarget');
+    return null;
+  }
+
   async openPullRequest(request: OpenPullRequest): Promise<PullRequest> {
     this.#called('openPullRequest');
     const head = await this.#repository.head(request.branch);
@@ -48,7 +54,7 @@ export class FakeForge implements Forge {
     const before = this.#kept[at]?.pullRequest;
     if (before !== undefined && before.state !== 'open') return before;
     const number = before?.number ?? this.#kept.length + 1;
-    const { key, ...shown } = request;
+    const { key, labels: _, reviewers: __, ...shown } = request;
     const pullRequest: PullRequest = {
       ...shown,
       number,

@@ -10,7 +10,9 @@ export function forgeOf(world: World, burn: () => void): Forge {
   return {
     kind: 'fake',
     fetchUrl: null,
+    conversation: null,
     pushTarget: none,
+    fetchTarget: none,
     openPullRequest: async (request: OpenPullRequest) => {
       burn();
       const place = keys.includes(request.key) ? keys.indexOf(request.key) : keys.push(request.key) - 1;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { egressSectionSchema } from './egress.ts';
+import { forgeSchema } from './forges.ts';
 import { limitsSchema } from './limits.ts';
 import { groupSchema, personSchema, serviceAccountSchema, signInSchema } from './people.ts';
 import { notificationsSchema } from './notifications.ts';
@@ -8,8 +9,10 @@ import { sandboxProfileSchema } from './sandboxes.ts';
 import { secretSchema, secretSourcesSchema } from './secrets.ts';
 import { scheduleSchema } from './schedules.ts';
 import { durationSchema, secretReferenceSchema } from './text.ts';
+import { triggerSchema } from './triggers.ts';
 
 export * from './egress.ts';
+export * from './forges.ts';
 export * from './limits.ts';
 export * from './notifications.ts';
 export * from './people.ts';
@@ -18,6 +21,7 @@ export * from './sandboxes.ts';
 export * from './schedules.ts';
 export * from './secrets.ts';
 export * from './text.ts';
+export * from './triggers.ts';
 
 /**
  * The configuration of an installation, as `berth.yaml` writes it. Two layers of this one shape make what counts: the
@@ -54,7 +58,10 @@ export const configSchema = z
     /** For projects that have none of their own. */
     gates: gatesSchema.prefault({}),
     projects: z.array(projectConfigSchema).default([]),
+    /** Code hosts; a repository on none of them, or on this machine, has Berth's own local forge. */
+    forges: z.array(forgeSchema).default([]),
     schedules: z.array(scheduleSchema).default([]),
+    triggers: z.array(triggerSchema).default([]),
     notifications: notificationsSchema.prefault({}),
     audit: z
       .strictObject({
@@ -94,6 +101,8 @@ export const namedSections = [
   ['sandboxes', 'name'],
   ['secrets', 'name'],
   ['schedules', 'name'],
+  ['forges', 'name'],
+  ['triggers', 'name'],
 ] as const satisfies readonly (readonly [keyof Config, string])[];
 export type NamedSection = (typeof namedSections)[number][0];
 

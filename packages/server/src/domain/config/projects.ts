@@ -61,6 +61,8 @@ export const projectConfigSchema = z.strictObject({
   /** A URL git understands, or an absolute path. */
   repository: z.string().min(1).max(4_096),
   description: z.string().max(500).default(''),
+  /** Its code host; absent: the one whose address the repository's begins with, else Berth's own local forge. */
+  forge: nameSchema.optional(),
   /** A blueprint in server configuration, instead of the repository's. */
   blueprint: z.string().max(262_144).optional(),
   slots: slotsSchema.default({}),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import type { Forge, OpenPullRequest, PullRequest } from '../../domain/ports/forge.ts';
+import type { Forge, GitTarget, OpenPullRequest, PullRequest } from '../../domain/ports/forge.ts';
 import {
   commitAt,
   createBare,
@@ -42,6 +42,7 @@ const baseRef = (branch: string) => `refs/heads/${branch}`;
  */
 export class LocalForge implements Forge {
   readonly kind = 'local';
+  readonly conversation = null;
   readonly directory: string;
   readonly #options: LocalForgeOptions;
   readonly #files: PullRequestFiles;
@@ -58,7 +59,11 @@ export class LocalForge implements Forge {
     return this.directory;
   }
 
-  async pushTarget(): Promise<{ readonly url: string; readonly env: Readonly<Record<string, string>> }> {
+  fetchTarget(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  async pushTarget(): Promise<GitTarget> {
     await this.#locked(async () => undefined);
     return { url: this.directory, env: {} };
   }

@@ -172,7 +172,10 @@ export function heldForge(
   return {
     kind: forge.kind,
     fetchUrl: forge.fetchUrl,
+    // A run proposes; it does not talk.
+    conversation: null,
     pushTarget: () => forge.pushTarget(),
+    fetchTarget: () => forge.fetchTarget(),
     async openPullRequest(request) {
       assertHeld();
       const { title, body } = request;
