@@ -23,7 +23,7 @@ export default defineConfig({
     // Bounds for a hang, not for speed: a loaded machine is slow, and what is slow is not wrong.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    expect: { poll: { timeout: 45_000 } },
+    expect: { poll: { timeout: 120_000 } },
     projects: [
       {
         extends: true,

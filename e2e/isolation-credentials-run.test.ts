@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createClient } from '../packages/client/src/index.ts';
@@ -37,6 +38,15 @@ echo "placeholder: $GITHUB_TOKEN"
 echo "to stderr: $NPM_TOKEN" >&2
 echo "$NPM_TOKEN" > /tmp/planted
 `;
+
+/** The arguments of a process, each closed by a NUL; empty for one that ended meanwhile. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
 
 /** Names of files below a directory that hold a text. */
 function filesWith(directory: string, needle: string): string[] {
@@ -115,28 +125,43 @@ steps: [check, verify, propose]
       await client.getTask(result.run.task),
     ];
     answers = JSON.stringify(shown);
-  }, 280_000);
+  });
   afterAll(() => world?.remove());
 
+  /** Collects what is shown live until the sleep inside was found, looked at and ended. */
   async function lookWhileItRests(runId: string): Promise<void> {
-    const signal = AbortSignal.timeout(200_000);
+    const looked = new AbortController();
+    const signal = AbortSignal.any([AbortSignal.timeout(280_000), looked.signal]);
     let ref: SandboxRef | null = null;
-    for await (const item of world.server.controlPlane.follow(runId, 0, signal)) {
-      if ('frame' in item) live += item.frame.text;
-      if ('event' in item && item.event.type === 'sandbox.created')
-        ref ??= (item.event.data as { ref: SandboxRef }).ref;
-      if (ref === null || !live.includes('to stderr')) continue;
-      const pids = sandboxProcesses(ref);
-      // Not the shell, in whose script the number stands too.
-      const resting = pids.find(
-        (pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1') === ['sleep', restSeconds, ''].join('\0'),
-      );
-      if (resting === undefined) continue;
-      inside = scanHost(pids, canaries);
-      files = scanFiles(resting, canaries);
-      process.kill(resting, 'SIGKILL');
-      return;
+    const looking = (async () => {
+      // Looked for again and again: the sleep begins after the last line before it was shown.
+      while (!(ref !== null && live.includes('to stderr') && lookInside(ref)))
+        await wait(50, null, { signal });
+      looked.abort();
+    })();
+    looking.catch(() => undefined);
+    try {
+      for await (const item of world.server.controlPlane.follow(runId, 0, signal)) {
+        if ('frame' in item) live += item.frame.text;
+        if ('event' in item && item.event.type === 'sandbox.created')
+          ref ??= (item.event.data as { ref: SandboxRef }).ref;
+      }
+    } catch (error) {
+      if (!looked.signal.aborted) throw error;
     }
+    await looking;
+  }
+
+  /** False while nothing sleeps in the sandbox. */
+  function lookInside(ref: SandboxRef): boolean {
+    const pids = sandboxProcesses(ref);
+    // Not the shell, in whose script the number stands too.
+    const resting = pids.find((pid) => commandOf(pid) === ['sleep', restSeconds, ''].join('\0'));
+    if (resting === undefined) return false;
+    inside = scanHost(pids, canaries);
+    files = scanFiles(resting, canaries);
+    process.kill(resting, 'SIGKILL');
+    return true;
   }
 
   test('the run went its whole way, with a pull request that names what was exposed', async () => {

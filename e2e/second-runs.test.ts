@@ -50,7 +50,7 @@ describe.skipIf(bubblewrapMissing !== null)(
         finish,
       ]);
       first = await hosted.end(await hosted.start(repository, { text: 'Spell the word right', cassette }));
-    }, 180_000);
+    });
     afterAll(async () => hosted.close());
 
     const checkpoints = (): number[] =>
@@ -196,6 +196,6 @@ describe.skipIf(bubblewrapMissing !== null)(
       expect(proposal.pushedTree).toBe(proposal.tree);
       await control.closeProposal(third.run.id, 'anna');
       await expect(ask('same')).rejects.toMatchObject({ code: 'TASK_CLOSED' });
-    }, 180_000);
+    });
   },
 );

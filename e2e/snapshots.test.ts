@@ -35,7 +35,7 @@ describe.skipIf(bubblewrapMissing !== null)(
       hosted = await hostServer({
         config: 'version: 1\nsandboxes:\n  - { name: default, snapshots: true }\n',
       });
-    }, 180_000);
+    });
     afterAll(async () => {
       await hosted.close();
       vi.unstubAllEnvs();

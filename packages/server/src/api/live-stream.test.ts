@@ -183,7 +183,7 @@ test('a reader whose rights end is told so and gets nothing more; hidden project
   await expect.poll(() => seen.at(-1)?.event).toBe('ready');
   await theirs.writer.append([planned]);
   await mine.writer.append([planned]);
-  await expect.poll(() => seen.some((one) => one.event === 'run'), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => seen.some((one) => one.event === 'run')).toBe(true);
   roles = {};
   const all = await reading;
   expect(all.at(-1)).toMatchObject({ event: 'problem', data: { code: 'NOT_FOUND' } });

@@ -4,6 +4,7 @@ import {
   createPublicKey,
   generateKeyPairSync,
   type KeyObject,
+  randomBytes,
 } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -73,7 +74,8 @@ export async function retiredKeys(home: string): Promise<readonly KeyObject[]> {
 async function makeKey(path: string): Promise<string> {
   const { privateKey } = generateKeyPairSync('ed25519');
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const own = `${path}.${process.pid}.${Date.now()}`;
+  // Random: two servers that are both process 1, in containers of their own, may share the data directory.
+  const own = `${path}.${randomBytes(6).toString('hex')}`;
   const file = await open(own, 'wx', 0o600);
   try {
     await file.writeFile(pem);

@@ -37,7 +37,7 @@ async function open(home: string, hostName = 'one', more: Partial<Parameters<typ
 const file = (costUsd: number, more = ''): string =>
   `version: 1\nlimits: { run: { costUsd: ${costUsd} } }\n${more}`;
 const cost = (config: OpenConfig): number | undefined => config.current().config.limits.run.costUsd;
-const until = async (hold: () => void): Promise<void> => vi.waitFor(hold, { timeout: 30_000, interval: 25 });
+const until = async (hold: () => void): Promise<void> => vi.waitFor(hold, { timeout: 120_000, interval: 25 });
 
 test('without a file nothing is configured', async () => {
   const config = await open(await makeHome());

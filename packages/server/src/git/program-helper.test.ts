@@ -94,5 +94,5 @@ test('a process that ran programs aside ends by itself, and its helper with it',
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
   const helper = Number(stdout);
   expect(helper).toBeGreaterThan(1);
-  await vi.waitFor(() => expect(() => process.kill(helper, 0)).toThrow('ESRCH'), { timeout: 45_000 });
+  await vi.waitFor(() => expect(() => process.kill(helper, 0)).toThrow('ESRCH'), { timeout: 120_000 });
 });

@@ -59,7 +59,7 @@ async function until(runId: string, holds: (run: RunRecord) => boolean): Promise
         throw new Error(`still ${run.status.state} ${run.status.code ?? ''} ${run.status.reason}`);
       return run;
     },
-    { timeout: 30_000, interval: 50 },
+    { timeout: 120_000, interval: 50 },
   );
 }
 const atGate = (runId: string): Promise<RunRecord> =>

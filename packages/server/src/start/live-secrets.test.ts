@@ -28,7 +28,7 @@ test('what the configuration refers to is redacted from then on, and stays so af
     '[secret TOKEN] [secret models.providers.mine.apiKey] key-number-two abc',
   );
   config.set(revision(2, '${env:SECOND_API_KEY}'));
-  await vi.waitFor(() => expect(secrets.values()).toHaveLength(3), { timeout: 20_000 });
+  await vi.waitFor(() => expect(secrets.values()).toHaveLength(3), { timeout: 120_000 });
   expect(secrets.redactor.text(text)).not.toContain('key-number');
   config.set(revision(3, '${env:SHORT_API_KEY}'));
   config.set(revision(4, '${env:NOT_THERE}'));

@@ -26,7 +26,7 @@ export function terminalContract(sandboxOf: () => Sandbox): void {
       const call = startCall(sandboxOf(), request);
       const known = async (): Promise<boolean> =>
         (await sandboxOf().calls()).some((one) => one.id === request.id && one.running);
-      await expect.poll(known, { timeout: 20_000 }).toBe(true);
+      await expect.poll(known).toBe(true);
       const resized = await sandboxOf()
         .resize(request.id, 132, 43)
         .catch((error: unknown) => error);

@@ -82,7 +82,7 @@ async function stream(path: string, headers: Record<string, string>) {
     for await (const one of seen) if (!('comment' in one)) messages.push(one);
   })().catch(() => undefined);
   expect(message.statusCode).toBe(200);
-  await expect.poll(() => messages.some((one) => one.event === 'event'), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => messages.some((one) => one.event === 'event')).toBe(true);
   return { messages, over };
 }
 
@@ -192,10 +192,8 @@ test('a foreign run in the stream of all answers as one that is not there, and i
   const { messages } = await stream(`/stream?runs=${run.runId}&lists=1`, person(bob.id));
   await foreign.writer.append([note('theirs')]);
   await run.writer.append([note('ours')]);
-  await expect
-    .poll(() => messages.some((one) => JSON.stringify(one).includes('ours')), { timeout: 10_000 })
-    .toBe(true);
-  await expect.poll(() => messages.some((one) => one.event === 'run'), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => messages.some((one) => JSON.stringify(one).includes('ours'))).toBe(true);
+  await expect.poll(() => messages.some((one) => one.event === 'run')).toBe(true);
   expect(JSON.stringify(messages)).not.toContain(foreign.runId);
 });
 

@@ -49,7 +49,7 @@ async function runAtGate(): Promise<string> {
       const run = await readRun(store.db, runId);
       expect(run.gate === null ? 'no gate' : run.owner).toBeNull();
     },
-    { timeout: 30_000 },
+    { timeout: 120_000 },
   );
   return runId;
 }

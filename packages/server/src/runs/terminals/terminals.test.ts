@@ -9,7 +9,7 @@ import { OwnedRuns } from '../owned-runs.ts';
 import { TerminalHost } from './host.ts';
 import { createTerminals } from './terminals.ts';
 
-const patience = { timeout: 30_000, interval: 30 };
+const patience = { timeout: 120_000, interval: 30 };
 
 let driver: UnisolatedFakeDriver;
 let sandbox: Sandbox;

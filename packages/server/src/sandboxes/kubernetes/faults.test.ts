@@ -21,7 +21,7 @@ describe.skipIf(testClusterIsMissing !== null)(
       // The first one asks the tools of this machine where their registries are, which takes some seconds.
       const first = await cluster.driver.create(fakeSpec(), AbortSignal.timeout(110_000));
       await first.destroy();
-    }, 120_000);
+    });
     afterEach(() => {
       const { server, node } = cluster;
       Object.assign(server.rules, { quota: null, maxMemoryBytes: null });
@@ -39,8 +39,8 @@ describe.skipIf(testClusterIsMissing !== null)(
     ];
     /** Waits until the cluster has no pod of ours and no process of one. */
     const isEmpty = async (): Promise<void> => {
-      await expect.poll(() => cluster.node.running(), { timeout: 20_000 }).toEqual([]);
-      await expect.poll(() => cluster.server.store.all(), { timeout: 20_000 }).toEqual([]);
+      await expect.poll(() => cluster.node.running()).toEqual([]);
+      await expect.poll(() => cluster.server.store.all()).toEqual([]);
     };
     const refusalOf = async (spec: SandboxSpec = fakeSpec()): Promise<{ code: string; message: string }> => {
       const startedMs = performance.now();
@@ -115,7 +115,7 @@ describe.skipIf(testClusterIsMissing !== null)(
       expect(await call.done).toMatchObject({ kind: 'exited', outOfMemory: true });
       const again = async (): Promise<string> =>
         (await runToEnd(sandbox, execRequest('cat /workspace/kept'))).stdout.toString();
-      await expect.poll(() => again().catch(() => ''), { timeout: 30_000 }).toBe('x');
+      await expect.poll(() => again().catch(() => '')).toBe('x');
       await sandbox.destroy();
       await isEmpty();
     });
@@ -237,7 +237,7 @@ describe.skipIf(testClusterIsMissing !== null)(
       cluster.node.unschedulable = 'held';
       const stop = new AbortController();
       const creating = cluster.driver.create(fakeSpec(), stop.signal);
-      await expect.poll(() => cluster.server.store.all().length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => cluster.server.store.all().length).toBe(1);
       stop.abort(new Error('cancelled'));
       await expect(creating).rejects.toThrow('cancelled');
       await isEmpty();

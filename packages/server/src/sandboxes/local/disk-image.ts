@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 
@@ -37,7 +38,7 @@ const programPath = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bi
 
 /** Whether such a disk can be made and mounted here (needs root and loop devices). */
 export async function diskImagesWork(directory: string, signal?: AbortSignal): Promise<string | null> {
-  const file = `${directory}/probe-${process.pid}-${Date.now()}.img`;
+  const file = `${directory}/probe-${randomBytes(6).toString('hex')}.img`;
   const mountPoint = `${file}.d`;
   try {
     mkdirSync(mountPoint, { recursive: true });
