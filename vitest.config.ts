@@ -1,13 +1,15 @@
 import { defineConfig } from 'vitest/config';
 import { compileCache } from './packages/server/src/testing/compile-cache.ts';
 import LongestFirst from './scripts/longest-first.ts';
+import { pureTests } from './scripts/pure-tests.ts';
 
-/** Rooms of pure functions: their tests share nothing that one could change for another. */
+/** Rooms of pure functions, and tests elsewhere that are alike: they share nothing that one could change for another. */
 const pure = [
   'packages/protocol/src/**/*.test.ts',
   'packages/cli/src/output/*.test.ts',
   'packages/server/src/{domain,blueprints,models,secrets}/**/*.test.ts',
   'packages/server/src/config/parse/*.test.ts',
+  ...pureTests(import.meta.dirname, ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts']),
 ];
 
 /** Is run by `npm run test:cluster`, with a cluster. */
