@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { isErrorCode } from '../packages/server/src/domain/errors/index.ts';
 import { startServer, type RunningServer } from '../packages/server/src/main.ts';
 import { removeHomes } from '../packages/server/src/testing/remove-homes.ts';
+import { seedDatabase } from '../packages/server/src/testing/seed-database.ts';
 import { type FuzzedRequest, operationsOf, requestOf } from './support/openapi-requests.ts';
 import { repositoryOf, request } from './support/start-run.ts';
 
@@ -24,6 +25,7 @@ let server: RunningServer;
 const known: string[] = ['latest', 'local'];
 
 beforeAll(async () => {
+  await seedDatabase({ home: join(directory, 'home'), rootDirectory: databaseRoot });
   server = await startServer({
     home: join(directory, 'home'),
     databaseRoot,

@@ -13,6 +13,7 @@ import { startServer, type RunningServer } from '../packages/server/src/main.ts'
 import { openDatabase } from '../packages/server/src/store/database.ts';
 import { changingConfig } from '../packages/server/src/testing/access-world.ts';
 import { removeHomes } from '../packages/server/src/testing/remove-homes.ts';
+import { seedDatabase } from '../packages/server/src/testing/seed-database.ts';
 import { repositoryOf } from './support/start-run.ts';
 
 /**
@@ -44,6 +45,7 @@ beforeAll(async () => {
   for (const name of names) {
     repositoryOf(join(directory, name), { '.berth/blueprint.yaml': 'version: 1\nsteps: [setup]\n' });
   }
+  await seedDatabase({ home, rootDirectory: databaseRoot });
   server = await startServer({
     home,
     databaseRoot,

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startServer, type RunningServer } from '../packages/server/src/main.ts';
 import { compileCache } from '../packages/server/src/testing/compile-cache.ts';
 import { removeHomes } from '../packages/server/src/testing/remove-homes.ts';
+import { seedDatabase } from '../packages/server/src/testing/seed-database.ts';
 import { repositoryOf, request } from './support/start-run.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-tokens-'));
@@ -19,6 +20,7 @@ let run = '';
 
 beforeAll(async () => {
   mkdirSync(join(directory, 'elsewhere'));
+  await seedDatabase({ home, rootDirectory: databaseRoot });
   server = await startServer({
     home,
     databaseRoot,

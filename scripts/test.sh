@@ -4,5 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
+began=$(date +%s)
 scripts/check.sh
+echo "source checks: $(($(date +%s) - began)) s"
 vitest run --reporter=default --reporter=./scripts/closing-line.ts "$@"

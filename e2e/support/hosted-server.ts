@@ -14,6 +14,7 @@ import {
 import { startServer, type RunningServer } from '../../packages/server/src/main.ts';
 import { cassetteText, script } from '../../packages/server/src/models/index.ts';
 import { removeHomes } from '../../packages/server/src/testing/remove-homes.ts';
+import { seedDatabase } from '../../packages/server/src/testing/seed-database.ts';
 import { repositoryOf, request } from './start-run.ts';
 
 type Answers = Parameters<typeof script>[0];
@@ -82,6 +83,7 @@ export async function hostServer(options: HostOptions = {}): Promise<HostedServe
     mkdirSync(home, { recursive: true, mode: 0o700 });
     writeFileSync(join(home, 'berth.yaml'), options.config);
   }
+  await seedDatabase({ home, rootDirectory: databaseRoot });
   let running = await start();
 
   const hosted: HostedServer = {

@@ -11,6 +11,7 @@ import { databaseUser } from '../../packages/server/src/store/embedded/initialis
 import { compileCache } from '../../packages/server/src/testing/compile-cache.ts';
 import { openEmbedded } from '../../packages/server/src/store/embedded/open-embedded.ts';
 import { runSql } from '../../packages/server/src/testing/run-sql.ts';
+import { seedDatabase } from '../../packages/server/src/testing/seed-database.ts';
 import { postmasterOf } from './postgres.ts';
 
 const berth = join(import.meta.dirname, '../../packages/cli/src/main.ts');
@@ -40,6 +41,7 @@ export async function externalDatabase(): Promise<ExternalDatabase> {
   const home = await mkdtemp(join(tmpdir(), 'berth-external-'));
   const rootDirectory = join('/var/tmp', `berth-e2e-${process.pid}-${randomBytes(4).toString('hex')}`);
   const { signal } = new AbortController();
+  await seedDatabase({ home, rootDirectory });
   const server = await openEmbedded({ home, clock: systemClock, signal, durable: false, rootDirectory });
   const name = 'replicas';
   await runSql(server.sockets, `create database ${name}`);

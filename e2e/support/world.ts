@@ -4,6 +4,7 @@ import type { CreateTask } from '../../packages/server/src/domain/ports/control-
 import type { EventView, RunView } from '../../packages/server/src/domain/views.ts';
 import { startServer, type RunningServer, type StartServerOptions } from '../../packages/server/src/main.ts';
 import { type Files, makeRepository } from '../../packages/server/src/testing/git-fixtures.ts';
+import { seedDatabase } from '../../packages/server/src/testing/seed-database.ts';
 import { request } from './start-run.ts';
 
 export interface RunResult {
@@ -38,6 +39,7 @@ export async function openWorld(
   chmodSync(directory, 0o711);
   const home = join(directory, 'home');
   const databaseRoot = join(directory, 'databases');
+  await seedDatabase({ home, rootDirectory: databaseRoot });
   const server = await startServer({
     home,
     env: {},
