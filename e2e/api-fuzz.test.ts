@@ -15,7 +15,7 @@ import { repositoryOf, request } from './support/start-run.ts';
 /** Requests for each operation; the document decides how many operations there are. */
 const requestsEach = 60;
 /** An answer that has not begun after this long is a hang, on however busy a machine. */
-const patienceMs = 20_000;
+const patienceMs = 90_000;
 /** Operations whose answer never ends, or that look at the whole machine: asked less often. */
 const slow = /\/(stream|doctor|verify|export)$/;
 

@@ -4,9 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultRefusedRanges } from '../packages/server/src/egress/index.ts';
+import type { SandboxRef } from '../packages/server/src/domain/ports/sandbox.ts';
 import type { EventView } from '../packages/server/src/domain/views.ts';
 import { defaultStateDirectory } from '../packages/server/src/sandboxes/bubblewrap/index.ts';
 import { quickestMs } from '../packages/server/src/testing/quickest.ts';
+import { endSleep } from './isolation/host-scan.ts';
 import { hostServer, type HostedServer } from './support/hosted-server.ts';
 import { bubblewrapMissing } from './support/parts.ts';
 
@@ -28,6 +30,9 @@ const files = {
   '.gitignore': '.set-up\n',
   '.berth/blueprint.yaml': blueprint(),
 };
+
+/** A number of seconds that nothing else sleeps for. */
+const restSeconds = 86_414;
 
 const bash = (command: string) => ({ toolCalls: [{ name: 'bash', input: { command } }] });
 const mend = { toolCalls: [{ name: 'edit', input: { path: 'greeting.txt', old: 'helo', new: 'hello' } }] };
@@ -142,16 +147,18 @@ describe.skipIf(bubblewrapMissing !== null)(
 
     test.concurrent('what a person says reaches the model, and the log says when', async () => {
       const cassette = hosted.cassette([
-        // Long enough for both messages to be there before the model is asked again.
-        bash('sleep 8'),
+        // Ended from outside, once both messages are there.
+        bash(`sleep ${restSeconds} || true`),
         { ...mend, expect: { lastUserIncludes: 'Say it politely' } },
         finish,
         { ...finish, expect: { lastUserIncludes: 'And look at it once more' } },
       ]);
       const runId = await hosted.start(hosted.repository(files), { cassette });
+      const created = await hosted.entry(runId, ofType('sandbox.created'));
       await hosted.entry(runId, ofType('tool.started'));
       const later = await control().steer(runId, 'ann', 'And look at it once more', 'after_step');
       const now = await control().steer(runId, 'ben', 'Say it politely', 'now');
+      await endSleep(dataOf(created)['ref'] as SandboxRef, restSeconds);
       const { run, events } = await hosted.end(runId);
       expect(run.status).toMatchObject({ state: 'succeeded' });
       const told = events.filter(ofType('agent.told', (data) => data['kind'] === 'message'));
@@ -197,7 +204,8 @@ describe.skipIf(bubblewrapMissing !== null)(
         bash('echo hello > greeting.txt; sleep 300'),
         { ...finish, expect: { lastUserIncludes: 'somebody resumed it', lastResultsInclude: 'nterrupted' } },
       ]);
-      const limits = { minutes: 0.4 };
+      // Enough for a slow machine to come to the command.
+      const limits = { minutes: 0.7 };
       const runId = await hosted.start(hosted.repository(files), { cassette, limits });
       const first = await hosted.end(runId);
       expect(first.run.status).toMatchObject({ state: 'needs_human', code: 'LIMIT_MINUTES' });

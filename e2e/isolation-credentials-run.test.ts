@@ -10,7 +10,7 @@ import type { SandboxRef } from '../packages/server/src/domain/ports/sandbox.ts'
 import { openDatabase } from '../packages/server/src/store/database.ts';
 import { bubblewrapIsMissing } from '../packages/server/src/testing/bubblewrap.ts';
 import { makeRepository } from '../packages/server/src/testing/git-fixtures.ts';
-import { canReadMemory, sandboxProcesses, scanFiles, scanHost } from './isolation/host-scan.ts';
+import { canReadMemory, commandOf, sandboxProcesses, scanFiles, scanHost } from './isolation/host-scan.ts';
 import { dataOf, openWorld, type RunResult, type World, withBlueprint } from './support/world.ts';
 
 const canaryNamed = (name: string): string => `${name}-${randomBytes(15).toString('hex')}`;
@@ -38,15 +38,6 @@ echo "placeholder: $GITHUB_TOKEN"
 echo "to stderr: $NPM_TOKEN" >&2
 echo "$NPM_TOKEN" > /tmp/planted
 `;
-
-/** The arguments of a process, each closed by a NUL; empty for one that ended meanwhile. */
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-  } catch {
-    return '';
-  }
-}
 
 /** Names of files below a directory that hold a text. */
 function filesWith(directory: string, needle: string): string[] {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import type { SandboxRef } from '../../packages/server/src/domain/ports/sandbox.ts';
 
 /** Only root reads the memory of processes of another account. */
@@ -30,6 +31,25 @@ export function sandboxProcesses(ref: SandboxRef): number[] {
     case 'fake':
       throw new Error(`nobody has said yet how processes of the driver ${ref.driver} are found on this host`);
   }
+}
+
+/** The arguments of a process, each closed by a NUL; empty for one that ended meanwhile. */
+export function commandOf(pid: number): string {
+  return safely(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1')) ?? '';
+}
+
+/** Ends a sleep of so many seconds in a sandbox, as soon as it is there. */
+export async function endSleep(ref: SandboxRef, seconds: number): Promise<void> {
+  // Not the shell, in whose script the number stands too.
+  const command = ['sleep', seconds, ''].join('\0');
+  await vi.waitFor(
+    () => {
+      const pid = sandboxProcesses(ref).find((one) => commandOf(one) === command);
+      if (pid === undefined) throw new Error('nothing sleeps in the sandbox');
+      process.kill(pid, 'SIGKILL');
+    },
+    { timeout: 120_000, interval: 50 },
+  );
 }
 
 function processesOf(uid: number): number[] {

@@ -176,7 +176,7 @@ describe.skipIf(podIsMissing !== null)(
         sandboxId: 's',
         epoch: 1,
         clock: testClock,
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(120_000),
         secondConnection: true,
         onEgressStream: (stream) => stream.on('error', () => {}).end('from outside'),
         dial: async (signal) => {

@@ -28,7 +28,7 @@ async function openWith(identity: ChannelIdentity, epoch = identity.epoch) {
     sandboxId: 's',
     epoch,
     clock: testClock,
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(120_000),
     dial: async (signal) =>
       await dialTls({
         connect: pod.connect,
@@ -123,7 +123,7 @@ describe.skipIf(podIsMissing !== null)(`the channel over TLS (missing: ${podIsMi
           sandboxId: 's',
           epoch: 1,
           clock: testClock,
-          signal: AbortSignal.timeout(60_000),
+          signal: AbortSignal.timeout(120_000),
           dial: async (signal) =>
             await dialTls({
               connect: own.connect,
@@ -150,7 +150,7 @@ describe.skipIf(podIsMissing !== null)(`the channel over TLS (missing: ${podIsMi
         connect: other.connect,
         pinned: pod.pinned(),
         identity: identityOf(),
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(120_000),
         withinMs: 30_000,
       });
       await expect(dial).rejects.toMatchObject({ code: 'SANDBOX_CERTIFICATE' });
@@ -160,7 +160,7 @@ describe.skipIf(podIsMissing !== null)(`the channel over TLS (missing: ${podIsMi
   });
 
   test('plain bytes, TLS 1.2 and a client without a certificate get no byte of the channel', async () => {
-    const plain = await pod.connect(AbortSignal.timeout(30_000));
+    const plain = await pod.connect(AbortSignal.timeout(120_000));
     const answered = untilClosed(plain);
     plain.write('{"role":"worker"} GET / HTTP/1.1\r\n\r\n');
     expect(await answered).not.toContain('sandboxd');
@@ -198,7 +198,7 @@ describe.skipIf(podIsMissing !== null)(`the channel over TLS (missing: ${podIsMi
   });
 
   test('a client that trickles its hand-shake is ended in time', async () => {
-    const socket = await connectTcp(pod.address, pod.port, AbortSignal.timeout(30_000));
+    const socket = await connectTcp(pod.address, pod.port, AbortSignal.timeout(120_000));
     const startedMs = performance.now();
     const over = untilClosed(socket);
     socket.write(Buffer.from([22, 3, 1, 0x3f, 0]));
@@ -216,7 +216,7 @@ describe.skipIf(podIsMissing !== null)(`the channel over TLS (missing: ${podIsMi
         connect: shut.connect,
         pinned: shut.pinned(),
         identity,
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(120_000),
         withinMs: 30_000,
       });
       await expect(dial).rejects.toMatchObject({ code: 'SANDBOX_UNREACHABLE' });
@@ -237,7 +237,7 @@ describe.skipIf(podIsMissing !== null)(`the channel over TLS (missing: ${podIsMi
       const again = await own.open();
       expect(again.hello.bootId).not.toBe(channel.hello.bootId);
       await expect(
-        again.attach({ id: 'x', timeoutMs: 1, giveUp: false }, { signal: AbortSignal.timeout(60_000) }),
+        again.attach({ id: 'x', timeoutMs: 1, giveUp: false }, { signal: AbortSignal.timeout(120_000) }),
       ).rejects.toMatchObject({ code: 'EXEC_UNKNOWN' });
     } finally {
       await own.stop();
@@ -255,7 +255,7 @@ describe.skipIf(podIsMissing !== null)(`the channel over TLS (missing: ${podIsMi
           env: { LINE: line },
         }),
         {
-          signal: AbortSignal.timeout(60_000),
+          signal: AbortSignal.timeout(120_000),
           onOutput: ({ data }) => {
             printed += Buffer.from(data).toString();
           },

@@ -11,7 +11,7 @@ import { createSandboxEcosystems, type AskSandbox } from './sandbox-ecosystems.t
 const fetchText = () => Promise.resolve(null);
 const root = mkdtempSync(join(tmpdir(), 'ecosystems-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(120_000);
 
 const settings = `<settings>
   <!-- <mirror><url>https://old.example/</url></mirror> -->

@@ -49,7 +49,7 @@ const profile = (more: object = {}): SandboxProfile => sandboxProfileSchema.pars
 const withImage = (p: SandboxProfile | null): boolean => p?.image !== undefined;
 const without = (p: SandboxProfile | null): boolean => p?.image === undefined;
 const chosen = async (registry: DriverRegistry, wanted: SandboxProfile | null): Promise<string> =>
-  (await registry.create(fakeSpec({ profile: wanted }), AbortSignal.timeout(5_000))).ref.driver;
+  (await registry.create(fakeSpec({ profile: wanted }), AbortSignal.timeout(120_000))).ref.driver;
 
 test('with auto the strongest that suits and works is chosen', async () => {
   const container = driver('container', { takes: withImage });

@@ -57,7 +57,7 @@ test('a secret is known to the redactor before whoever reads it has it, and stay
     '[secret github] value-after-rotation [secret secretSources.onePassword.token]',
   );
   field.value = 'value-after-rotation';
-  const signal = AbortSignal.timeout(20_000);
+  const signal = AbortSignal.timeout(120_000);
   expect(await secrets.read('${op:Agents/GitHub/token}', signal, 'github')).toBe('value-after-rotation');
   expect(secrets.redactor.text(text)).toBe(
     '[secret github] [secret github] [secret secretSources.onePassword.token]',

@@ -202,7 +202,7 @@ export async function startPod(options: PodOptions = {}): Promise<Pod> {
         sandboxId: 's',
         epoch,
         clock: testClock,
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(120_000),
         ...rest,
         dial: (signal) =>
           dialTls({

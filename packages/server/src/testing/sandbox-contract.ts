@@ -54,7 +54,7 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
     /** The same sandbox as its next owner sees it. */
     const takeOver = async (): Promise<Sandbox> => {
       spec = { ...spec, epoch: spec.epoch + 1 };
-      const next = await subject.driver.attach(sandbox.ref, spec, AbortSignal.timeout(60_000));
+      const next = await subject.driver.attach(sandbox.ref, spec, AbortSignal.timeout(120_000));
       expect(next).not.toBeNull();
       return next!;
     };
@@ -326,7 +326,7 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
           const seenBefore = got.length;
           let letGo = false;
           const result = await sandbox.exec(request, {
-            signal: AbortSignal.timeout(60_000),
+            signal: AbortSignal.timeout(120_000),
             fromOffset: offset,
             onOutput: async (chunk) => {
               // What was already on its way when the owner died never reached the log.
@@ -350,7 +350,7 @@ export function sandboxContract(title: string, make: () => Promise<SandboxContra
         const oldSpec = spec;
         sandbox = await takeOver();
         expect(await old.lost).toMatchObject({ code: 'SANDBOX_TAKEN_OVER' });
-        const late = subject.driver.attach(sandbox.ref, oldSpec, AbortSignal.timeout(60_000));
+        const late = subject.driver.attach(sandbox.ref, oldSpec, AbortSignal.timeout(120_000));
         await expect(late).rejects.toMatchObject({ code: 'SANDBOX_TAKEN_OVER' });
       });
     });

@@ -21,7 +21,7 @@ let epoch = 0;
 beforeEach(async () => {
   driver = new UnisolatedFakeDriver();
   const spec = fakeSpec();
-  sandbox = await driver.create(spec, AbortSignal.timeout(30_000));
+  sandbox = await driver.create(spec, AbortSignal.timeout(120_000));
   await sandbox.write('repo/README.md', Buffer.from('# here\n'));
   log = memoryLog();
   hasSandbox = true;

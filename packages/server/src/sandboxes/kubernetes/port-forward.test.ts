@@ -29,7 +29,7 @@ describe.skipIf(testClusterIsMissing !== null)(
 
     test('reaches a sandbox from outside of the cluster, with all that goes through unchanged', async () => {
       cluster.server.allowed.add('create pods/portforward');
-      const sandbox = await outside.create(fakeSpec(), AbortSignal.timeout(60_000));
+      const sandbox = await outside.create(fakeSpec(), AbortSignal.timeout(120_000));
       const stdin = Buffer.alloc(5 * 1024 * 1024, 'berth ');
       const ran = await runToEnd(sandbox, execRequest('sha256sum', { stdin }));
       expect(ran.stdout.toString()).toContain(createHash('sha256').update(stdin).digest('hex'));
@@ -43,9 +43,9 @@ describe.skipIf(testClusterIsMissing !== null)(
 
     test('that is not allowed is said to be', async () => {
       cluster.server.allowed.delete('create pods/portforward');
-      const creating = outside.create(fakeSpec(), AbortSignal.timeout(90_000));
+      const creating = outside.create(fakeSpec(), AbortSignal.timeout(120_000));
       await expect(creating).rejects.toMatchObject({ code: 'SANDBOX_UNREACHABLE' });
-      const { ok, checks } = await outside.probe(AbortSignal.timeout(60_000));
+      const { ok, checks } = await outside.probe(AbortSignal.timeout(120_000));
       expect(ok).toBe(false);
       expect(checks.find(({ id }) => id === 'cluster-permissions')!.sentence).toContain(
         'create pods/portforward',
@@ -53,7 +53,7 @@ describe.skipIf(testClusterIsMissing !== null)(
     });
 
     test('is not asked for inside of the cluster, and what is there passes', async () => {
-      const { ok, checks } = await cluster.driver.probe(AbortSignal.timeout(60_000));
+      const { ok, checks } = await cluster.driver.probe(AbortSignal.timeout(120_000));
       expect(checks.map(({ id, state }) => `${id} ${state}`)).toEqual([
         'cluster-dns pass',
         'cluster-clock pass',
