@@ -44,6 +44,8 @@ export const helloShape = tagged('role', {
     epoch: integer(0),
     /** Counts the runner's starts; 0 while there was none yet. */
     generation: integer(0),
+    /** Of its processor, as Node calls it (`x64`, `arm64`). */
+    architecture: optional(name),
   }),
   runner: object({
     role: literal('runner'),

@@ -60,6 +60,7 @@ export class WorkerSession {
         bootId: options.bootId,
         epoch: options.highestEpoch(),
         generation: options.runner.generation,
+        architecture: process.arch,
       },
       onHello: (payload) => this.#hello(payload),
       onOpen: (stream, payload) => {

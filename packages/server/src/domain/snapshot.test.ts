@@ -26,7 +26,6 @@ const parts: SnapshotKeyParts = {
   ],
   tree: null,
   toolchain: 'sha256-one',
-  architecture: 'x64',
   driver: 'bubblewrap',
 };
 
@@ -50,7 +49,6 @@ const changes: Record<string, (word: string) => Partial<SnapshotKeyParts>> = {
   'mode of a file': () => ({ files: [{ ...parts.files[0]!, mode: '100755' }, parts.files[1]!] }),
   'a file less': () => ({ files: [parts.files[1]!] }),
   toolchain: (word) => ({ toolchain: `sha256-two${word}` }),
-  architecture: (word) => ({ architecture: `arm${word}` }),
   driver: () => ({ driver: 'container' }),
 };
 

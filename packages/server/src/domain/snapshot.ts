@@ -5,7 +5,7 @@ import type { StoredEvent } from './events/index.ts';
 import type { DriverName } from './ports/sandbox.ts';
 
 /** Raised whenever what a snapshot holds, or how it is made, changes: older ones are not found any more. */
-export const snapshotFormat = 1;
+export const snapshotFormat = 2;
 
 /** Files that decide what package managers install, by ecosystem: manifests, lock files, and their settings. */
 const manifestNames: ReadonlySet<string> = new Set(
@@ -147,9 +147,8 @@ export interface SnapshotKeyParts {
   readonly scope: 'manifests' | 'tree';
   readonly files: readonly TreeFile[];
   readonly tree: string | null;
-  /** Image by digest, or a fingerprint of the host's tool chain. */
+  /** As the driver tells of the sandbox: its image by digest or id, or the host's tool chain; and the architecture. */
   readonly toolchain: string;
-  readonly architecture: string;
   readonly driver: DriverName;
 }
 

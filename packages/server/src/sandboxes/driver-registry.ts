@@ -85,9 +85,9 @@ export class DriverRegistry implements SandboxDriver {
     return told.flatMap(({ sandboxes }) => sandboxes);
   }
 
-  async fingerprint(spec: Pick<SandboxSpec, 'profile'>): Promise<string | null> {
-    const driver = await this.choose(spec.profile);
-    return (await driver.fingerprint?.(spec)) ?? null;
+  async fingerprint(sandbox: Pick<SandboxSpec, 'id' | 'profile'>): Promise<string | null> {
+    const driver = this.#makers.get(sandbox.id) ?? (await this.choose(sandbox.profile));
+    return (await driver.fingerprint?.(sandbox)) ?? null;
   }
 
   async destroy(id: string): Promise<void> {

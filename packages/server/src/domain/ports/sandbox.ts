@@ -206,10 +206,11 @@ export interface SandboxDriver {
   /** Every sandbox of this installation, for the reconciler. */
   list(): Promise<ReadonlyArray<{ readonly id: string; readonly runId: string; readonly createdMs: number }>>;
   /**
-   * What the programs of such a sandbox are, as one text that differs when they do: the image's digest, or a fingerprint
-   * of the host's tool chain. Null, or no such method: it cannot be told, and no snapshot of `setup` is made or used.
+   * What the programs of a living sandbox are, as one text that differs when they do, its processor's architecture
+   * included: the image that its engine resolved, or a fingerprint of the host's tool chain. Never what a process inside
+   * says. Null, or no such method: it cannot be told, and no snapshot of `setup` is made or used.
    */
-  fingerprint?(spec: Pick<SandboxSpec, 'profile'>): Promise<string | null>;
+  fingerprint?(sandbox: Pick<SandboxSpec, 'id' | 'profile'>): Promise<string | null>;
   /** Removes one by id, whoever made it. Idempotent. */
   destroy(id: string): Promise<void>;
 }

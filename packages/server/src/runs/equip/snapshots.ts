@@ -71,23 +71,28 @@ export function runSnapshots(parts: RunSnapshotParts): SnapshotSource {
   }
 
   return {
-    async keyFor(commit, driverName) {
-      if (!parts.allowed()) return null;
+    async keyFor({ id, commit, driver: driverName }) {
+      if (!parts.allowed()) return { kind: 'off' };
       const { driver, profile } = parts;
-      const toolchain = (await driver.fingerprint?.({ profile })) ?? imageByDigest(profile);
-      if (toolchain === null) return null;
+      const toolchain = (await driver.fingerprint?.({ id, profile })) ?? null;
+      if (toolchain === null)
+        return { kind: 'unknown', reason: 'the driver cannot say exactly which programs the sandbox has' };
+      const looked = await filesOf(commit);
+      // Files are all that a snapshot holds: what setup put into a database would be missing.
+      if ((profile?.services ?? []).length > 0 && looked.scope === 'tree')
+        return { kind: 'unknown', reason: 'setup does more than install, and may have filled a service' };
       const { ceilings = [], deny = [], refusedRanges = null } = parts.egressBounds.current();
       const given = parts.egressGiven();
-      return snapshotKey({
+      const key = snapshotKey({
         projectId,
         setup: setup(),
         egress: setup().map((command) => commandRules('work', { purpose: 'setup', command }, given)),
         bounds: { ceilings, deny, refusedRanges },
-        ...(await filesOf(commit)),
+        ...looked,
         toolchain,
-        architecture: process.arch,
         driver: driverName,
       });
+      return { kind: 'named', key };
     },
 
     find: (key) => findSnapshot(db, { projectId, key }),
@@ -141,10 +146,4 @@ export function runSnapshots(parts: RunSnapshotParts): SnapshotSource {
       if (!used.has(blob)) await db.blobs.remove(blob);
     }
   }
-}
-
-/** A tag can mean another image tomorrow; a digest cannot. */
-function imageByDigest(profile: SandboxSpec['profile']): string | null {
-  const image = profile?.image;
-  return image !== undefined && /@sha256:[0-9a-f]{64}$/.test(image) ? image : null;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
@@ -194,6 +194,13 @@ export class ContainerDriver implements SandboxDriver {
       .filter(({ id }) => id !== '' && !known.has(id));
     // A sandbox with services has several containers.
     return [...places, ...new Map(orphans.map((one) => [one.id, one])).values()];
+  }
+
+  /** The image the engine resolved when it was made, whatever its name means by now; and the tools beside it. */
+  async fingerprint({ id }: Pick<SandboxSpec, 'id'>): Promise<string | null> {
+    const image = this.#place(id).read()?.container?.image;
+    if (image === undefined || !/sha256:[0-9a-f]{64}$/.test(image)) return null;
+    return `${image} ${process.arch} tools ${basename(await this.#tools())}`;
   }
 
   async destroy(id: string): Promise<void> {

@@ -22,7 +22,7 @@ import { PodSandbox } from './pod-sandbox.ts';
 import { profileOf, sandboxPod, type ToolsDelivery } from './pod-spec.ts';
 import { type Authorities, sandboxAuthorities } from '../local/authorities.ts';
 import type { SandboxdInstance } from './pod-state.ts';
-import { isGoing, isStuck, lossIn, splitAddress, timeOf, usable } from './pod-facts.ts';
+import { imagesOf, isGoing, isStuck, lossIn, splitAddress, timeOf, usable } from './pod-facts.ts';
 import { dialPod, dialWithinMs, type DialParts, type PodLink } from './dial.ts';
 import { trackPod, type PodTracker } from './pod-tracker.ts';
 import { probeCluster } from './probe.ts';
@@ -78,6 +78,8 @@ export class KubernetesDriver implements SandboxDriver {
   readonly #watch: PodWatch;
   readonly #ecosystems: EcosystemSource;
   readonly #authorities: Authorities;
+  /** By sandbox, of those that this process is connected to. */
+  readonly #architectures = new Map<string, string>();
   #tools: Promise<ToolsDelivery> | null = null;
 
   constructor(options: KubernetesOptions) {
@@ -187,7 +189,16 @@ export class KubernetesDriver implements SandboxDriver {
     });
   }
 
+  /** The images that the node runs, and the processor as sandboxd tells: nothing of it is from the container `work`. */
+  async fingerprint({ id }: Pick<SandboxSpec, 'id'>): Promise<string | null> {
+    const architecture = this.#architectures.get(id);
+    const pod = await this.#client.get(podName(id), AbortSignal.timeout(30_000));
+    const images = pod === null ? null : imagesOf(pod);
+    return images === null || architecture === undefined ? null : `${images} ${architecture}`;
+  }
+
   async destroy(id: string): Promise<void> {
+    this.#architectures.delete(id);
     const signal = AbortSignal.timeout(30_000);
     const name = podName(id);
     const pod = await this.#client.delete(name, { graceSeconds }, signal);
@@ -286,6 +297,8 @@ export class KubernetesDriver implements SandboxDriver {
     const { channel, door, listeners, tracker, name, uid, instance } = link;
     // The cluster may know it before the channel does: a node that is gone sends no FIN.
     void tracker.over.then((why) => channel.close(why.sentence));
+    const { architecture } = channel.hello;
+    if (architecture !== undefined) this.#architectures.set(spec.id, architecture);
     void channel.closed
       .then(() => sleep(explainWithinMs, undefined, { ref: false }))
       .then(() => tracker.close());

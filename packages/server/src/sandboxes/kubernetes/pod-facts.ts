@@ -1,4 +1,5 @@
 import type { V1Pod } from './api-types.ts';
+import { containerNames } from './pod-spec.ts';
 import { instanceOf, podState, type PodTrouble, type SandboxdInstance } from './pod-state.ts';
 
 /** Why a sandbox is lost, as its pod tells; null: the pod is well. */
@@ -22,6 +23,19 @@ export function usable(pod: V1Pod, uid: string): SandboxdInstance | null {
 export function splitAddress(address: string): readonly [uid: string, containerId: string] {
   const at = address.indexOf('/');
   return at === -1 ? [address, ''] : [address.slice(0, at), address.slice(at + 1)];
+}
+
+/**
+ * The images that the node runs in `work` and in sandboxd (which are the tools), as it resolved them: by digest, or by
+ * the id of one that came from no registry. Null while one of them is not known.
+ */
+export function imagesOf(pod: V1Pod): string | null {
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const ids = [containerNames.work, containerNames.sandboxd].map(
+    (name) =>
+      [...containerStatuses, ...initContainerStatuses].find((one) => one.name === name)?.imageID ?? '',
+  );
+  return ids.every((id) => /sha256:[0-9a-f]{64}$/.test(id)) ? ids.join(' ') : null;
 }
 
 export function isGoing(pod: V1Pod): boolean {

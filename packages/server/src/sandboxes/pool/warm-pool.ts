@@ -28,7 +28,7 @@ export class WarmPool implements SandboxDriver {
     this.#clock = clock;
     if (inner.assertSuits !== undefined) this.assertSuits = (profile) => inner.assertSuits?.(profile);
     if (inner.fingerprint !== undefined)
-      this.fingerprint = async (spec) => (await inner.fingerprint?.(spec)) ?? null;
+      this.fingerprint = async (sandbox) => (await inner.fingerprint?.(sandbox)) ?? null;
   }
 
   get name(): SandboxDriver['name'] {

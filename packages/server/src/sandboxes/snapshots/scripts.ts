@@ -1,4 +1,19 @@
 /**
+ * Runs the script that is its first argument with Berth's own programs where the sandbox has them: the tar of an image may
+ * write another format, or be none at all.
+ */
+export const withOwnPrograms = `
+script=$1
+shift
+if [ -x /opt/berth/own/sh ]; then
+  PATH=/opt/berth/own:$PATH
+  export PATH
+  exec /opt/berth/own/sh -c "$script" berth "$@"
+fi
+exec sh -c "$script" berth "$@"
+`;
+
+/**
  * Prints what setup made as one tar: everything untracked of the repository, what lies beside it in the workspace, and
  * the home directory, under the names `workspace/…` and `home/…`. Git's own folder and Berth's are left out. Needs `sh`,
  * `git`, `tar`, `find` and `xargs`. The current directory is the repository.

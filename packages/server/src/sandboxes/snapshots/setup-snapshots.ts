@@ -6,7 +6,7 @@ import type { RunLog, SetupSnapshots } from '../../domain/ports/run-context.ts';
 import type { Sandbox } from '../../domain/ports/sandbox.ts';
 import type { SandboxPurpose } from '../../domain/purpose.ts';
 import type { RunState } from '../../domain/run-state.ts';
-import type { SnapshotSource } from './source.ts';
+import type { SnapshotName, SnapshotSource } from './source.ts';
 import { putSnapshot, snapshotCalls, takeSnapshot } from './transfer.ts';
 
 export interface SetupSnapshotParts {
@@ -36,15 +36,22 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
     return own?.type === 'sandbox.created' && own.data.restoredFrom === null ? recorded : null;
   };
 
-  const keyFor = async (sandboxId: string, { commit, driver }: FilledFrom): Promise<string | null> => {
+  const nameOf = async (sandboxId: string, filled: FilledFrom): Promise<SnapshotName> => {
     try {
-      return await source.keyFor(commit, driver);
+      return await source.keyFor({ id: sandboxId, ...filled });
     } catch (error) {
       signal.throwIfAborted();
       const reason = `its name could not be worked out: ${asBerthError(error).message}`;
-      await events.append({ type: 'snapshot.skipped', data: { sandboxId, reason } });
-      return null;
+      return { kind: 'unknown', reason };
     }
+  };
+
+  const keyFor = async (sandboxId: string, filled: FilledFrom): Promise<string | null> => {
+    const name = await nameOf(sandboxId, filled);
+    if (name.kind === 'named') return name.key;
+    if (name.kind === 'unknown')
+      await events.append({ type: 'snapshot.skipped', data: { sandboxId, reason: name.reason } });
+    return null;
   };
 
   const failed = async (
@@ -131,8 +138,10 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
     const reason = await source.whyNotMade(about.sandboxId);
     if (reason !== null) return reason;
     const { work } = log.state().sandboxes;
-    const now = work?.id === about.sandboxId ? await source.keyFor(work.commit, work.driver) : null;
-    return now === about.key ? null : 'what setup depends on changed while it ran';
+    const now = work?.id === about.sandboxId ? await source.keyFor(work) : null;
+    return now?.kind === 'named' && now.key === about.key
+      ? null
+      : 'what setup depends on changed while it ran';
   }
 }
 

@@ -8,10 +8,20 @@ export interface KeptSnapshot {
   readonly files: number;
 }
 
+/** `off`: this project uses none. `unknown`: none can be named here, and why. */
+export type SnapshotName =
+  | { readonly kind: 'named'; readonly key: string }
+  | { readonly kind: 'off' }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
 /** What a run's sandboxes ask about snapshots of `setup`; joined with store and mirror where a run is put together. */
 export interface SnapshotSource {
-  /** The name of the snapshot that fits a commit as everything is now; null: this project uses none. */
-  keyFor(commit: string, driver: DriverName): Promise<string | null>;
+  /** What the snapshot is called that fits a sandbox filled from a commit, as everything is now. */
+  keyFor(sandbox: {
+    readonly id: string;
+    readonly commit: string;
+    readonly driver: DriverName;
+  }): Promise<SnapshotName>;
   /** The project's snapshot of that name, and marks it as used. */
   find(key: string): Promise<KeptSnapshot | null>;
   /** Why none may be made of what setup made in that work sandbox; null: it may. */

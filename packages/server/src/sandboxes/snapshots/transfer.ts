@@ -4,7 +4,7 @@ import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import type { Blobs } from '../../domain/ports/blobs.ts';
 import type { Sandbox } from '../../domain/ports/sandbox.ts';
 import { streamFromSandbox, streamIntoSandbox } from '../../git/sandbox-stream.ts';
-import { makeScript, restoreScript } from './scripts.ts';
+import { makeScript, restoreScript, withOwnPrograms } from './scripts.ts';
 import type { KeptSnapshot } from './source.ts';
 import { withoutPlaceholders } from './without-placeholders.ts';
 import { guardTar, type TarCount, type TarLimits } from './tar-guard.ts';
@@ -37,8 +37,8 @@ export async function takeSnapshot(
   const count: TarCount = { files: 0, bytes: 0 };
   const output = streamFromSandbox(sandbox, {
     id: `${snapshotCalls}${randomUUID()}`,
-    script: makeScript,
-    args: [base],
+    script: withOwnPrograms,
+    args: [makeScript, base],
     cwd: 'repo',
     timeoutMs: makeWithinMs,
     maxOutputBytes: limits.maxBytes + 2 * 1024 * 1024,
@@ -85,8 +85,8 @@ export async function putSnapshot(
       sandbox,
       {
         id: `${snapshotCalls}${randomUUID()}`,
-        script: restoreScript,
-        args: [],
+        script: withOwnPrograms,
+        args: [restoreScript],
         cwd: 'repo',
         timeoutMs: restoreWithinMs,
         maxOutputBytes: 1024 * 1024,

@@ -20,6 +20,8 @@ import { wireTime } from './pod-store.ts';
 export interface ProcessNode extends Node {
   /** Images that cannot be had. */
   readonly missingImages: Set<string>;
+  /** What the node says an image is (`imageID`), by its name; others have the id of the recordings. */
+  readonly imageIds: Map<string, string>;
   /** No pod is scheduled, with this message. */
   unschedulable: string | null;
   /** A running pod's container. */
@@ -35,6 +37,9 @@ export interface ProcessNode extends Node {
   running(): string[];
   close(): Promise<void>;
 }
+
+/** Of an image that came from no registry, as the real node of the recordings says it. */
+const unnamedImage = 'sha256:89f97c9d8d5e66ea42e2afad8dc7ae8c0cfb86fbfc8831a0550cd585de3a5659';
 
 interface Running {
   readonly pod: V1Pod;
@@ -55,6 +60,7 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
   const tools = await toolsDirectory(join(tmpdir(), 'berth-test-tools'));
   const pods = new Map<string, Running>();
   const missingImages = new Set<string>();
+  const imageIds = new Map<string, string>();
 
   /** Writes the status of a pod as its processes are. */
   const report = (running: Running, change: Partial<NonNullable<V1Pod['status']>> = {}): void => {
@@ -85,7 +91,7 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
     const image = {
       name: container.name,
       image: container.image ?? '',
-      imageID: now === null ? '' : 'sha256:0',
+      imageID: now === null ? '' : (imageIds.get(container.image ?? '') ?? unnamedImage),
     };
     const waiting = missingImages.has(container.image ?? '')
       ? { reason: 'ErrImagePull', message: `failed to pull and unpack image "${container.image}": not found` }
@@ -195,6 +201,7 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
 
   const node: ProcessNode = {
     missingImages,
+    imageIds,
     unschedulable: null,
     start: (pod) => void setTimeout(() => begin(pod), 10),
     stop(pod, graceSeconds) {
