@@ -32,7 +32,7 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
     [
       ['up', 'start everything in one process, until Ctrl-C'],
       ['serve', 'start parts of it, as replicas over one PostgreSQL'],
-      ['config, projects', 'look at the configuration; list, view, add projects'],
+      ['config, projects', 'the configuration; projects and their snapshots'],
       ['doctor', 'look whether everything Berth needs is there and works'],
     ],
   ],

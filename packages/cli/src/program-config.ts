@@ -22,7 +22,10 @@ export function configCommands(program: Command, leaf: Leaf, act: Acting): void 
   leaf(config, 'path', 'where the configuration file lies, or would').action(
     act(async () => (await import('./commands/config.ts')).path),
   );
-  const projects = program.command('projects').description('projects: list, view, add').helpCommand(false);
+  const projects = program
+    .command('projects')
+    .description('projects: list, view, add, snapshots')
+    .helpCommand(false);
   leaf(projects, 'list', 'projects by name', { isDefault: true })
     .option('--cursor <cursor>', 'go on where the last list ended')
     .action(act(async () => (await import('./commands/projects.ts')).list, 'project'));
@@ -33,4 +36,15 @@ export function configCommands(program: Command, leaf: Leaf, act: Acting): void 
     .argument('<name>')
     .argument('<repository>', 'a URL git understands, or an absolute path')
     .action(act(async () => (await import('./commands/projects.ts')).add, 'project'));
+  const snapshots = projects
+    .command('snapshots')
+    .description('what setup made on the default branch, kept for later runs: list, clear')
+    .helpCommand(false);
+  leaf(snapshots, 'list', 'when and by which run each was made, its size, its last use')
+    .argument('<project>', 'its name or id')
+    .action(act(async () => (await import('./commands/snapshots.ts')).list, 'snapshots'));
+  leaf(snapshots, 'clear', 'forget all of a project: its next run runs its setup')
+    .argument('<project>', 'its name or id')
+    .option('--yes', 'do not ask')
+    .action(act(async () => (await import('./commands/snapshots.ts')).clear));
 }

@@ -22,6 +22,7 @@ export type Config = components['schemas']['Config'];
 export type ConfigRevision = components['schemas']['ConfigRevision'];
 export type Project = components['schemas']['Project'];
 export type ProjectRow = components['schemas']['ProjectRow'];
+export type ProjectSnapshots = components['schemas']['ProjectSnapshots'];
 export type EgressExplained = components['schemas']['EgressExplained'];
 export type EgressQuery = NonNullable<operations['explainEgress']['parameters']['query']>;
 export type Usage = components['schemas']['Usage'];
@@ -155,6 +156,10 @@ export function createClient(address: ServerAddress) {
           ...(options.body === undefined ? {} : { body: Buffer.from(options.body) }),
         }),
       ),
+    listSnapshots: async (project: string): Promise<ProjectSnapshots> =>
+      answer(api.GET('/api/v1/projects/{id}/snapshots', { params: { path: { id: project } } })),
+    clearSnapshots: async (project: string) =>
+      answer(api.DELETE('/api/v1/projects/{id}/snapshots', { params: { path: { id: project } } })),
     explainEgress: async (project: string, query: EgressQuery): Promise<EgressExplained> =>
       answer(api.GET('/api/v1/projects/{id}/egress/explain', { params: { path: { id: project }, query } })),
     usage: async (query: { by?: string; from?: string; to?: string; project?: string }): Promise<Usage> =>

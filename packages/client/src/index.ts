@@ -22,6 +22,7 @@ export {
   type NewToken,
   type Project,
   type ProjectRow,
+  type ProjectSnapshots,
   type Outline,
   type Proposal,
   type ProposalWithBody,

@@ -5,6 +5,7 @@ import { failure } from '../failure.ts';
 import { table } from '../output/table.ts';
 import { present, type PresentFlags } from '../present.ts';
 import { isUrl } from '../repository.ts';
+import { snapshotsText } from './snapshots.ts';
 
 export interface ProjectListFlags extends PresentFlags {
   readonly cursor?: string;
@@ -57,7 +58,16 @@ export async function view(
   if (id === undefined) throw failure('USAGE', 'Which project? Give its name or id.');
   return present(context, flags, async (session) => {
     const project = await session.client.getProject(id);
-    return { document: project, ids: [project.id], text: viewText(context, project) };
+    // For people; whoever wants the document asks for it by itself (`projects snapshots list`).
+    const isText = context.format === 'text';
+    const kept = isText ? await session.client.listSnapshots(project.id) : null;
+    const text = viewText(context, project);
+    return {
+      document: project,
+      ids: [project.id],
+      text:
+        kept === null || kept.snapshots.length === 0 ? text : `${text}\n\n${snapshotsText(context, kept)}`,
+    };
   });
 }
 

@@ -148,6 +148,8 @@ function runPage({ out, paint }: CommandContext, run: Run): string {
       .map((cell) => cell.painted)
       .join('  '),
   ]);
+  const { restored, ran } = run.setup;
+  if (restored > 0) facts.push(['setup', `from a snapshot in ${restored} of ${restored + ran} sandboxes`]);
   facts.push([
     'used',
     run.limits

@@ -18,7 +18,8 @@ export type DocumentName =
   | 'gate'
   | 'version'
   | 'act'
-  | 'verdict';
+  | 'verdict'
+  | 'snapshots';
 
 /** Names of a document's fields, as the API's own schemas have them. */
 export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
@@ -63,6 +64,10 @@ export async function fieldsOf(name: DocumentName): Promise<readonly string[]> {
       return Object.keys((await import('@berth/server/domain/audit-views.ts')).auditVerdictSchema.shape);
     case 'gate':
       return Object.keys((await import('@berth/server/domain/gate-view.ts')).gateViewSchema.shape);
+    case 'snapshots': {
+      const { projectSnapshotsViewSchema } = await import('@berth/server/domain/snapshot-views.ts');
+      return Object.keys(projectSnapshotsViewSchema.shape);
+    }
     case 'version':
       return ['version', 'node'];
   }

@@ -46,6 +46,18 @@ export function count(value: number): string {
   return `${Number((value / 1_000_000).toFixed(1))}M`;
 }
 
+/** `0 B`, `312 B`, `24 MiB`, `1.5 GiB`. */
+export function bytes(value: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let amount = value;
+  let unit = 0;
+  while (amount >= 1_024 && unit < units.length - 1) {
+    amount /= 1_024;
+    unit += 1;
+  }
+  return `${amount < 10 && unit > 0 ? Number(amount.toFixed(1)) : Math.round(amount)} ${units[unit]}`;
+}
+
 /** Local wall time of an event, `12:04:02`. */
 export function timeOfDay(at: string): string {
   return new Date(at).toTimeString().slice(0, 8);

@@ -46,6 +46,7 @@ export function sampleRun(more: Partial<Run> = {}): Run {
     project: 'web',
     branch: 'berth/fix-flaky-date-test-000001',
     attempt: 1,
+    setup: { restored: 0, ran: 0 },
     parent: null,
     status: {
       state: 'running',

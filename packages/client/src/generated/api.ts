@@ -516,6 +516,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{id}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The snapshots of setup of a project: when and by which run each was made, its size, its last use. */
+        get: operations["listSnapshots"];
+        put?: never;
+        post?: never;
+        /** Forgets all snapshots of setup of a project; its next run runs its setup. */
+        delete: operations["clearSnapshots"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/proposals": {
         parameters: {
             query?: never;
@@ -1703,6 +1721,14 @@ export interface components {
             /** @enum {string} */
             source: "default" | "file" | "database";
         };
+        ProjectSnapshots: {
+            mostStoredBytes: number;
+            project: string;
+            /** @constant */
+            schema: "berth.snapshots/v1";
+            snapshots: components["schemas"]["Snapshot"][];
+            storedBytes: number;
+        };
         Proposal: {
             base: {
                 commit: string;
@@ -1859,6 +1885,10 @@ export interface components {
                 exposed: string[];
             };
             seq: number;
+            setup: {
+                ran: number;
+                restored: number;
+            };
             simulated: boolean;
             status: {
                 code: string | null;
@@ -2106,6 +2136,15 @@ export interface components {
                 name: string;
             } | null;
             trustedHeader: boolean;
+        };
+        Snapshot: {
+            bytes: number;
+            files: number;
+            key: string;
+            lastUsedAt: string;
+            madeAt: string;
+            run: string;
+            storedBytes: number;
         };
         Task: {
             branch: string;
@@ -3882,6 +3921,89 @@ export interface operations {
                     "application/json": {
                         revision: number;
                         version: string | null;
+                    };
+                };
+            };
+        };
+    };
+    listSnapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSnapshots"];
+                };
+            };
+        };
+    };
+    clearSnapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        removed: number;
+                        storedBytes: number;
                     };
                 };
             };

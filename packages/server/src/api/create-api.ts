@@ -22,6 +22,7 @@ import { problemOf, problemType, toBerthError } from './problem.ts';
 import { apiDocsRoutes } from './routes/api-docs.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { egressRoutes } from './routes/egress.ts';
+import { snapshotRoutes } from './routes/snapshots.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
 import { gateRoutes } from './routes/gates.ts';
@@ -179,6 +180,7 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       peopleRoutes(v1, context);
       projectRoutes(v1, context);
       egressRoutes(v1, context);
+      snapshotRoutes(v1, context);
       scheduleRoutes(v1, context);
       campaignRoutes(v1, context);
       configRoutes(v1, context);

@@ -83,6 +83,8 @@ export const runViewSchema = z
       /** Credentials that the worker puts on requests; the sandboxes have placeholders. */
       brokered: z.array(z.object({ name: z.string(), host: z.string() })),
     }),
+    /** Of its sandboxes: how many were prepared by a snapshot of setup, and in how many setup ran. */
+    setup: z.object({ restored: z.number(), ran: z.number() }),
     seq: z.number(),
     createdAt: z.string(),
     endedAt: z.string().nullable(),

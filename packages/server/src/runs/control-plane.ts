@@ -28,6 +28,7 @@ import { findRun } from './find-run.ts';
 import { locate, locators } from './locate.ts';
 import { followRun } from './follow-run.ts';
 import { gatesOf } from './gates.ts';
+import { projectSnapshotsOf } from './project-snapshots.ts';
 import type { LiveHub } from './live-hub.ts';
 import { liveReading } from './live-reading.ts';
 import { checkedTaskText, projectName } from './new-task.ts';
@@ -112,6 +113,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     ...making,
     ...liveReading(db, parts.hub),
     gates: gatesOf(db),
+    snapshots: projectSnapshotsOf(db),
     locate: (kind, text, visible) => locate(found, kind, text, visible),
     async projectOfRepository(repository) {
       const project = await findProject(db, await parts.checkedRepository(repository));

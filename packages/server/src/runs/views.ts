@@ -37,6 +37,7 @@ export function runView(state: RunState, projectName: string, standing?: RunStan
         ? null
         : { number: pullRequest.number, url: pullRequest.url, draft: pullRequest.draft },
     gate: gateOf(state.gate, { id: state.runId, project: projectName, title: created?.title ?? '' }),
+    setup: setupOf(state),
     secrets: {
       exposed: [...state.secrets.exposed],
       brokered: state.secrets.brokered.map(({ name, host }) => ({ name, host })),
@@ -49,6 +50,14 @@ export function runView(state: RunState, projectName: string, standing?: RunStan
 
 const parentOf = (parent: RunParent | undefined): RunView['parent'] =>
   parent === undefined ? null : { run: parent.run, seq: parent.seq };
+
+/** How the sandboxes of a run came to their setup. */
+export function setupOf({ snapshots, commands }: RunState): RunView['setup'] {
+  const ran = new Set(
+    Object.values(commands).flatMap(({ id, sandboxId }) => (id.startsWith('setup/') ? [sandboxId] : [])),
+  );
+  return { restored: Object.keys(snapshots.restored).length, ran: ran.size };
+}
 
 export function gateOf(
   gate: RunState['gate'],

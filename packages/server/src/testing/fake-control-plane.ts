@@ -19,6 +19,7 @@ import { isEnded } from '../domain/run-status.ts';
 import { branchOf, titleOf } from '../domain/task.ts';
 import type { EventView } from '../domain/views.ts';
 import { fakeDiff, fakeDoctor } from './fake-answers.ts';
+import type { ProjectSnapshotsView } from '../domain/snapshot-views.ts';
 import { fakeGates } from './fake-gates.ts';
 import { belongsTo, foldOf, type Held, type Saved, taskViewOf } from './fake-held-run.ts';
 import { FakeReading } from './fake-reading.ts';
@@ -47,6 +48,22 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
   readonly #options: FakeOptions;
   /** What was asked of it, for tests. */
   readonly acts: string[] = [];
+  readonly snapshots: ControlPlane['snapshots'] = {
+    list: async (projectId) => ({
+      schema: 'berth.snapshots/v1',
+      project: projectId,
+      snapshots: this.keptSnapshots,
+      storedBytes: this.keptSnapshots.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+      mostStoredBytes: 4 * 1024 ** 3,
+    }),
+    clear: async (projectId) => {
+      const { storedBytes, snapshots } = await this.snapshots.list(projectId);
+      this.keptSnapshots = [];
+      return { removed: snapshots.length, storedBytes };
+    },
+  };
+  /** Of every project. */
+  keptSnapshots: ProjectSnapshotsView['snapshots'] = [];
   readonly gates = fakeGates({
     all: () =>
       [...this.runs.values()].map((run) => ({ state: foldOf(run), project: basename(run.repository) })),
@@ -78,6 +95,8 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
 
   async locate(kind: ObjectKind, text: string): Promise<Located> {
     if (kind === 'task') return { id: (await this.getTask(text)).id, projectId: 'p-fake', ownerId: 'tester' };
+    // A project is whatever one calls so: nothing is known of it.
+    if (kind === 'project') return { id: text, projectId: text, ownerId: null };
     const id = kind === 'gate' ? (await this.gates.get(text)).id : this.find(text).runId;
     return { id, projectId: 'p-fake', ownerId: 'tester' };
   }

@@ -55,6 +55,7 @@ export function viewOf(state: RunState, project: string): RunView {
     base: plan?.base ?? null,
     models: Object.fromEntries(Object.entries(plan?.models ?? {}).map(([slot, list]) => [slot, [...list]])),
     simulated: plan?.simulated ?? false,
+    setup: { restored: 0, ran: 0 },
     secrets: {
       exposed: [...state.secrets.exposed],
       brokered: state.secrets.brokered.map(({ name, host }) => ({ name, host })),

@@ -4,6 +4,7 @@ import type { LiveFrame } from '../live.ts';
 import type { Origin, RunOptions } from '../task.ts';
 import type { DoctorView, EventView, ProposalView, RunView, TaskView } from '../views.ts';
 import type { Gates } from './gates.ts';
+import type { ProjectSnapshots } from './project-snapshots.ts';
 import type { EventType } from '../events/index.ts';
 import type { RunRow } from '../run-views.ts';
 import type { LiveReading } from './live-reading.ts';
@@ -47,6 +48,8 @@ export interface Located extends ActObject {
 export interface ControlPlane extends RunReading, RunMaking, LiveReading {
   /** What waits for a person's approval. */
   readonly gates: Gates;
+  /** What the setup of projects made, kept for later runs. */
+  readonly snapshots: ProjectSnapshots;
   /**
    * The object that a text from an address means (an id, a unique prefix, `latest`; a project also by name), looked for
    * among the visible projects alone: what lies elsewhere does not exist.

@@ -6,7 +6,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { NewEvent } from '../../domain/events/index.ts';
 import { countSnapshots } from '../../store/snapshots/count-snapshots.ts';
-import { expireSnapshots } from '../../store/snapshots/expire-snapshots.ts';
+import { expireSnapshots, snapshotRetention } from '../../store/snapshots/expire-snapshots.ts';
 import { findSnapshot } from '../../store/snapshots/find-snapshot.ts';
 import { commitAll, gitIn, writeFiles } from '../../testing/git-fixtures.ts';
 import { MemoryAuditSink } from '../../testing/memory-audit-sink.ts';
@@ -337,10 +337,10 @@ test('what nobody used for long, and what is beyond so many of a project, is for
     .where('key', '=', keyOf(first))
     .execute();
   const find = (run: Run) => findSnapshot(database.db, { projectId: run.projectId, key: keyOf(run) });
-  await expireSnapshots(database.db, { unusedDays: 14, mostPerProject: 100 });
+  await expireSnapshots(database.db, { ...snapshotRetention, mostPerProject: 100 });
   expect(await find(first)).toBeNull();
   expect(await find(second)).not.toBeNull();
-  await expireSnapshots(database.db, { unusedDays: 14, mostPerProject: 0 });
+  await expireSnapshots(database.db, { ...snapshotRetention, mostPerProject: 0 });
   expect(await find(second)).toBeNull();
   expect(await findSnapshot(database.db, { projectId: 'another', key: keyOf(second) })).toBeNull();
 });

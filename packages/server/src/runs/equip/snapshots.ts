@@ -9,14 +9,14 @@ import { isManifest, isNamedBy, scopeOf, snapshotKey, whyNotMade } from '../../d
 import { isOnDefaultBranch, textsOf, treeFilesAt, type TreeObject } from '../../git/tree-files.ts';
 import type { Database } from '../../store/database.ts';
 import { dropSnapshot } from '../../store/snapshots/drop-snapshot.ts';
-import { expireSnapshots } from '../../store/snapshots/expire-snapshots.ts';
+import { expireSnapshots, snapshotRetention } from '../../store/snapshots/expire-snapshots.ts';
 import { findSnapshot } from '../../store/snapshots/find-snapshot.ts';
 import { recordSnapshot } from '../../store/snapshots/record-snapshot.ts';
-import { usedBlobs } from '../../store/snapshots/used-blobs.ts';
+import { removeBlobs } from '../../store/snapshots/remove-blobs.ts';
 import type { RunRepository } from './repository.ts';
 
-/** What was not used for so long, or is beyond so many of its project, makes room. */
-export const snapshotRetention = { unusedDays: 14, mostPerProject: 5 };
+/** On a full disk what nobody used today goes: it is worth less than anything else there. */
+const lastDayOnly = 1;
 
 /** Manifests are small; what is larger, or more than a thousand of them, makes the whole tree count. */
 const mostManifestBytes = 256 * 1024;
@@ -126,24 +126,19 @@ export function runSnapshots(parts: RunSnapshotParts): SnapshotSource {
       const kept = await recordSnapshot(db, { key, projectId, runId, ...made });
       await act?.end({ result: 'allowed', code: null, details: { kept } });
       const gone = await expireSnapshots(db, snapshotRetention);
-      await removeBlobs(kept ? gone : [...gone, made.blob]);
+      await removeBlobs(db, kept ? gone : [...gone, made.blob]);
       return kept;
     },
 
-    discard: (blob) => removeBlobs([blob]),
+    discard: (blob) => removeBlobs(db, [blob]),
+
+    async makeRoom() {
+      await removeBlobs(db, await expireSnapshots(db, { ...snapshotRetention, unusedDays: lastDayOnly }));
+    },
 
     async drop(key) {
       const blob = await dropSnapshot(db, { projectId, key });
-      if (blob !== null) await removeBlobs([blob]);
+      if (blob !== null) await removeBlobs(db, [blob]);
     },
   };
-
-  /** A blob that goes while another run reads it makes that run's setup run for real. */
-  async function removeBlobs(blobs: readonly string[]): Promise<void> {
-    if (db.blobs.remove === undefined) return;
-    const used = new Set(await usedBlobs(db, blobs));
-    for (const blob of new Set(blobs)) {
-      if (!used.has(blob)) await db.blobs.remove(blob);
-    }
-  }
 }

@@ -127,6 +127,7 @@ export function setupSnapshots(parts: SetupSnapshotParts): SetupSnapshots {
         });
       } catch (error) {
         await failed('make', about, error);
+        if (asBerthError(error).code === 'DATABASE_DISK_FULL') await source.makeRoom().catch(() => undefined);
       }
     },
   };

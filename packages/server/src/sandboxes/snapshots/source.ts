@@ -30,6 +30,8 @@ export interface SnapshotSource {
   keep(key: string, made: KeptSnapshot & { readonly storedBytes: number }): Promise<boolean>;
   /** Removes the bytes of one that is not kept after all. */
   discard(blob: string): Promise<void>;
+  /** The disk is full: forgets what was not used lately. */
+  makeRoom(): Promise<void>;
   /** Forgets one that could not be restored, so that the next run makes it anew. */
   drop(key: string): Promise<void>;
 }
