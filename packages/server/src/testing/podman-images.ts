@@ -120,6 +120,15 @@ export async function importExtraImage(
   rmSync(staging, { recursive: true, force: true });
 }
 
+/** Makes an image of one folder with a text in it: no shell, no program, as distroless ones are. */
+export async function importBareImage(name: string, root: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const staging = join(root, `staging-${basename(name).replaceAll(':', '-')}`);
+  mkdirSync(join(staging, 'etc'), { recursive: true });
+  writeFileSync(join(staging, 'etc/passwd'), 'root:x:0:0:root:/:/nologin\n');
+  await importTar(name, staging, [], env);
+  rmSync(staging, { recursive: true, force: true });
+}
+
 async function importTar(
   name: string,
   staging: string,

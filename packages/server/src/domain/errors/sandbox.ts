@@ -156,6 +156,13 @@ export const sandboxErrors = family({
     http: 422,
     exit: 3,
   },
+  SANDBOX_IMAGE_NO_SHELL: {
+    sentence: 'The image of the sandbox has no /bin/sh, which commands run in.',
+    next: 'Name an image with a shell in the sandbox profile (of a distroless one the -debug variant), or add one to it: COPY --from=busybox:musl /bin/busybox /bin/sh',
+    retryable: false,
+    http: 422,
+    exit: 3,
+  },
   SANDBOX_OUT_OF_MEMORY: {
     sentence: 'The sandbox used more memory than it has, and was ended.',
     next: 'Raise `memoryMiB` of the sandbox profile, or let commands use less at once.',

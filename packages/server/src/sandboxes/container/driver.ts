@@ -114,6 +114,8 @@ export class ContainerDriver implements SandboxDriver {
       this.#tools(),
       this.#findDiskImages(),
     ]);
+    if (!image.hasShell)
+      throw new BerthError('SANDBOX_IMAGE_NO_SHELL', `The image ${imageName} has no /bin/sh.`);
     try {
       const ecosystems = await orAbort(this.#ecosystemsOf(engine, image, tools), signal);
       const record = await startContainer({

@@ -15,6 +15,8 @@ export interface SandboxImage {
   readonly group: string;
   /** The file in which it keeps its certificate authorities; null: it has none. */
   readonly authorities: { readonly path: string; readonly pem: string } | null;
+  /** Services need none; commands do. */
+  readonly hasShell: boolean;
   /** Whom its own first program is meant to be (`Config.User`); empty for root. */
   readonly user: string;
   /** Directories that it declares as data of its own (`Config.Volumes`). */
@@ -72,17 +74,29 @@ export async function describeImage(
     ];
     const { User: user, Volumes: volumes } = found.Config;
     const authorities = await authoritiesIn(container);
+    const hasShell = await isThere(container, '/bin/sh');
     return {
       ...image,
       env,
       passwd,
       group,
       authorities,
+      hasShell,
       user: user ?? '',
       volumes: Object.keys(volumes ?? {}),
     };
   } finally {
     await container.remove({ force: true }).catch(() => undefined);
+  }
+}
+
+async function isThere(container: Docker.Container, path: string): Promise<boolean> {
+  try {
+    await container.infoArchive({ path });
+    return true;
+  } catch (error) {
+    if (engineStatus(error) === 404) return false;
+    throw error;
   }
 }
 

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dirname } from 'node:path';
+import { asBerthError } from '../../domain/errors/index.ts';
 import type { Sandbox } from '../../domain/ports/sandbox.ts';
+import { podmanEnvironment } from '../../testing/podman-engine.ts';
+import { importBareImage } from '../../testing/podman-images.ts';
 import { execRequest, runToEnd } from '../../testing/exec-helper.ts';
 import { fakeSpec } from '../../testing/fake-sandbox.ts';
 import { imageProfile, podmanIsMissing, testContainerDriver, testImages } from '../../testing/podman.ts';
@@ -15,6 +19,20 @@ describe.skipIf(podmanIsMissing)('images as they are (Podman, busybox-static or 
     }
   });
   afterAll(() => subject?.cleanUp());
+
+  test('an image without a shell is refused with what to do, and nothing is left', async () => {
+    const name = 'localhost/berth-bare:test';
+    const root = dirname(subject.engine);
+    await importBareImage(name, root, podmanEnvironment(root));
+    const spec = fakeSpec({ profile: imageProfile({ image: name }) });
+    const refused = await subject.driver
+      .create(spec, AbortSignal.timeout(120_000))
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'SANDBOX_IMAGE_NO_SHELL' });
+    expect(asBerthError(refused).message).toContain(name);
+    expect(asBerthError(refused).next).toContain('COPY --from');
+    expect((await subject.driver.list()).map(({ id }) => id)).not.toContain(spec.id);
+  });
 
   /** The words after a shell's name take the script as their last argument. */
   const shells = {
