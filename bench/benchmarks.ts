@@ -59,6 +59,14 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import('./benchmarks/snapshot.ts'),
   },
   {
+    name: 'snapshot-npm-ci',
+    what: 'a real `npm ci` of a service of middle size in a bubblewrap sandbox, from the registry that npm of this machine is set to, and the snapshot that stands in for it.',
+    why: 'it says what a snapshot is worth where setup downloads.',
+    goal: 'none; it is told beside the other.',
+    timeLimitMs: 590_000,
+    load: () => import('./benchmarks/snapshot-npm.ts'),
+  },
+  {
     name: 'warm-claim',
     what: 'from `create` of a sandbox that the warm pool has ready (bubblewrap) to the end of its first command.',
     why: 'a run whose sandbox is ready begins at once; what is left is what Berth itself adds.',

@@ -118,9 +118,10 @@ describe.skipIf(bubblewrapMissing !== null)(
       const asked = newProject();
       const ended = await crashed(asked, kill);
       const next = await toEnd({ E2E_REQUEST: asked });
-      // Whatever there is by now came from setup alone: both sandboxes of another run are like it.
+      // Whatever there is by now came from setup alone: the sandbox of another run is like it. (The proposal's tree
+      // differs, and this setup is no plain installation: the one that verifies runs it.)
       const third = await toEnd({ E2E_REQUEST: asked });
-      expect(of(third, 'snapshot.restored').map(({ purpose }) => purpose)).toEqual(['work', 'verify']);
+      expect(of(third, 'snapshot.restored').map(({ purpose }) => purpose)).toEqual(['work']);
       const made = [ended, next].flatMap((one) => of(one, 'snapshot.made')).filter(({ kept }) => kept);
       expect(made.length).toBeLessThanOrEqual(1);
       expect([ended, next, third].flatMap((one) => of(one, 'snapshot.failed'))).toEqual([]);
@@ -130,7 +131,6 @@ describe.skipIf(bubblewrapMissing !== null)(
       ['before anything of it is there', { E2E_KILL_AT: 'snapshot.begun:1' }],
       ['in the middle', { E2E_KILL_AT: 'snapshot.begun:1', E2E_KILL_AFTER_MS: '60' }],
       ['just after it', { E2E_KILL_AT: 'snapshot.restored:1' }],
-      ['in the sandbox that verifies', { E2E_KILL_AT: 'snapshot.begun:2', E2E_KILL_AFTER_MS: '40' }],
     ];
     test('killed while one is restored: the sandbox is replaced or whole, and the run is right', async () => {
       const asked = newProject();
@@ -147,7 +147,7 @@ describe.skipIf(bubblewrapMissing !== null)(
         for (const command of of(ended, 'command.started'))
           expect(cut.map(({ sandboxId }) => sandboxId)).not.toContain(command['sandboxId']);
         // The snapshot itself did nothing wrong and stays.
-        expect(new Set(restored.map(({ purpose }) => purpose))).toEqual(new Set(['work', 'verify']));
+        expect(new Set(restored.map(({ purpose }) => purpose))).toEqual(new Set(['work']));
       }
     }, 600_000);
   },
