@@ -5,7 +5,7 @@ let world: World;
 beforeAll(async () => {
   world = new World();
   const plane = await world.serve();
-  plane.keptSnapshots = [
+  plane.snapshots.kept = [
     {
       key: 'a1'.repeat(32),
       madeAt: '2026-01-02T03:04:05.000Z',

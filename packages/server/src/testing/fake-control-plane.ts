@@ -19,8 +19,8 @@ import { isEnded } from '../domain/run-status.ts';
 import { branchOf, titleOf } from '../domain/task.ts';
 import type { EventView } from '../domain/views.ts';
 import { fakeDiff, fakeDoctor } from './fake-answers.ts';
-import type { ProjectSnapshotsView } from '../domain/snapshot-views.ts';
 import { fakeGates } from './fake-gates.ts';
+import { FakeSnapshots } from './fake-snapshots.ts';
 import { belongsTo, foldOf, type Held, type Saved, taskViewOf } from './fake-held-run.ts';
 import { FakeReading } from './fake-reading.ts';
 import { eventView, proposalViewOf, viewOf } from './fake-run-view.ts';
@@ -48,22 +48,7 @@ export class FakeControlPlane extends FakeReading implements ControlPlane {
   readonly #options: FakeOptions;
   /** What was asked of it, for tests. */
   readonly acts: string[] = [];
-  readonly snapshots: ControlPlane['snapshots'] = {
-    list: async (projectId) => ({
-      schema: 'berth.snapshots/v1',
-      project: projectId,
-      snapshots: this.keptSnapshots,
-      storedBytes: this.keptSnapshots.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
-      mostStoredBytes: 4 * 1024 ** 3,
-    }),
-    clear: async (projectId) => {
-      const { storedBytes, snapshots } = await this.snapshots.list(projectId);
-      this.keptSnapshots = [];
-      return { removed: snapshots.length, storedBytes };
-    },
-  };
-  /** Of every project. */
-  keptSnapshots: ProjectSnapshotsView['snapshots'] = [];
+  readonly snapshots = new FakeSnapshots();
   readonly gates = fakeGates({
     all: () =>
       [...this.runs.values()].map((run) => ({ state: foldOf(run), project: basename(run.repository) })),
