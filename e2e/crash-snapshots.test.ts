@@ -118,20 +118,19 @@ describe.skipIf(bubblewrapMissing !== null)(
       const asked = newProject();
       const ended = await crashed(asked, kill);
       const next = await toEnd({ E2E_REQUEST: asked });
-      // Whatever there is by now came from setup alone: the sandbox of another run is like it. (The proposal's tree
-      // differs, and this setup is no plain installation: the one that verifies runs it.)
-      const third = await toEnd({ E2E_REQUEST: asked });
-      expect(of(third, 'snapshot.restored').map(({ purpose }) => purpose)).toEqual(['work']);
+      // Whatever it restored came from setup alone: its checks say so. (The proposal's tree differs, and this setup is no
+      // plain installation: the sandbox that verifies is never restored.)
+      for (const { purpose } of of(next, 'snapshot.restored')) expect(purpose).toBe('work');
       const made = [ended, next].flatMap((one) => of(one, 'snapshot.made')).filter(({ kept }) => kept);
       expect(made.length).toBeLessThanOrEqual(1);
-      expect([ended, next, third].flatMap((one) => of(one, 'snapshot.failed'))).toEqual([]);
+      expect([ended, next].flatMap((one) => of(one, 'snapshot.failed'))).toEqual([]);
     });
 
-    const whileRestored: ReadonlyArray<readonly [string, Readonly<Record<string, string>>]> = [
+    const whileRestored = [
       ['before anything of it is there', { E2E_KILL_AT: 'snapshot.begun:1' }],
       ['in the middle', { E2E_KILL_AT: 'snapshot.begun:1', E2E_KILL_AFTER_MS: '60' }],
       ['just after it', { E2E_KILL_AT: 'snapshot.restored:1' }],
-    ];
+    ] as const;
     test('killed while one is restored: the sandbox is replaced or whole, and the run is right', async () => {
       const asked = newProject();
       const first = await toEnd({ E2E_REQUEST: asked });
@@ -143,7 +142,13 @@ describe.skipIf(bubblewrapMissing !== null)(
         // One whose restoring was cut off is never counted as restored.
         const whole = new Set(restored.map(({ sandboxId }) => sandboxId));
         const cut = begun.filter(({ sandboxId }) => !whole.has(sandboxId));
-        expect([what, cut.length]).toEqual([what, what === 'just after it' ? 0 : 1]);
+        // A quick machine may be through with it before the worker is killed in the middle.
+        const possible = {
+          'before anything of it is there': [1],
+          'in the middle': [0, 1],
+          'just after it': [0],
+        };
+        expect(possible[what], what).toContain(cut.length);
         for (const command of of(ended, 'command.started'))
           expect(cut.map(({ sandboxId }) => sandboxId)).not.toContain(command['sandboxId']);
         // The snapshot itself did nothing wrong and stays.
