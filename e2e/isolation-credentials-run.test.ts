@@ -123,10 +123,10 @@ steps: [check, verify, propose]
   async function lookWhileItRests(runId: string): Promise<void> {
     const looked = new AbortController();
     const signal = AbortSignal.any([AbortSignal.timeout(280_000), looked.signal]);
-    let ref: SandboxRef | null = null;
+    const seen: { ref: SandboxRef | null } = { ref: null };
     const looking = (async () => {
       // Looked for again and again: the sleep begins after the last line before it was shown.
-      while (!(ref !== null && live.includes('to stderr') && lookInside(ref)))
+      while (!(seen.ref !== null && live.includes('to stderr') && lookInside(seen.ref)))
         await wait(50, null, { signal });
       looked.abort();
     })();
@@ -135,7 +135,7 @@ steps: [check, verify, propose]
       for await (const item of world.server.controlPlane.follow(runId, 0, signal)) {
         if ('frame' in item) live += item.frame.text;
         if ('event' in item && item.event.type === 'sandbox.created')
-          ref ??= (item.event.data as { ref: SandboxRef }).ref;
+          seen.ref ??= (item.event.data as { ref: SandboxRef }).ref;
       }
     } catch (error) {
       if (!looked.signal.aborted) throw error;

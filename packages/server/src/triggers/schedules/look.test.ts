@@ -144,15 +144,13 @@ test('an earlier run under way: left out, allowed, or replaced', async () => {
 
 /** A cancel waits a bounded while for a worker that is not here: time goes on until the look is over. */
 async function withMovingClock(looking: Promise<unknown>): Promise<void> {
-  let isOver = false;
-  const over = looking.finally(() => {
-    isOver = true;
-  });
-  while (!isOver) {
-    await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 25))]);
+  const over = new AbortController();
+  const looked = looking.finally(() => over.abort());
+  while (!over.signal.aborted) {
+    await Promise.race([looked, new Promise((resolve) => setTimeout(resolve, 25))]);
     await clock.advance(250);
   }
-  await over;
+  await looked;
 }
 
 test('what cannot be handed in is refused with its code, and does not hold up the others', async () => {
