@@ -6,6 +6,7 @@ import type { Frame } from './frames.ts';
 import { limits } from './limits.ts';
 import { MuxStream } from './mux-stream.ts';
 import type { StreamHost } from './mux-stream.ts';
+import { release } from './release.ts';
 import { processTime } from './time.ts';
 import type { ChannelTime } from './time.ts';
 
@@ -261,7 +262,16 @@ export class Mux {
       const frame = stream.destroyed ? null : stream.takeFrame();
       if (frame === null) continue;
       free = transport.write(encodeHeader('data', stream.id, frame.bytes));
-      for (const part of frame.parts) free = transport.write(part);
+      const { parts, over } = frame;
+      for (const [at, part] of parts.entries()) {
+        const isLast = at === parts.length - 1;
+        free =
+          isLast && over.length > 0
+            ? transport.write(part, (error) => {
+                if (error === null || error === undefined) over.forEach(release);
+              })
+            : transport.write(part);
+      }
       if (stream.hasFrame) this.#host.streamReady(stream);
     }
     this.#blocked = !free;

@@ -16,6 +16,7 @@ import { type Inspection, type Passing, refusalOf, ruleRequest } from './inspect
 import { switchProtocols } from './inspect-upgrade.ts';
 import type { EgressLimits } from './limits.ts';
 import { http1Objection, valuesOf } from './request-check.ts';
+import { releaseParsed, sendBody } from './send-body.ts';
 import { UpstreamError } from './upstream.ts';
 import { egressCodes } from './inspection.ts';
 
@@ -200,6 +201,7 @@ async function serveRequest(
       insecureHTTPParser: false,
       signal,
     });
+    releaseParsed(upstream);
     await exchange(request, upstream, response, passing, signal);
     isOver = true;
   } catch (error) {
@@ -280,7 +282,8 @@ async function exchange(
     ...(coding === null ? [] : [coding]),
     ...(echo === null ? [] : [new EchoFilter(echo.forms, echo.onFound)]),
   ];
-  await pipeline([incoming, ...filters, response], { signal, end: false });
+  if (filters.length === 0) await sendBody(incoming, response, signal);
+  else await pipeline([incoming, ...filters, response], { signal, end: false });
   if (incoming.rawTrailers.length > 0) response.addTrailers(trailersOf(incoming.rawTrailers, echo));
   response.end();
   if (!request.readableEnded) request.destroy();

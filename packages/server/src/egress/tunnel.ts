@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
+import { MuxStream } from '@berth/protocol';
 import type { CredentialBroker } from '../domain/egress.ts';
 import { tlsNoProtocol, tlsRefusal } from './answers.ts';
 import type { EgressAuthority } from './authority.ts';
@@ -145,6 +146,8 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
       ALPNProtocols: [protocol],
       highWaterMark: bufferedBytes,
     };
+    // What TLS writes it made itself.
+    if (stream instanceof MuxStream) stream.releasesChunks = true;
     const inside = new TLSSocket(stream, options);
     inside.on('error', () => stream.destroy());
     const inspection: Inspection = {
