@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ChannelClosedError, ProtocolError, resetCodes, StreamResetError } from './errors.ts';
 import type { ResetCode } from './errors.ts';
@@ -140,9 +141,11 @@ export class Mux {
     if (this.#closedWith !== null) return;
     this.#lastHeardMs = this.#time.monotonicMs();
     try {
-      this.#decoder.push(chunk, (frame) => {
+      const isLent = this.#decoder.push(chunk, (frame) => {
         if (this.#closedWith === null) this.#accept(frame);
       });
+      // What another stream of this process wrote may be in use there still.
+      if (!isLent && this.#options.feed === undefined && this.#transport instanceof Socket) release(chunk);
     } catch (error) {
       this.close(error instanceof Error ? error.message : 'protocol error');
     }
