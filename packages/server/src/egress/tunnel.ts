@@ -40,8 +40,11 @@ export type ServeTunnel = (
   denied: (status: 403 | 502, reason: string) => void,
 ) => Promise<void>;
 
-/** What one side may leave behind before the other waits: eight TLS records, half of the channel's credit. */
-const bufferedBytes = 128 * 1024;
+/**
+ * What one side may leave behind before the other waits: seven TLS records, which with what TLS adds are two frames of the
+ * channel. Eight were two frames and a tiny third, which cost each process on the way as much as a whole one.
+ */
+const bufferedBytes = 7 * 16 * 1024;
 
 /** Serves tunnels (CONNECT, SOCKS): opaque ones, and those whose TLS ends here to be read. */
 export function createTunnels(parts: TunnelParts): ServeTunnel {
