@@ -57,7 +57,7 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
   ): Promise<{ readonly reason: string; readonly contents: string; readonly route: Route }> {
     const verdict = await policy.judge(target);
     if (!verdict.allowed) throw new UpstreamError('refused', verdict.reason);
-    const route = await router.route(target, verdict.internal, signal);
+    const route = await router.route(target, verdict, signal);
     return { reason: verdict.reason, contents: verdict.contents, route };
   }
 

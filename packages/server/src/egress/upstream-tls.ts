@@ -55,12 +55,15 @@ export function secureUpstream(
       secureContext: options.trust,
       rejectUnauthorized: true,
     });
-    const fail = (why: string): void => {
+    const fail = (why: string, kind: 'untrusted' | 'unreachable' = 'unreachable'): void => {
       secure.destroy();
       socket.destroy();
-      reject(new UpstreamError('unreachable', `no trusted TLS connection to ${host} could be made: ${why}`));
+      reject(new UpstreamError(kind, `no trusted TLS connection to ${host} could be made: ${why}`));
     };
-    const onError = (error: Error): void => fail(reasonOf(error));
+    const onError = (error: Error): void => {
+      const reason = reasonOf(error);
+      fail(reason, reason.startsWith('its certificate') ? 'untrusted' : 'unreachable');
+    };
     const onAbort = (): void => fail('the sandbox let go');
     const timer = setTimeout(() => fail('no answer in time'), options.timeoutMs);
     options.signal.addEventListener('abort', onAbort, { once: true });
@@ -94,6 +97,11 @@ function reasonOf(error: Error): string {
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'CERT_SIGNATURE_FAILURE':
+    case 'CERT_UNTRUSTED':
+    case 'INVALID_CA':
+    case 'INVALID_PURPOSE':
+    case 'EE_KEY_TOO_SMALL':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
       return `its certificate is signed by nobody whom the worker trusts (${code})`;
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
