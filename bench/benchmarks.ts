@@ -27,6 +27,14 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import('./benchmarks/channel-tls.ts'),
   },
   {
+    name: 'channels',
+    what: '200 sandboxes open at once in one worker: its memory and processor time, and commands in them.',
+    why: 'one worker carries hundreds of runs; whether channels need threads of their own is decided by this.',
+    goal: 'none of the design; the prototype had 32 KiB for each channel.',
+    timeLimitMs: 180_000,
+    load: () => import('./benchmarks/channels.ts'),
+  },
+  {
     name: 'slow-reader',
     what: '200 MiB of output that its reader takes at 20 MiB/s after standing still for 3 s: memory of both ends.',
     why: 'a flooding command or a busy worker must not grow either process; twenty such readers once pinned 161 MiB.',

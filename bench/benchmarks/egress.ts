@@ -8,7 +8,8 @@ import type { Sandbox } from '../../packages/server/src/domain/ports/sandbox.ts'
 import { defaultRefusedRanges } from '../../packages/server/src/egress/index.ts';
 import { BubblewrapDriver } from '../../packages/server/src/sandboxes/bubblewrap/index.ts';
 import { makeCertificate } from '../../packages/server/src/testing/egress-world.ts';
-import type { BenchmarkContext, Measured } from '../lib/benchmark.ts';
+import type { BenchmarkContext, Figure, Measured } from '../lib/benchmark.ts';
+import { processesWith, processorMs } from '../lib/process-memory.ts';
 import { mebibyte, newSpec, runCommand } from '../lib/sandbox.ts';
 import { median, percentile } from '../lib/statistics.ts';
 
@@ -74,19 +75,42 @@ export async function run(context: BenchmarkContext): Promise<Measured> {
       const bare: number[] = [];
       const speeds = { tunnel: [] as number[], inspect: [] as number[] };
       const latencies = { tunnel: [] as number[], inspect: [] as number[] };
+      const sandboxd = processesWith('sandboxd.mjs', sandbox.ref.id);
+      const runner = processesWith('runner.mjs', sandbox.ref.id);
+      /** Processor time per MiB of each process on the way: unlike speed it hardly depends on what else the machine does. */
+      const costs = { bare: [] as Cost[], tunnel: [] as Cost[], inspect: [] as Cost[] };
+      const costOf = async <T>(of: Cost[], act: () => Promise<T>): Promise<T> => {
+        const used = (): Cost => {
+          const { user, system } = process.cpuUsage();
+          const sum = (pids: readonly number[]): number =>
+            pids.reduce((all, pid) => all + processorMs(pid), 0);
+          return { worker: (user + system) / 1_000, sandboxd: sum(sandboxd), runner: sum(runner) };
+        };
+        const before = used();
+        const result = await act();
+        const after = used();
+        of.push({
+          worker: (after.worker - before.worker) / size,
+          sandboxd: (after.sandboxd - before.sandboxd) / size,
+          runner: (after.runner - before.runner) / size,
+        });
+        return result;
+      };
       for (let turn = 0; turn < times; turn += 1) {
-        const { stdout } = await run$(
-          'curl',
-          [
-            ...quiet,
-            '--cacert',
-            caFile,
-            '--resolve',
-            `${host}:${relayPort}:127.0.0.1`,
-            '-w',
-            '%{speed_download}',
-          ].concat(`https://${host}:${relayPort}/${size}`),
-          { signal },
+        const { stdout } = await costOf(costs.bare, () =>
+          run$(
+            'curl',
+            [
+              ...quiet,
+              '--cacert',
+              caFile,
+              '--resolve',
+              `${host}:${relayPort}:127.0.0.1`,
+              '-w',
+              '%{speed_download}',
+            ].concat(`https://${host}:${relayPort}/${size}`),
+            { signal },
+          ),
         );
         bare.push(Number(stdout) / mebibyte);
         for (const contents of ['tunnel', 'inspect'] as const) {
@@ -94,7 +118,8 @@ export async function run(context: BenchmarkContext): Promise<Measured> {
           const trust = contents === 'tunnel' ? ['--cacert', 'server.pem'] : [];
           const ask = (format: string, path: string): Promise<string> =>
             curlInside(sandbox, [...trust, '-w', format, `https://${host}:${port}/${path}`], signal);
-          speeds[contents].push(Number(await ask('%{speed_download}', String(size))) / mebibyte);
+          const speed = await costOf(costs[contents], () => ask('%{speed_download}', String(size)));
+          speeds[contents].push(Number(speed) / mebibyte);
           const lines = (await ask('%{time_total}\\n', `0?[1-${quick ? 20 : 200}]`)).trim().split('\n');
           // The first opens the connection.
           latencies[contents].push(...lines.slice(1).map((seconds) => Number(seconds) * 1_000));
@@ -118,6 +143,16 @@ export async function run(context: BenchmarkContext): Promise<Measured> {
             unit: '%',
             goal: { atLeast: 60 },
           },
+          cost('processor time of the bare relay', costs.bare, 'worker'),
+          ...(['tunnel', 'inspect'] as const).flatMap((contents) =>
+            (['worker', 'sandboxd', 'runner'] as const).map((who) =>
+              cost(
+                `processor time of ${who}, ${contents === 'tunnel' ? 'tunnel' : 'inspected'}`,
+                costs[contents],
+                who,
+              ),
+            ),
+          ),
           { name: 'small request by tunnel, median', value: median(latencies.tunnel), unit: 'ms' },
           { name: 'small request by tunnel, p99', value: percentile(latencies.tunnel, 0.99), unit: 'ms' },
           { name: 'small request inspected, median', value: median(latencies.inspect), unit: 'ms' },
@@ -134,6 +169,17 @@ export async function run(context: BenchmarkContext): Promise<Measured> {
     relay.close();
     server.kill();
   }
+}
+
+interface Cost {
+  readonly worker: number;
+  readonly sandboxd: number;
+  readonly runner: number;
+}
+
+/** What one process needs for one MiB, median. */
+function cost(name: string, costs: readonly Cost[], who: keyof Cost): Figure {
+  return { name, value: median(costs.map((one) => one[who])), unit: 'ms/MiB' };
 }
 
 const quiet = ['-sS', '--http1.1', '-o', '/dev/null'];

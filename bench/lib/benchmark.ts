@@ -1,4 +1,4 @@
-export type Unit = 'ms' | 'MiB' | 'MiB/s' | '%' | 'KiB' | 'per second' | 'per minute' | 'ms/s';
+export type Unit = 'ms' | 'MiB' | 'MiB/s' | '%' | 'KiB' | 'per second' | 'per minute' | 'ms/s' | 'ms/MiB';
 
 /** One number of a benchmark. Without a goal it is told beside the others to explain them. */
 export interface Figure {

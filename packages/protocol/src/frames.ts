@@ -116,10 +116,12 @@ export class FrameDecoder {
 
   /**
    * Calls `onFrame` for every frame that `chunk` completes, in order.
+   * @returns whether a payload lies in the memory of `chunk`, which then belongs to whoever got it
    * @throws ProtocolError at the first malformed frame; the decoder must not be used afterwards
    */
-  push(chunk: Buffer, onFrame: (frame: Frame) => void): void {
+  push(chunk: Buffer, onFrame: (frame: Frame) => void): boolean {
     let at = 0;
+    let isLent = false;
     while (at < chunk.length) {
       if (this.#payload !== null) {
         at += this.#fill(chunk, at);
@@ -129,7 +131,7 @@ export class FrameDecoder {
       const copied = chunk.copy(this.#header, this.#headerUsed, at, at + headerBytes - this.#headerUsed);
       this.#headerUsed += copied;
       at += copied;
-      if (this.#headerUsed < headerBytes) return;
+      if (this.#headerUsed < headerBytes) return isLent;
       this.#headerUsed = 0;
       const n = this.#header.readUInt32BE(5);
       const type = payloadTypeOf(this.#header[0]!);
@@ -143,12 +145,14 @@ export class FrameDecoder {
       if (!this.#reused && chunk.length - at >= n && n * 2 >= chunk.length) {
         const whole = chunk.subarray(at, at + n);
         at += n;
+        isLent = true;
         onFrame(this.#finish(whole));
       } else {
         this.#payload = Buffer.allocUnsafeSlow(n);
         this.#payloadUsed = 0;
       }
     }
+    return isLent;
   }
 
   #fill(chunk: Buffer, at: number): number {

@@ -19,6 +19,7 @@ export * from './messages.ts';
 export * from './mux.ts';
 export { chunksOf, MuxStream } from './mux-stream.ts';
 export * from './records.ts';
+export { pour, release } from './release.ts';
 export { flag, integer, list, literal, object, optional, parseJson, ShapeError, text } from './shape.ts';
 export type { Shape, Shaped } from './shape.ts';
 export * from './time.ts';

@@ -36,7 +36,11 @@ export class MuxStream extends Duplex {
   #sendCredit: number = limits.creditBytes;
   #out: Buffer[] = [];
   #outAt = 0;
+  /** The whole of the next chunk, when a part of it was sent already. */
+  #outCut: Buffer | null = null;
   #outDone: ((error?: Error | null) => void) | null = null;
+  /** Whether whoever writes to this stream lets go of each chunk: its memory is given back once it was sent. */
+  releasesChunks = false;
   /** Whether the mux has this stream in its round. */
   queued = false;
   readonly #in = new ByteQueue();
@@ -76,18 +80,30 @@ export class MuxStream extends Duplex {
   // What the mux calls.
 
   /** Takes up to one frame's worth of waiting bytes within credit, uncopied; null when there are none. */
-  takeFrame(): { readonly parts: readonly Buffer[]; readonly bytes: number } | null {
+  takeFrame(): {
+    readonly parts: readonly Buffer[];
+    readonly bytes: number;
+    /** Chunks whose last bytes these are, to be released when they were sent. */
+    readonly over: readonly Buffer[];
+  } | null {
     const most = Math.min(this.#sendCredit, limits.dataBytes);
     if (this.#out.length === 0 || most === 0) return null;
     const parts: Buffer[] = [];
+    const over: Buffer[] = [];
     let bytes = 0;
     while (bytes < most && this.#outAt < this.#out.length) {
       const chunk = this.#out[this.#outAt]!;
       const part = chunk.length <= most - bytes ? chunk : chunk.subarray(0, most - bytes);
       parts.push(part);
       bytes += part.length;
-      if (part === chunk) this.#outAt += 1;
-      else this.#out[this.#outAt] = chunk.subarray(part.length);
+      if (part === chunk) {
+        this.#outAt += 1;
+        if (this.releasesChunks) over.push(this.#outCut ?? chunk);
+        this.#outCut = null;
+      } else {
+        this.#outCut ??= chunk;
+        this.#out[this.#outAt] = chunk.subarray(part.length);
+      }
     }
     this.#sendCredit -= bytes;
     if (this.#outAt === this.#out.length) {
@@ -97,7 +113,7 @@ export class MuxStream extends Duplex {
       this.#outDone = null;
       done?.();
     }
-    return { parts, bytes };
+    return { parts, bytes, over };
   }
 
   get hasFrame(): boolean {

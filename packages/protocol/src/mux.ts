@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ChannelClosedError, ProtocolError, resetCodes, StreamResetError } from './errors.ts';
 import type { ResetCode } from './errors.ts';
@@ -6,6 +7,7 @@ import type { Frame } from './frames.ts';
 import { limits } from './limits.ts';
 import { MuxStream } from './mux-stream.ts';
 import type { StreamHost } from './mux-stream.ts';
+import { release } from './release.ts';
 import { processTime } from './time.ts';
 import type { ChannelTime } from './time.ts';
 
@@ -139,9 +141,11 @@ export class Mux {
     if (this.#closedWith !== null) return;
     this.#lastHeardMs = this.#time.monotonicMs();
     try {
-      this.#decoder.push(chunk, (frame) => {
+      const isLent = this.#decoder.push(chunk, (frame) => {
         if (this.#closedWith === null) this.#accept(frame);
       });
+      // What another stream of this process wrote may be in use there still.
+      if (!isLent && this.#options.feed === undefined && this.#transport instanceof Socket) release(chunk);
     } catch (error) {
       this.close(error instanceof Error ? error.message : 'protocol error');
     }
@@ -261,7 +265,16 @@ export class Mux {
       const frame = stream.destroyed ? null : stream.takeFrame();
       if (frame === null) continue;
       free = transport.write(encodeHeader('data', stream.id, frame.bytes));
-      for (const part of frame.parts) free = transport.write(part);
+      const { parts, over } = frame;
+      for (const [at, part] of parts.entries()) {
+        const isLast = at === parts.length - 1;
+        free =
+          isLast && over.length > 0
+            ? transport.write(part, (error) => {
+                if (error === null || error === undefined) over.forEach(release);
+              })
+            : transport.write(part);
+      }
       if (stream.hasFrame) this.#host.streamReady(stream);
     }
     this.#blocked = !free;

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { pour } from '@berth/protocol';
 
 /** Joins two byte streams in both directions, with back-pressure and half-close; the end of one by error ends both. */
 export function splice(a: Duplex, b: Duplex): void {
@@ -15,7 +16,7 @@ export function oneWay(from: Duplex, to: Duplex): void {
     to.destroy();
     return;
   }
-  from.pipe(to);
+  pour(from, to);
   from.on('close', () => {
     if (!from.readableEnded) to.destroy();
   });

@@ -103,6 +103,7 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
     case 'snapshot.failed':
     case 'snapshot.skipped':
     case 'egress.decided':
+    case 'egress.moved':
     case 'terminal.opened':
     case 'terminal.typed':
     case 'terminal.closed':

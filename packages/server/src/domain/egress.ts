@@ -132,9 +132,9 @@ export const noCredentials: CredentialBroker = {
   value: () => Promise.reject(new Error('this run has no credentials')),
 };
 
-/** What one sandbox may move through its door. */
+/** What a run may move (bytes, over all its sandboxes), and one sandbox's door may take at once. */
 export interface EgressTraffic {
-  /** Over all connections of the sandbox. */
+  /** Over all connections of the run's sandboxes. */
   readonly upBytes: number;
   readonly downBytes: number;
   /** To and from each single host. */
@@ -150,6 +150,8 @@ export interface EgressTraffic {
 export interface EgressBounds {
   /** Address ranges that names must not resolve into; absent: every one that is not public. */
   readonly refusedRanges?: readonly string[];
+  /** Certificates (PEM) of authorities that may sign for servers of inspected connections, beside the machine's. */
+  readonly trust?: readonly string[];
   /** Absent: the door's own. */
   readonly traffic?: EgressTraffic;
   /** What is opened has to be allowed by each of these lists too. */

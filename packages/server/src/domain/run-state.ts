@@ -1,3 +1,4 @@
+import { type EgressMoved, nothingMoved } from './egress-account.ts';
 import type { Blueprint, BlueprintSource } from './blueprint.ts';
 import type { CommandResult, EventData, StoredEvent } from './events/index.ts';
 import type { GateRecord, PlannedGates } from './gates.ts';
@@ -83,6 +84,8 @@ export interface RunState {
     readonly restored: Readonly<Record<string, string>>;
     readonly failed: readonly string[];
   };
+  /** What its sandboxes moved, as it was recorded last. */
+  readonly egressMoved: EgressMoved;
   readonly checkpoint: Checkpoint | null;
   readonly checks: readonly CheckVerdict[];
   readonly agentFinish: EventData<'agent.finished'> | null;
@@ -125,6 +128,7 @@ export function emptyRunState(runId: string): RunState {
     sandboxes: { work: null, verify: null, baseline: null },
     secrets: { exposed: [], brokered: [] },
     snapshots: { begun: {}, restored: {}, failed: [] },
+    egressMoved: nothingMoved,
     checkpoint: null,
     checks: [],
     agentFinish: null,
@@ -287,6 +291,8 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
       return opened(state, { kind: 'tool', id: entry.data.id, title: entry.data.name, at: entry.at });
     case 'tool.ended':
       return closed(state, entry.data.id);
+    case 'egress.moved':
+      return { ...state, egressMoved: entry.data };
     case 'run.owned':
     case 'run.recovered':
     case 'message.received':

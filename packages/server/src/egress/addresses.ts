@@ -46,6 +46,13 @@ function canonical(address: string): string {
   return new URL(`http://[${address}]/`).hostname.slice(1, -1);
 }
 
+/** The sixteen bytes of an IPv6 address without a zone. Pure. */
+export function ipv6Bytes(address: string): Buffer {
+  const bytes = Buffer.alloc(16);
+  for (const [at, word] of (wordsOf(address) ?? []).entries()) bytes.writeUInt16BE(word, at * 2);
+  return bytes;
+}
+
 /** The eight 16-bit groups of an IPv6 address. */
 function wordsOf(text: string): Words | null {
   const [head = '', tail] = canonical(text).split('::');

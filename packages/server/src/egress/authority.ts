@@ -9,6 +9,7 @@ import {
 } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { ipv6Bytes } from './addresses.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { der, distinguishedName, extension, extensionIds, signedCertificate } from '@berth/protocol';
 
@@ -118,7 +119,8 @@ export function createEgressAuthority(
 }
 
 function alternativeName(host: string): Buffer {
-  if (isIP(host) !== 4) return der.implicitText(2, host);
+  if (isIP(host) === 6) return der.implicitBytes(7, ipv6Bytes(host));
+  if (isIP(host) === 0) return der.implicitText(2, host);
   return der.implicitBytes(7, Buffer.from(host.split('.').map(Number)));
 }
 

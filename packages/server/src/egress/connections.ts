@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { pour } from '@berth/protocol';
 import type { EgressDecision } from '../domain/egress.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Target } from './hosts.ts';
@@ -111,16 +112,14 @@ export function join(
         if (open === 0 || !stream.readableEnded) end();
       });
     }
-    inside.on('data', (chunk: Buffer) => {
-      up += chunk.length;
-      idle.refresh();
-    });
-    outside.on('data', (chunk: Buffer) => {
-      down += chunk.length;
-      idle.refresh();
-    });
     if (inside.destroyed || outside.destroyed) return end();
-    inside.pipe(outside);
-    outside.pipe(inside);
+    pour(inside, outside, (bytes) => {
+      up += bytes;
+      idle.refresh();
+    });
+    pour(outside, inside, (bytes) => {
+      down += bytes;
+      idle.refresh();
+    });
   });
 }

@@ -19,6 +19,8 @@ export interface Allowed {
   readonly contents: 'inspect' | 'tunnel';
   /** Whether an address in a refused range may be connected to for this target. */
   readonly internal: (address: string) => boolean;
+  /** Whether the configuration names exactly this address, so that it may be one of the worker itself. */
+  readonly named: (address: string) => boolean;
 }
 export type Verdict = Allowed | { readonly allowed: false; readonly reason: string };
 
@@ -53,7 +55,8 @@ export function decide(
     allowed: true,
     reason: ruleText(first),
     contents: read ? 'inspect' : 'tunnel',
-    internal: (address) => mayBeInternal(policy, ecosystems, target, address),
+    internal: (address) => mayBeInternal(policy, ecosystems, target, address, opensInternal),
+    named: (address) => mayBeInternal(policy, ecosystems, target, address, namesExactly),
   };
 }
 
@@ -75,6 +78,7 @@ function mayBeInternal(
   ecosystems: EcosystemHosts,
   target: Target,
   address: string,
+  opens: (rule: EgressRule, target: Target, address: string) => boolean,
 ): boolean {
   if (neverReachedRanges(address) !== null) return false;
   const registry = rules
@@ -85,13 +89,20 @@ function mayBeInternal(
   if (registry !== undefined) return registry.insideSandbox !== true || loopbackRanges(address) === null;
   if (loopbackRanges(address) !== null) return false;
   const gives = (list: readonly EgressRule[]) =>
-    list.some((rule) => {
-      if ('ecosystem' in rule) return false;
-      if (!rule.ports.includes(target.port)) return false;
-      if ('cidr' in rule) return contains(rule.cidr, address);
-      return rule.internal === true && hostMatches(rule.host, target.host);
-    });
+    list.some(
+      (rule) => !('ecosystem' in rule) && rule.ports.includes(target.port) && opens(rule, target, address),
+    );
   return ceilings.length === 0 ? gives(rules) : ceilings.every(gives);
+}
+
+function opensInternal(rule: EgressRule, target: Target, address: string): boolean {
+  if ('cidr' in rule) return contains(rule.cidr, address);
+  return 'host' in rule && rule.internal === true && hostMatches(rule.host, target.host);
+}
+
+/** A range of one address. */
+function namesExactly(rule: EgressRule, _target: Target, address: string): boolean {
+  return 'cidr' in rule && /^[0-9.]+\/32$|:.*\/128$/.test(rule.cidr) && contains(rule.cidr, address);
 }
 
 function whyNot(rules: readonly EgressRule[], ecosystems: EcosystemHosts, target: Target): string {

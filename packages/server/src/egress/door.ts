@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { EgressAccount } from '../domain/egress-account.ts';
 import {
   noCredentials,
   type CredentialBroker,
@@ -21,6 +22,7 @@ import { holdPolicy } from './held-policy.ts';
 import { parseAuthority, type Target } from './hosts.ts';
 import { defaultEgressLimits, type EgressLimits } from './limits.ts';
 import { createMeter, meteredRouter } from './meter.ts';
+import { watchOwnAddresses } from './own-addresses.ts';
 import { peek } from './peek.ts';
 import { placeCredential } from './place-credential.ts';
 import { readSocksRequest, socksAnswer, socksReply } from './socks.ts';
@@ -39,6 +41,10 @@ export interface EgressDoorOptions {
   readonly limits?: Partial<EgressLimits>;
   readonly resolve?: Resolve;
   readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
+  /** Of the run, over all its sandboxes; absent: this door counts for itself. */
+  readonly account?: EgressAccount;
+  /** Of the worker's interfaces; absent: asked of the system. */
+  readonly ownAddresses?: () => ReadonlySet<string>;
   /** Signs for inspected hosts. Absent: one that nobody trusts, so that inspected connections fail. */
   readonly authority?: EgressAuthority;
   /** Put on requests to their hosts; absent: none. */
@@ -66,12 +72,15 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
   const traffic = (): EgressTraffic => bounds.traffic ?? limits;
   const direct = createRouter({
     refusedRanges: () => rangesOf(bounds, options.refusedRanges),
+    ownAddresses: options.ownAddresses ?? watchOwnAddresses(options.clock),
     connectTimeoutMs: limits.connectTimeoutMs,
     resolve: options.resolve ?? systemResolve,
     proxyEnv: options.proxyEnv ?? process.env,
   });
-  const router = meteredRouter(direct, createMeter(options.clock, traffic), (target, reason) =>
-    recorder.limited(target, reason),
+  const router = meteredRouter(
+    direct,
+    createMeter(options.clock, traffic, options.account),
+    (target, reason) => recorder.limited(target, reason),
   );
   const closing = new AbortController();
   const inside = new Set<Duplex>();
@@ -89,7 +98,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
     authority:
       options.authority ?? createEgressAuthority(randomBytes(authoritySeedBytes), 'nobody', options.clock),
     credentials,
-    trust: () => trustedAuthorities(options.trusted),
+    trust: () => trustedAuthorities([...(options.trusted ?? []), ...(bounds.trust ?? [])]),
     servePlain(stream, target) {
       pinned.set(stream, target);
       serveHttp(stream);
@@ -105,7 +114,7 @@ export function createEgressDoor(options: EgressDoorOptions): EgressDoor {
       return {
         ok: true as const,
         verdict,
-        route: await router.route(target, verdict.internal, closing.signal),
+        route: await router.route(target, verdict, closing.signal),
       };
     } catch (error) {
       return { ok: false as const, ...failure(target, error) };

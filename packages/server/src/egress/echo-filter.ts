@@ -85,7 +85,8 @@ export class EchoFilter extends Transform {
     if (until > this.#sent) this.push(bytes.subarray(this.#sent, until));
     const sent = Math.max(this.#sent, until);
     const from = Math.max(0, bytes.length - this.#keep);
-    this.#tail = bytes.subarray(from);
+    // What was let go of whole may have its memory given back by whoever takes it.
+    this.#tail = from === 0 ? Buffer.from(bytes) : bytes.subarray(from);
     this.#sent = Math.max(0, sent - from);
   }
 }

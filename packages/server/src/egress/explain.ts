@@ -16,6 +16,7 @@ import {
 } from './decide.ts';
 import { ecosystemHosts, type EcosystemSource } from './ecosystems.ts';
 import { isAddressLiteral, normalHost, type Target } from './hosts.ts';
+import { isOwnAddress, readOwnAddresses } from './own-addresses.ts';
 import { compileRanges, neverReachedRanges, rangesOf } from './special-ranges.ts';
 import type { Resolve } from './upstream.ts';
 
@@ -139,12 +140,16 @@ async function resolveIt(
 ): Promise<Pick<EgressExplained, 'addresses' | 'unresolved'>> {
   const verdict = decide(policyOf(input, step), hosts, target, input.credentials);
   const isRefused = compileRanges(rangesOf(input.bounds));
+  const own = readOwnAddresses();
   const judge = (address: string): string | null => {
     const never = neverReachedRanges(address);
     if (never !== null) return `${never.cidr} (${never.name}), which nothing opens`;
     const range = isRefused(address);
-    if (range === null || (verdict.allowed && verdict.internal(address))) return null;
-    return `${range.cidr} (${range.name}), by egress.refusedRanges`;
+    if (range !== null && !(verdict.allowed && verdict.internal(address)))
+      return `${range.cidr} (${range.name}), by egress.refusedRanges`;
+    if (isOwnAddress(own, address) && !(verdict.allowed && verdict.named(address)))
+      return 'an address of the server itself, which only a cidr rule that names exactly it opens';
+    return null;
   };
   const shown = (found: readonly string[]) => found.map((address) => ({ address, refused: judge(address) }));
   if (isAddressLiteral(target.host)) return { addresses: shown([target.host]), unresolved: null };
@@ -161,6 +166,7 @@ function closedByRange(
   first: { readonly address: string; readonly refused: string | null },
 ): ExplainedStep {
   if (!step.allowed) return step;
-  const reason = `${step.reason} allows it, but it resolves to ${first.address}, which lies in ${first.refused ?? ''}`;
+  const refused = first.refused ?? '';
+  const reason = `${step.reason} allows it, but it resolves to ${first.address}, ${refused.startsWith('an ') ? '' : 'which lies in '}${refused}`;
   return { ...step, allowed: false, reason, layer: 'range', contents: null, credential: null };
 }

@@ -9,6 +9,8 @@ import type { FetchText } from './ecosystems.ts';
 const maxBytes = 512 * 1024;
 const timeoutMs = 10_000;
 
+const everywhere = { internal: () => true, named: () => true };
+
 /** Fetches a small document for the worker itself (through the network's proxy, with the system's certificates). */
 export const fetchText: FetchText = async (url) => {
   const host = normalHost(url.hostname);
@@ -17,13 +19,14 @@ export const fetchText: FetchText = async (url) => {
   const target = { host, port: Number(url.port) || (secure ? 443 : 80) };
   const router = createRouter({
     refusedRanges: () => [],
+    ownAddresses: () => new Set(),
     connectTimeoutMs: timeoutMs,
     resolve: systemResolve,
     proxyEnv: process.env,
   });
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const socket = await router.open(await router.route(target, () => true, signal), target, signal);
+    const socket = await router.open(await router.route(target, everywhere, signal), target, signal);
     const ca = [...getCACertificates('default'), ...getCACertificates('system')];
     const connection = secure ? tlsConnect({ socket, servername: host, ca }) : socket;
     return await new Promise<string | null>((resolve, reject) => {

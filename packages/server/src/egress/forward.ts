@@ -1,5 +1,5 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { hostHeaderNames, normalHost, type Target } from './hosts.ts';
+import { authorityOf, hostHeaderNames, normalHost, type Target } from './hosts.ts';
 import { proxyAuthorization, type Route, type Router } from './upstream.ts';
 
 export type PlainTarget =
@@ -106,7 +106,7 @@ export async function startUpstream(options: {
   return httpRequest({
     createConnection: () => socket,
     method: request.method ?? 'GET',
-    path: throughProxy ? `http://${target.host}:${target.port}${options.path}` : options.path,
+    path: throughProxy ? `http://${authorityOf(target)}${options.path}` : options.path,
     headers,
     setHost: false,
     maxHeaderSize: options.headerBytes,

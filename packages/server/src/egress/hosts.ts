@@ -15,6 +15,11 @@ export function parseAuthority(text: string): Target | null {
   return host === null || port < 1 || port > 65_535 ? null : { host, port };
 }
 
+/** A target as `Host`, `CONNECT` and addresses write it: IPv6 in brackets. */
+export function authorityOf({ host, port }: Target): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** A host as rules compare it, or null when it is not plain ASCII (names beyond it travel as punycode). */
 export function normalHost(text: string): string | null {
   const host = text

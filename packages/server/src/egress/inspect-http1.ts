@@ -12,10 +12,11 @@ import type { TLSSocket } from 'node:tls';
 import { answer, answerRaw } from './answers.ts';
 import { EchoFilter, decoderFor, withoutEcho } from './echo-filter.ts';
 import { endToEndHeaders } from './forward.ts';
-import { type Inspection, type Passing, refusalOf, ruleRequest } from './inspection.ts';
+import { type Inspection, isDecision, type Passing, refusalOf, ruleRequest } from './inspection.ts';
 import { switchProtocols } from './inspect-upgrade.ts';
 import type { EgressLimits } from './limits.ts';
 import { http1Objection, valuesOf } from './request-check.ts';
+import { releaseParsed, sendBody } from './send-body.ts';
 import { UpstreamError } from './upstream.ts';
 import { egressCodes } from './inspection.ts';
 
@@ -200,6 +201,7 @@ async function serveRequest(
       insecureHTTPParser: false,
       signal,
     });
+    releaseParsed(upstream);
     await exchange(request, upstream, response, passing, signal);
     isOver = true;
   } catch (error) {
@@ -207,9 +209,10 @@ async function serveRequest(
     const stale = upstream?.reusedSocket === true && !response.headersSent;
     if (stale || response.headersSent || socket.destroyed) socket.destroy();
     else {
-      const { status, reason } = refusalOf(error);
-      if (status === 403) inspection.onRefused(reason);
-      answer(response, status, reason);
+      const refusal = refusalOf(error);
+      const { status, reason, code } = refusal;
+      if (isDecision(refusal)) inspection.onRefused(reason, code);
+      answer(response, status, reason, code);
     }
   } finally {
     passing.leave();
@@ -280,7 +283,8 @@ async function exchange(
     ...(coding === null ? [] : [coding]),
     ...(echo === null ? [] : [new EchoFilter(echo.forms, echo.onFound)]),
   ];
-  await pipeline([incoming, ...filters, response], { signal, end: false });
+  if (filters.length === 0) await sendBody(incoming, response, signal);
+  else await pipeline([incoming, ...filters, response], { signal, end: false });
   if (incoming.rawTrailers.length > 0) response.addTrailers(trailersOf(incoming.rawTrailers, echo));
   response.end();
   if (!request.readableEnded) request.destroy();
@@ -338,9 +342,10 @@ async function serveUpgrade(
       answer(response, 502, `the server answered ${switched} to the upgrade`);
     }
   } catch (error) {
-    const { status, reason } = refusalOf(error);
-    if (status === 403) inspection.onRefused(reason);
-    if (!socket.destroyed) answer(response, status, reason);
+    const refusal = refusalOf(error);
+    const { status, reason, code } = refusal;
+    if (isDecision(refusal)) inspection.onRefused(reason, code);
+    if (!socket.destroyed) answer(response, status, reason, code);
   } finally {
     passing.leave();
   }

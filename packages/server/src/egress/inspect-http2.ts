@@ -24,6 +24,7 @@ import {
   egressCodes,
   hidesMessages,
   type Inspection,
+  isDecision,
   type Refusal,
   refusalOf,
   ruleRequest,
@@ -47,7 +48,7 @@ export async function serveHttp2(socket: TLSSocket, inspection: Inspection): Pro
     outside = sideOf(server);
   } catch (error) {
     failed = refusalOf(error);
-    if (failed.status === 403) inspection.onRefused(failed.reason);
+    if (isDecision(failed)) inspection.onRefused(failed.reason, failed.code);
   }
   const streams = new Map<number, Stream>();
   const refusals = createRefusals(inside);

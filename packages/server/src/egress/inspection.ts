@@ -55,6 +55,7 @@ export const egressCodes = {
   echoed: 'EGRESS_CREDENTIAL_ECHOED',
   malformed: 'EGRESS_REQUEST_MALFORMED',
   refused: 'EGRESS_REFUSED',
+  untrusted: 'EGRESS_SERVER_UNTRUSTED',
   unavailable: 'SECRET_UNAVAILABLE',
 } as const;
 
@@ -167,9 +168,15 @@ export function hidesMessages(headers: RawHeaders): boolean {
   return valuesOf(headers, 'grpc-encoding').some((value) => value.trim().toLowerCase() !== 'identity');
 }
 
+/** Whether the refusal of a broken exchange is a decision, and so to be recorded. */
+export function isDecision({ status, code }: Refusal): boolean {
+  return status === 403 || code !== undefined;
+}
+
 /** What a broken exchange is answered with. */
 export function refusalOf(error: unknown): Refusal {
   const reason = error instanceof Error ? error.message : String(error);
-  const unreachable = !(error instanceof UpstreamError) || error.kind === 'unreachable';
-  return { status: unreachable ? 502 : 403, reason };
+  const kind = error instanceof UpstreamError ? error.kind : 'unreachable';
+  if (kind === 'untrusted') return { status: 502, reason, code: egressCodes.untrusted };
+  return { status: kind === 'unreachable' ? 502 : 403, reason };
 }

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { createEgressAccount } from '../domain/egress-account.ts';
 import type { EgressTraffic } from '../domain/egress.ts';
 import {
   closing,
@@ -112,4 +113,16 @@ test('the policy’s own ranges and number of connections count at once; loopbac
   const held = knock(door, 'GET ');
   expect(await readAll(knock(door, 'GET '))).toContain('may have 1 connections');
   held.destroy();
+});
+
+test('sandboxes of one run share what they may move, and so does the next owner', () => {
+  const account = createEgressAccount();
+  const limits = () => ({ ...wide, downBytes: mib });
+  const work = createMeter(new ManualClock(), limits, account);
+  const verify = createMeter(new ManualClock(), limits, account);
+  expect(work.count(at('a.example'), 0, mib)).toBeNull();
+  expect(verify.count(at('b.example'), 0, 1)).toContain('this run has received more than 1 MiB');
+  expect(work.admit(at('a.example'))).toContain('this run has received more than 1 MiB');
+  const taken = createMeter(new ManualClock(), limits, createEgressAccount(account.moved()));
+  expect(taken.admit(at('c.example'))).toContain('this run has received more than 1 MiB');
 });

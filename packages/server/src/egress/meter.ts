@@ -1,46 +1,39 @@
 import type { Socket } from 'node:net';
+import { createEgressAccount, type EgressAccount } from '../domain/egress-account.ts';
 import type { EgressTraffic } from '../domain/egress.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Target } from './hosts.ts';
 import { UpstreamError, type Router } from './upstream.ts';
 
-/** Hosts that are counted one by one; what lies beyond shares one count, so that a flood of names costs no memory. */
-const countedHosts = 1_000;
 /** So many times the rate of a second may come at once: package managers begin with a burst. */
 const burstSeconds = 4;
 
-interface Count {
-  up: number;
-  down: number;
-}
-
-/** Counts what one sandbox moves, and says when it is enough. Limits can change while it counts. */
-export function createMeter(clock: Clock, limits: () => EgressTraffic) {
-  const all: Count = { up: 0, down: 0 };
-  const hosts = new Map<string, Count>();
+/**
+ * Counts what one sandbox moves into the account of its run, and says when it is enough. Limits can change while it counts;
+ * the rate is the sandbox's own.
+ */
+export function createMeter(
+  clock: Clock,
+  limits: () => EgressTraffic,
+  account: EgressAccount = createEgressAccount(),
+) {
   let tokens: number | null = null;
   let filledMs = clock.monotonicMs();
-
-  function hostCount({ host }: Target): Count {
-    const key = hosts.has(host) || hosts.size < countedHosts ? host : '';
-    const known = hosts.get(key) ?? { up: 0, down: 0 };
-    hosts.set(key, known);
-    return known;
-  }
 
   /** Why no more may pass to or from `target`, or null. */
   function spent(target: Target): string | null {
     const { upBytes, downBytes, hostUpBytes, hostDownBytes } = limits();
-    const host = hostCount(target);
-    if (all.up > upBytes) return `this sandbox has sent more than ${size(upBytes)} (egress.limits.upMiB)`;
+    const all = account.all();
+    const host = account.of(target.host);
+    if (all.up > upBytes) return `this run has sent more than ${size(upBytes)} (egress.limits.upMiB)`;
     if (all.down > downBytes) {
-      return `this sandbox has received more than ${size(downBytes)} (egress.limits.downMiB)`;
+      return `this run has received more than ${size(downBytes)} (egress.limits.downMiB)`;
     }
     if (host.up > hostUpBytes) {
-      return `this sandbox has sent more than ${size(hostUpBytes)} to ${target.host} (egress.limits.hostUpMiB)`;
+      return `this run has sent more than ${size(hostUpBytes)} to ${target.host} (egress.limits.hostUpMiB)`;
     }
     if (host.down > hostDownBytes) {
-      return `this sandbox has received more than ${size(hostDownBytes)} from ${target.host} (egress.limits.hostDownMiB)`;
+      return `this run has received more than ${size(hostDownBytes)} from ${target.host} (egress.limits.hostDownMiB)`;
     }
     return null;
   }
@@ -61,11 +54,7 @@ export function createMeter(clock: Clock, limits: () => EgressTraffic) {
     },
     /** Told of bytes that passed: why the connection has to end, or null. */
     count(target: Target, up: number, down: number): string | null {
-      const host = hostCount(target);
-      all.up += up;
-      all.down += down;
-      host.up += up;
-      host.down += down;
+      account.add(target.host, up, down);
       return spent(target);
     },
   };
@@ -115,9 +104,9 @@ export function meteredRouter(
   }
 
   return {
-    async route(target, internal, signal) {
+    async route(target, opens, signal) {
       const reason = meter.admit(target);
-      if (reason === null) return router.route(target, internal, signal);
+      if (reason === null) return router.route(target, opens, signal);
       onLimit(target, reason);
       throw new UpstreamError('limited', reason);
     },

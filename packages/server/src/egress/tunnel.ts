@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
+import { MuxStream } from '@berth/protocol';
 import type { CredentialBroker } from '../domain/egress.ts';
 import { tlsNoProtocol, tlsRefusal } from './answers.ts';
 import type { EgressAuthority } from './authority.ts';
@@ -39,8 +40,11 @@ export type ServeTunnel = (
   denied: (status: 403 | 502, reason: string) => void,
 ) => Promise<void>;
 
-/** What one side may leave behind before the other waits: eight TLS records, half of the channel's credit. */
-const bufferedBytes = 128 * 1024;
+/**
+ * What one side may leave behind before the other waits: seven TLS records, which with what TLS adds are two frames of the
+ * channel. Eight were two frames and a tiny third, which cost each process on the way as much as a whole one.
+ */
+const bufferedBytes = 7 * 16 * 1024;
 
 /** Serves tunnels (CONNECT, SOCKS): opaque ones, and those whose TLS ends here to be read. */
 export function createTunnels(parts: TunnelParts): ServeTunnel {
@@ -53,7 +57,7 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
   ): Promise<{ readonly reason: string; readonly contents: string; readonly route: Route }> {
     const verdict = await policy.judge(target);
     if (!verdict.allowed) throw new UpstreamError('refused', verdict.reason);
-    const route = await router.route(target, verdict.internal, signal);
+    const route = await router.route(target, verdict, signal);
     return { reason: verdict.reason, contents: verdict.contents, route };
   }
 
@@ -145,6 +149,8 @@ export function createTunnels(parts: TunnelParts): ServeTunnel {
       ALPNProtocols: [protocol],
       highWaterMark: bufferedBytes,
     };
+    // What TLS writes it made itself.
+    if (stream instanceof MuxStream) stream.releasesChunks = true;
     const inside = new TLSSocket(stream, options);
     inside.on('error', () => stream.destroy());
     const inspection: Inspection = {

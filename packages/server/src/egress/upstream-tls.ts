@@ -11,19 +11,23 @@ import { UpstreamError } from './upstream.ts';
 /** What the worker speaks with the servers of inspected connections. */
 export type HttpProtocol = 'h2' | 'http/1.1';
 
-let ofThisMachine: SecureContext | null = null;
+let ofThisMachine: readonly string[] | null = null;
+const contexts = new Map<string, SecureContext>();
+/** Lists that are remembered: the machine's own, and what the configuration adds, before and after a change of it. */
+const rememberedContexts = 8;
 
 /**
- * Whom the worker believes: the machine's authorities, Node's own with those of `NODE_EXTRA_CA_CERTS`, and `more`.
- * Reading the machine's takes some 50 ms, so what needs no more is made once.
+ * Whom the worker believes: the machine's authorities, Node's own with those of `NODE_EXTRA_CA_CERTS`, and `more` (PEM).
+ * Reading and adding all of them takes some 50 ms, so each list is made once.
  */
 export function trustedAuthorities(more: readonly string[] = []): SecureContext {
-  if (more.length === 0 && ofThisMachine !== null) return ofThisMachine;
-  const context = createSecureContext({
-    ca: [...getCACertificates('default'), ...getCACertificates('system'), ...more],
-    minVersion: 'TLSv1.2',
-  });
-  if (more.length === 0) ofThisMachine = context;
+  const key = more.join('\n');
+  const known = contexts.get(key);
+  if (known !== undefined) return known;
+  ofThisMachine ??= [...getCACertificates('default'), ...getCACertificates('system')];
+  const context = createSecureContext({ ca: [...ofThisMachine, ...more], minVersion: 'TLSv1.2' });
+  contexts.set(key, context);
+  if (contexts.size > rememberedContexts) contexts.delete(contexts.keys().next().value!);
   return context;
 }
 
@@ -51,12 +55,15 @@ export function secureUpstream(
       secureContext: options.trust,
       rejectUnauthorized: true,
     });
-    const fail = (why: string): void => {
+    const fail = (why: string, kind: 'untrusted' | 'unreachable' = 'unreachable'): void => {
       secure.destroy();
       socket.destroy();
-      reject(new UpstreamError('unreachable', `no trusted TLS connection to ${host} could be made: ${why}`));
+      reject(new UpstreamError(kind, `no trusted TLS connection to ${host} could be made: ${why}`));
     };
-    const onError = (error: Error): void => fail(reasonOf(error));
+    const onError = (error: Error): void => {
+      const reason = reasonOf(error);
+      fail(reason, reason.startsWith('its certificate') ? 'untrusted' : 'unreachable');
+    };
     const onAbort = (): void => fail('the sandbox let go');
     const timer = setTimeout(() => fail('no answer in time'), options.timeoutMs);
     options.signal.addEventListener('abort', onAbort, { once: true });
@@ -90,6 +97,11 @@ function reasonOf(error: Error): string {
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'CERT_SIGNATURE_FAILURE':
+    case 'CERT_UNTRUSTED':
+    case 'INVALID_CA':
+    case 'INVALID_PURPOSE':
+    case 'EE_KEY_TOO_SMALL':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
       return `its certificate is signed by nobody whom the worker trusts (${code})`;
     case 'ERR_TLS_CERT_ALTNAME_INVALID':

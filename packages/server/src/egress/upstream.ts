@@ -3,7 +3,9 @@ import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { readAddress } from './addresses.ts';
-import { isAddressLiteral, normalHost, type Target } from './hosts.ts';
+import type { Allowed } from './decide-connection.ts';
+import { authorityOf, isAddressLiteral, normalHost, type Target } from './hosts.ts';
+import { isOwnAddress } from './own-addresses.ts';
 import { compileRanges, neverReachedRanges, type RangeCheck } from './special-ranges.ts';
 
 /** Names to addresses; the worker's resolver unless a test brings its own. */
@@ -17,6 +19,8 @@ export interface CorporateProxy {
 export interface UpstreamSettings {
   /** CIDR ranges that names must not resolve into, as they are now. Setting `egress.refusedRanges`. */
   readonly refusedRanges: () => readonly string[];
+  /** Addresses of the worker's own interfaces, as they are now. */
+  readonly ownAddresses: () => ReadonlySet<string>;
   readonly connectTimeoutMs: number;
   readonly resolve: Resolve;
   /** The worker's environment, for its proxy variables only. */
@@ -25,15 +29,18 @@ export interface UpstreamSettings {
 
 /**
  * Why a connection could not be made: `refused` is a decision (403), `limited` one that is on record already,
- * `unreachable` is the network's (502).
+ * `untrusted` what the server showed (502, recorded), `unreachable` is the network's (502).
  */
 export class UpstreamError extends Error {
-  readonly kind: 'refused' | 'limited' | 'unreachable';
+  readonly kind: 'refused' | 'limited' | 'untrusted' | 'unreachable';
   constructor(kind: UpstreamError['kind'], message: string) {
     super(message);
     this.kind = kind;
   }
 }
+
+/** Addresses that a verdict opens (`Allowed`). */
+export type OpenedAddresses = Pick<Allowed, 'internal' | 'named'>;
 
 /** How a target is reached: at an address that was checked, or through the operator's proxy. */
 export type Route =
@@ -58,15 +65,19 @@ export function createRouter(settings: UpstreamSettings) {
   };
   return {
     /**
-     * @param internal Whether an address in a refused range may be connected to for this target (`Verdict.internal`).
+     * @param opens Which addresses beyond the public ones may be connected to for this target.
      * @throws UpstreamError
      */
-    async route(target: Target, internal: (address: string) => boolean, signal: AbortSignal): Promise<Route> {
-      const check: RangeCheck = (address) => {
+    async route(target: Target, opens: OpenedAddresses, signal: AbortSignal): Promise<Route> {
+      const own = settings.ownAddresses();
+      const check: AddressCheck = (address) => {
         const never = neverReachedRanges(address);
-        if (never !== null) return never;
+        if (never !== null) return inRange(never, ', and nothing opens it');
         const range = refused(address);
-        return range === null || internal(address) ? null : range;
+        if (range !== null && !opens.internal(address)) return inRange(range, '');
+        if (isOwnAddress(own, address) && !opens.named(address))
+          return 'an address of the worker itself; only a cidr rule of the configuration that names exactly this address opens it';
+        return null;
       };
       const proxy = proxyFor(settings.proxyEnv, target);
       if (isAddressLiteral(target.host)) return addressOf([target.host], target, check);
@@ -98,19 +109,21 @@ export function createRouter(settings: UpstreamSettings) {
 }
 export type Router = ReturnType<typeof createRouter>;
 
-function addressOf(addresses: readonly string[], target: Target, check: RangeCheck): Route {
+/** Why an address must not be connected to, or null. */
+type AddressCheck = (address: string) => string | null;
+
+function inRange({ cidr, name }: NonNullable<ReturnType<RangeCheck>>, more: string): string {
+  return `which lies in ${cidr} (${name}); the setting egress.refusedRanges refuses this range${more}`;
+}
+
+function addressOf(addresses: readonly string[], target: Target, check: AddressCheck): Route {
   // Only addresses that pass are ever connected to, so one bad answer among good ones opens nothing.
   const good = addresses.find((address) => check(address) === null);
   if (good !== undefined) {
     return { via: 'address', address: readAddress(good)?.address ?? good, port: target.port };
   }
   const bad = addresses[0]!;
-  const range = check(bad)!;
-  throw new UpstreamError(
-    'refused',
-    `${target.host} resolves to ${bad}, which lies in ${range.cidr} (${range.name}); ` +
-      `the setting egress.refusedRanges refuses this range${neverReachedRanges(bad) === null ? '' : ', and nothing opens it'}`,
-  );
+  throw new UpstreamError('refused', `${target.host} resolves to ${bad}, ${check(bad)}`);
 }
 
 /** The proxy for a target by the usual variables; null for a direct connection. */
@@ -155,7 +168,7 @@ async function tunnelThrough(
 ): Promise<Socket> {
   const socket = await dialProxy(proxy, timeoutMs, signal);
   return new Promise((resolve, reject) => {
-    const authority = `${target.host}:${target.port}`;
+    const authority = authorityOf(target);
     const fail = (why: string) => {
       socket.destroy();
       reject(

@@ -1,3 +1,4 @@
+import type { EgressAccount } from '../domain/egress-account.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import {
   type CredentialBroker,
@@ -47,6 +48,8 @@ export interface SandboxSlotParts {
   readonly onEgress: (decision: EgressDecision) => void;
   /** What cuts every policy now; none: nothing does. */
   readonly egressBounds?: () => EgressBounds;
+  /** Counts what all sandboxes of the run move; none: each for itself. */
+  readonly egressAccount?: EgressAccount;
   /** What the project's sandboxes are given; none: nothing. */
   readonly secrets?: RunSecrets;
   newSandboxId(): string;
@@ -276,6 +279,7 @@ function specOf(id: string, purpose: SandboxPurpose, parts: SandboxSlotParts): S
     env: {},
     egress: noEgress,
     ...(parts.secrets === undefined ? {} : { credentials: parts.secrets.credentials }),
+    ...(parts.egressAccount === undefined ? {} : { egressAccount: parts.egressAccount }),
     profile: parts.profile,
   };
 }

@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { defaultRunLimits } from '../domain/limits.ts';
+import type { SandboxSpec } from '../domain/ports/sandbox.ts';
 import { MemoryBlobs } from '../testing/agent-harness.ts';
 import { fakeSpec, UnisolatedFakeDriver } from '../testing/fake-sandbox.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
@@ -123,4 +124,52 @@ test('large checkpoints rest in between, except those that are asked for', async
   workbench.checkpointSoon();
   await expect.poll(() => saves).toBe(3);
   await workbench.release('work');
+});
+
+test('what the sandboxes of a run moved is on record, and the next owner goes on from there', async () => {
+  const log = await plannedLog();
+  const specs: SandboxSpec[] = [];
+  const bench = () =>
+    createWorkbench({
+      runId: 'r-test',
+      epoch: 1,
+      driver: {
+        name: 'fake',
+        create: (spec, signal) => {
+          specs.push(spec);
+          return driver.create(spec, signal);
+        },
+        probe: () => driver.probe(),
+        attach: () => Promise.resolve(null),
+        list: () => driver.list(),
+        destroy: (id) => driver.destroy(id),
+      },
+      limits: fakeSpec().limits,
+      profile: null,
+      events: log,
+      log,
+      clock: new ManualClock(),
+      blobs: new MemoryBlobs(),
+      signal: new AbortController().signal,
+      repository: {
+        deliver: () => Promise.resolve(),
+        saveCheckpoint: () => Promise.reject(new Error('not asked for')),
+        restoreCheckpoint: () => Promise.resolve(),
+      },
+      newSandboxId: () => fakeSpec().id,
+    });
+  const first = bench();
+  await first.sandbox('work');
+  await first.sandbox('baseline');
+  const [work, baseline] = specs.map(({ egressAccount }) => egressAccount);
+  work?.add('a.example', 1, 20 * 1024 ** 2);
+  await expect.poll(() => log.state().egressMoved.down).toBe(20 * 1024 ** 2);
+  baseline?.add('a.example', 2, 3);
+  expect(log.state().egressMoved.up).toBe(1);
+  await first.detach();
+  expect(log.state().egressMoved).toMatchObject({ up: 3, down: 20 * 1024 ** 2 + 3 });
+  const next = bench();
+  await next.sandbox('baseline');
+  expect(specs.at(-1)?.egressAccount?.of('a.example')).toEqual({ up: 3, down: 20 * 1024 ** 2 + 3 });
+  for (const purpose of ['work', 'baseline'] as const) await next.release(purpose);
 });

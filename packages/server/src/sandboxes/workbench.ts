@@ -1,3 +1,4 @@
+import { createEgressAccount, type EgressAccount, isWorthRecording } from '../domain/egress-account.ts';
 import type { CurrentEgressBounds, EgressDecision, EgressPolicy } from '../domain/egress.ts';
 import { noEgressFor } from '../domain/config/index.ts';
 import { BerthError } from '../domain/errors/index.ts';
@@ -56,8 +57,10 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
   const { egressBounds, egressGiven = () => noEgressFor, ...rest } = parts;
   const bounds = (): ReturnType<CurrentEgressBounds['current']> => egressBounds?.current() ?? {};
   const bounded = (policy: EgressPolicy): EgressPolicy => ({ ...policy, ...bounds() });
+  const moved = movedRecorder(parts);
   const slotParts: SandboxSlotParts = {
     ...rest,
+    egressAccount: moved.account,
     egressBounds: bounds,
     onEgress: egressRecorder(parts),
     restoreSetup,
@@ -175,8 +178,34 @@ export function createWorkbench(parts: WorkbenchParts): OwnedWorkbench {
     async detach() {
       await checkpoints.settled();
       await Promise.all(Object.values(slots).map((slot) => slot.detach()));
+      await moved.record();
     },
     close: () => stopFollowing?.(),
+  };
+}
+
+/** The account of the run's traffic, recorded as it grows. */
+function movedRecorder({ log, events }: WorkbenchParts): {
+  readonly account: EgressAccount;
+  record(): Promise<void>;
+} {
+  let recorded = log.state().egressMoved;
+  const account = createEgressAccount(recorded);
+  const record = async (): Promise<void> => {
+    const data = account.moved();
+    if (data.up === recorded.up && data.down === recorded.down) return;
+    recorded = data;
+    await events.append({ type: 'egress.moved', data }).catch(() => undefined);
+  };
+  return {
+    account: {
+      ...account,
+      add(host, up, down) {
+        account.add(host, up, down);
+        if (isWorthRecording(recorded, account.all())) void record();
+      },
+    },
+    record,
   };
 }
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { duplexPair, type Duplex } from 'node:stream';
@@ -17,7 +17,7 @@ export function makeCertificate(names: readonly string[]): { key: string; cert: 
       '-subj',
       `/CN=${names[0]}`,
       '-addext',
-      `subjectAltName=${names.map((n) => `DNS:${n}`).join()}`,
+      `subjectAltName=${names.map((n) => `${isIP(n) === 0 ? 'DNS' : 'IP'}:${n}`).join()}`,
     ];
     const key = [
       '-newkey',

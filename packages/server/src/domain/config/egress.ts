@@ -1,11 +1,12 @@
+import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { configEgressRuleSchema } from '../egress.ts';
 
 const bytesMiB = z.int().min(1).max(1_048_576);
 
-/** What one sandbox may move through its door. */
+/** What may leave and come in. Bytes count for a run, over all its sandboxes; the rest for each sandbox. */
 export const egressLimitsSchema = z.strictObject({
-  /** Up and down, each over all connections of one sandbox. */
+  /** Up and down, each over all connections of the run. */
   upMiB: bytesMiB.default(2_048),
   downMiB: bytesMiB.default(32_768),
   /** The same for each single host. */
@@ -29,8 +30,24 @@ export const egressSectionSchema = z.strictObject({
     .array(z.union([z.cidrv4(), z.cidrv6()]))
     .max(1_000)
     .optional(),
+  /** Authorities (certificates, PEM) of the company that servers of inspected connections may be signed by, too. */
+  trust: z
+    .array(
+      z.string().max(32_768).refine(isCertificate, 'one certificate in PEM: -----BEGIN CERTIFICATE----- …'),
+    )
+    .max(100)
+    .default([]),
   limits: egressLimitsSchema.prefault({}),
 });
+
+function isCertificate(text: string): boolean {
+  if (text.split('-----BEGIN').length !== 2 || !text.includes('-----BEGIN CERTIFICATE-----')) return false;
+  try {
+    return new X509Certificate(text).subject !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** What a project's own configuration opens for each kind of step. */
 export const egressForSchema = z.strictObject({

@@ -17,6 +17,13 @@ export const inspectionErrors = family({
     http: 502,
     exit: 4,
   },
+  EGRESS_SERVER_UNTRUSTED: {
+    sentence: 'A server outside did not prove who it is, so no request was sent to it.',
+    next: 'If your company signs its certificate, add that authority to egress.trust; if it expired, have it renewed.',
+    retryable: false,
+    http: 502,
+    exit: 4,
+  },
   EGRESS_REQUEST_MALFORMED: {
     sentence: 'A request out of a sandbox could be read in more than one way.',
     next: 'Nothing, if no tool of yours sends such requests: the agent or a dependency tried something.',

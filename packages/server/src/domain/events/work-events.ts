@@ -7,6 +7,8 @@ const text = (value: string, most = 100): string => {
   return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
 };
 
+const mib = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+
 export const stepOutcomeSchema = z.enum(['passed', 'failed', 'skipped', 'interrupted']);
 
 export const commandResultSchema = z.object({
@@ -206,6 +208,17 @@ export const workEvents = {
       const unread = data.contents === 'tunnel' ? '; contents not inspected' : '';
       return `${request}${data.host}:${data.port} ${data.allowed ? 'allowed' : 'DENIED'} (${data.reason}${unread})`;
     },
+  ),
+  /** What the run's sandboxes moved in all up to now, in bytes, so that limits go on counting with the next owner. */
+  'egress.moved': event(
+    'low',
+    z.object({
+      up: z.number().nonnegative(),
+      down: z.number().nonnegative(),
+      /** The hosts that moved most: up, down. */
+      hosts: z.record(z.string(), z.tuple([z.number().nonnegative(), z.number().nonnegative()])),
+    }),
+    ({ up, down }) => `${mib(up)} sent and ${mib(down)} received by its sandboxes so far`,
   ),
   /** Recorded before the command is sent; its id makes sandboxd attach instead of repeating. */
   'command.started': event(

@@ -1,5 +1,6 @@
 import type { DoctorCheck } from '../doctor.ts';
 import type { SandboxProfile } from '../config/sandboxes.ts';
+import type { EgressAccount } from '../egress-account.ts';
 import type { CredentialBroker, EgressDecision, EgressPolicy } from '../egress.ts';
 import type { SandboxPurpose } from '../purpose.ts';
 
@@ -31,6 +32,8 @@ export interface SandboxSpec {
   readonly egress: EgressPolicy;
   /** Credentials that the way out puts on requests; absent: none. */
   readonly credentials?: CredentialBroker;
+  /** Where its way out counts what passes, with the run's other sandboxes; absent: for itself. */
+  readonly egressAccount?: EgressAccount;
   /**
    * What the project's profile asks for beyond `limits`: image, runtime, services, placement. A driver that cannot honour
    * a part refuses with `SANDBOX_UNSUPPORTED`. Null: nothing is asked.

@@ -58,8 +58,8 @@ export function egressBounds(
   };
 }
 
-/** Limits and refused ranges are the installation's, and always those of now. */
-export function trafficBounds({ egress }: Config): Pick<EgressBounds, 'traffic' | 'refusedRanges'> {
+/** Limits, refused ranges and trusted authorities are the installation's, and always those of now. */
+export function trafficBounds({ egress }: Config): Pick<EgressBounds, 'traffic' | 'refusedRanges' | 'trust'> {
   const { upMiB, downMiB, hostUpMiB, hostDownMiB, perSecond, connections } = egress.limits;
   return {
     traffic: {
@@ -71,6 +71,7 @@ export function trafficBounds({ egress }: Config): Pick<EgressBounds, 'traffic' 
       connections,
     },
     ...(egress.refusedRanges === undefined ? {} : { refusedRanges: egress.refusedRanges }),
+    ...(egress.trust.length === 0 ? {} : { trust: egress.trust }),
   };
 }
 

@@ -63,6 +63,7 @@ export async function dialPod(
     policy: spec.egress,
     authority: parts.authorities(spec.id),
     ...(spec.credentials === undefined ? {} : { credentials: spec.credentials }),
+    ...(spec.egressAccount === undefined ? {} : { account: spec.egressAccount }),
     ecosystems: parts.ecosystems,
     clock,
     onDecision: (decision) => {

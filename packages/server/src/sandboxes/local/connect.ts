@@ -48,6 +48,7 @@ export async function connectToPlace(
     policy: spec.egress,
     authority: link.authorities(spec.id),
     ...(spec.credentials === undefined ? {} : { credentials: spec.credentials }),
+    ...(spec.egressAccount === undefined ? {} : { account: spec.egressAccount }),
     ecosystems: link.ecosystems,
     clock: link.clock,
     onDecision: (decision) => {

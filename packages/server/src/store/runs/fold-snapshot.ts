@@ -4,7 +4,7 @@ import type { Database } from '../database.ts';
 import { toStorable } from '../events/storable.ts';
 
 /** Raised whenever the fold or the shape of `RunState` changes: older snapshots are not used then. */
-export const foldVersion = 5;
+export const foldVersion = 6;
 
 /**
  * Saves the fold of a long log, so that recovery reads only what came after. It is a hint and not the truth: it is
