@@ -1,4 +1,5 @@
 import type { Clock } from '../domain/ports/clock.ts';
+import type { Database } from './database.ts';
 import { isUnavailable } from './unavailable.ts';
 
 /** Requests that share one round trip, at most: a statement stays short, and its answer too. */
@@ -97,4 +98,19 @@ export class Batches<Request, Answer> {
     }
     this.#begin();
   }
+}
+
+/** One `Batches` for each open database, made when it is first used. */
+export function batchesOf<Request, Answer>(
+  partsFor: (db: Database) => Omit<BatchParts<Request, Answer>, 'clock'>,
+): (db: Database) => Batches<Request, Answer> {
+  const known = new WeakMap<Database['sql'], Batches<Request, Answer>>();
+  return (db) => {
+    let batches = known.get(db.sql);
+    if (batches === undefined) {
+      batches = new Batches({ clock: db.clock, ...partsFor(db) });
+      known.set(db.sql, batches);
+    }
+    return batches;
+  };
 }

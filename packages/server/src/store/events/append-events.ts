@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { BerthError } from '../../domain/errors/index.ts';
-import { Batches } from '../batches.ts';
+import { batchesOf } from '../batches.ts';
 import type { Database } from '../database.ts';
 import { projectionColumns, type RunProjection } from '../runs/projection.ts';
 import type { PreparedAppend, PreparedRow } from './prepare-append.ts';
@@ -28,23 +28,14 @@ export async function appendEvents(db: Database, append: Append): Promise<void> 
   db.bell.ring(append.prepared.runId);
 }
 
-const appends = new WeakMap<Database['sql'], Batches<Append, true>>();
-
-function appendsOf(db: Database): Batches<Append, true> {
-  const known = appends.get(db.sql);
-  if (known !== undefined) return known;
-  const made = new Batches<Append, true>({
-    clock: db.clock,
-    together: (some) => appendTogether(db, some),
-    async alone(append) {
-      const done = await insert(db, [append], 'wait');
-      if (done.length === 0) await explainRefusal(db, append);
-      return true;
-    },
-  });
-  appends.set(db.sql, made);
-  return made;
-}
+const appendsOf = batchesOf<Append, true>((db) => ({
+  together: (some) => appendTogether(db, some),
+  async alone(append) {
+    const done = await insert(db, [append], 'wait');
+    if (done.length === 0) await explainRefusal(db, append);
+    return true;
+  },
+}));
 
 /** What is not appended is refused, or its run's row is held by somebody: each of these goes on alone. */
 async function appendTogether(db: Database, some: readonly Append[]): Promise<readonly (true | null)[]> {
