@@ -54,11 +54,30 @@ export async function insertToken(db: Database, token: NewToken): Promise<TokenR
   return toRecord(row);
 }
 
+/** Asked for every request: columns by name, so that the statement is parsed once for a connection. */
+const columns = [
+  'id',
+  'secret_hash',
+  'owner',
+  'owner_kind',
+  'owner_name',
+  'purpose',
+  'scope_projects',
+  'scope_permissions',
+  'created_at',
+  'created_by',
+  'expires_at',
+  'revoked_at',
+  'revoked_by',
+  'last_used_at',
+  'last_used_route',
+  'last_used_address',
+] as const;
+
 export async function findToken(db: Database, id: string): Promise<TokenRecord | null> {
   const row = await db.sql
     .selectFrom('api_tokens')
-    .selectAll()
-    .select([isExpired, isUseDue])
+    .select([...columns, isExpired, isUseDue])
     .where('id', '=', id)
     .executeTakeFirst();
   return row === undefined ? null : toRecord(row);
