@@ -100,6 +100,7 @@ interface Asked {
  * wait there are made in one transaction.
  */
 const reservationsOf = batchesOf<Asked, Refusal | 'reserved'>((db) => ({
+  rests: true,
   together: (some) => reserve(db, some),
   async alone(asked) {
     const [answer] = await reserve(db, [asked]).catch((error: unknown): readonly Refusal[] => {

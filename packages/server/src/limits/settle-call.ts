@@ -85,6 +85,7 @@ interface Settled {
 
 /** One statement: `settle_call` of the database, which locks in the order of `reserve_call`; those at once share it. */
 const settlementsOf = batchesOf<Settled, true>((db) => ({
+  rests: true,
   async together(some) {
     await settleAll(db, some);
     return some.map(() => true);

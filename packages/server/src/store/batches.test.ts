@@ -9,6 +9,7 @@ function held() {
   const alone: string[] = [];
   const batches = new Batches<string, string>({
     clock: systemClock,
+    rests: true,
     async together(some) {
       await new Promise<void>((resolve, reject) => {
         trips.push({ asked: some, end: (how) => (how === undefined ? resolve() : reject(how)) });

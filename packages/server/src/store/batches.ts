@@ -14,6 +14,8 @@ const mostAtOnce = 4;
 
 export interface BatchParts<Request, Answer> {
   readonly clock: Clock;
+  /** True where it is many small writes: a commit is worth waiting some milliseconds for, an answer to a reader is not. */
+  readonly rests?: boolean;
   /**
    * Does them in one round trip and in one transaction, without waiting for what others hold; null for each that it left
    * undone. When it throws, nothing is known of any.
@@ -60,13 +62,14 @@ export class Batches<Request, Answer> {
   }
 
   async #work(): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock, rests = false } = this.#parts;
     const self = { isStalled: false };
     this.#working.add(self);
     while (this.#queue.length > 0 && !self.isStalled) {
       const startedMs = clock.monotonicMs();
       await this.#roundTrip(this.#queue.splice(0, mostTogether));
-      if (this.#queue.length === 0 || this.#queue.length >= mostTogether || self.isStalled) continue;
+      if (!rests || this.#queue.length === 0 || this.#queue.length >= mostTogether || self.isStalled)
+        continue;
       const restMs = Math.min(longestRestMs, (clock.monotonicMs() - startedMs) * restFactor);
       await clock.sleep(restMs).catch(() => undefined);
     }

@@ -29,6 +29,7 @@ export async function appendEvents(db: Database, append: Append): Promise<void> 
 }
 
 const appendsOf = batchesOf<Append, true>((db) => ({
+  rests: true,
   together: (some) => appendTogether(db, some),
   async alone(append) {
     const done = await insert(db, [append], 'wait');
