@@ -104,7 +104,7 @@ test('repeated because its outcome was unknown, each of them is stored once', as
 
 test('one that the database cannot hold is the only one that is refused', async () => {
   const owned = await runs(4);
-  const appends = [...(await Promise.all(owned.map((one) => appendOf(one, 'a'))))];
+  const appends = await Promise.all(owned.map((one) => appendOf(one, 'a')));
   const { prepared } = appends[1]!;
   const rows = prepared.rows.map((row) => ({ ...row, data: String.raw`{"text":"\u0000"}` }));
   appends[1] = { ...appends[1]!, prepared: { ...prepared, rows } };
