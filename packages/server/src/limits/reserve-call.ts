@@ -10,6 +10,7 @@ import {
 } from '../domain/budgets.ts';
 import type { Config } from '../domain/config/index.ts';
 import { BerthError, type ErrorCode } from '../domain/errors/index.ts';
+import { batchesOf } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 
 export interface CallReservation {
@@ -58,22 +59,68 @@ export async function reserveCall(
   const usd = moneyText(costUsd);
   const count = Math.ceil(tokens);
   const budgets = capsOfSpender(config, spender);
-  const { rows } = await sql<{ refusal: Refusal | null }>`
-    select reserve_call(${runId}, ${callId}, ${usd}::numeric, ${count}::bigint, ${spender.projectId},
-      ${spender.principal}, ${model}::text, ${budgets.map((one) => one.scope)}::text[],
-      ${budgets.map((one) => one.id)}::text[], ${budgets.map((one) => one.per)}::text[],
-      ${budgets.map((one) => one.costUsd)}::numeric[], ${budgets.map((one) => one.tokens)}::bigint[]) as refusal`
-    .execute(db.sql)
-    .catch((error: unknown) => {
-      // Two reservations of one call at the same instant: the other one made it.
-      if ((error as { code?: string }).code === '23505') return { rows: [{ refusal: {} }] };
-      throw error;
-    });
-  const refusal = rows[0]?.refusal;
-  if (refusal === null) return;
-  if (refusal === undefined || 'missing' in refusal)
+  const refusal = await reservationsOf(db).do({
+    run: runId,
+    call: callId,
+    usd,
+    tokens: count,
+    project: spender.projectId,
+    principal: spender.principal,
+    model,
+    scopes: budgets.map((one) => one.scope),
+    ids: budgets.map((one) => one.id),
+    pers: budgets.map((one) => one.per),
+    caps_usd: budgets.map((one) => one.costUsd),
+    caps_tokens: budgets.map((one) => one.tokens),
+  });
+  if (refusal === 'reserved') return;
+  if ('missing' in refusal)
     throw new BerthError('INTERNAL', 'A counter of the budgets is missing: nothing may be spent.');
   await explainRefusal(db, spender, request, 'scope' in refusal ? refusal : null);
+}
+
+/** The arguments of `reserve_call`. */
+interface Asked {
+  readonly run: string;
+  readonly call: string;
+  readonly usd: string;
+  readonly tokens: number;
+  readonly project: string;
+  readonly principal: string;
+  readonly model: string | null;
+  readonly scopes: readonly string[];
+  readonly ids: readonly string[];
+  readonly pers: readonly string[];
+  readonly caps_usd: readonly (number | null)[];
+  readonly caps_tokens: readonly (number | null)[];
+}
+
+/**
+ * Every reservation locks the installation's counters until it is durable, so that all of them stand in one line: those that
+ * wait there are made in one transaction.
+ */
+const reservationsOf = batchesOf<Asked, Refusal | 'reserved'>((db) => ({
+  rests: true,
+  together: (some) => reserve(db, some),
+  async alone(asked) {
+    const [answer] = await reserve(db, [asked]).catch((error: unknown): readonly Refusal[] => {
+      // Two reservations of one call at the same instant: the other one made it.
+      if ((error as { code?: string }).code === '23505') return [{}];
+      throw error;
+    });
+    return answer ?? {};
+  },
+}));
+
+async function reserve(db: Database, some: readonly Asked[]): Promise<readonly (Refusal | 'reserved')[]> {
+  const asked = JSON.stringify(some.map((one, place) => ({ place, ...one })));
+  const { rows } = await sql<{ refusal: Refusal | null }>`
+    select a.place, reserve_call(a.run, a.call, a.usd, a.tokens, a.project, a.principal, a.model, a.scopes, a.ids, a.pers,
+      a.caps_usd, a.caps_tokens) as refusal
+    from json_to_recordset(${asked}::json) as a (place int, run text, call text, usd numeric, tokens bigint, project text,
+      principal text, model text, scopes text[], ids text[], pers text[], caps_usd numeric[], caps_tokens bigint[])
+    order by a.place`.execute(db.sql);
+  return rows.map((row) => row.refusal ?? 'reserved');
 }
 
 async function explainRefusal(

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { BerthError } from '../domain/errors/index.ts';
 import type { CallSettlement } from '../domain/ports/run-context.ts';
+import { batchesOf } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { moneyText } from './reserve-call.ts';
 
@@ -50,16 +51,56 @@ export async function openCallsOf(
   return rows.map((row) => row.call_id);
 }
 
-/** One statement: `settle_call` of the database, which locks in the order of `reserve_call`. */
 async function settle(
   db: Database,
   call: { readonly runId: string; readonly callId: string },
   actual: { readonly usd: string; readonly tokens: number } | null,
   answer: CallSettlement['answer'],
 ): Promise<void> {
+  await settlementsOf(db).do({
+    run: call.runId,
+    call: call.callId,
+    usd: actual?.usd ?? null,
+    tokens: actual?.tokens ?? null,
+    answered: answer !== undefined,
+    model: answer?.model ?? null,
+    tokens_in: answer?.usage.inputTokens ?? 0,
+    tokens_out: answer?.usage.outputTokens ?? 0,
+    tokens_cached: answer?.usage.cachedInputTokens ?? 0,
+  });
+}
+
+/** The arguments of `settle_call`. */
+interface Settled {
+  readonly run: string;
+  readonly call: string;
+  readonly usd: string | null;
+  readonly tokens: number | null;
+  readonly answered: boolean;
+  readonly model: string | null;
+  readonly tokens_in: number;
+  readonly tokens_out: number;
+  readonly tokens_cached: number;
+}
+
+/** One statement: `settle_call` of the database, which locks in the order of `reserve_call`; those at once share it. */
+const settlementsOf = batchesOf<Settled, true>((db) => ({
+  rests: true,
+  async together(some) {
+    await settleAll(db, some);
+    return some.map(() => true);
+  },
+  async alone(one) {
+    await settleAll(db, [one]);
+    return true;
+  },
+}));
+
+async function settleAll(db: Database, some: readonly Settled[]): Promise<void> {
   await sql`
-    select settle_call(${call.runId}, ${call.callId}, ${actual?.usd ?? null}::numeric,
-      ${actual?.tokens ?? null}::bigint, ${answer !== undefined}, ${answer?.model ?? null}::text,
-      ${answer?.usage.inputTokens ?? 0}::bigint, ${answer?.usage.outputTokens ?? 0}::bigint,
-      ${answer?.usage.cachedInputTokens ?? 0}::bigint)`.execute(db.sql);
+    select settle_call(s.run, s.call, s.usd, s.tokens, s.answered, s.model, s.tokens_in, s.tokens_out, s.tokens_cached)
+    from json_to_recordset(${JSON.stringify(some)}::json) as s (run text, call text, usd numeric, tokens bigint,
+      answered boolean, model text, tokens_in bigint, tokens_out bigint, tokens_cached bigint)`.execute(
+    db.sql,
+  );
 }

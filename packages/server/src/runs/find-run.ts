@@ -8,6 +8,11 @@ import type { RunRecord } from '../store/runs/run-record.ts';
 /** As `newId` makes them. */
 const wholeId = /^r-[0-9a-hjkmnp-tv-z]{16}$/;
 
+/** Whether a text is a whole id of a run, of one that is there or not. */
+export function isWholeId(text: string): boolean {
+  return wholeId.test(text);
+}
+
 function orNone(error: unknown): null {
   if (error instanceof BerthError && error.code === 'NOT_FOUND') return null;
   throw error;
@@ -23,7 +28,7 @@ export async function findRun(
   visible: VisibleProjects = 'all',
 ): Promise<RunRecord> {
   // Most are whole: the API has found them before. What is not there may still be hidden, and is explained below.
-  if (wholeId.test(text)) {
+  if (isWholeId(text)) {
     const run = await readRun(db, text).catch(orNone);
     if (run !== null && isVisible(visible, run.projectId)) return run;
   }

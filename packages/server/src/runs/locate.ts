@@ -5,8 +5,9 @@ import type { Located, ObjectKind } from '../domain/ports/control-plane.ts';
 import type { Database } from '../store/database.ts';
 import { findCampaign } from '../store/campaigns/campaigns.ts';
 import { findProject } from '../store/runs/find-project.ts';
+import { readPlace } from '../store/runs/read-place.ts';
 import { readTask } from '../store/runs/read-task.ts';
-import { findRun } from './find-run.ts';
+import { findRun, isWholeId } from './find-run.ts';
 import { findGate } from './gates.ts';
 
 /** Finds one kind of object among what may be seen; null: there is none. */
@@ -18,6 +19,8 @@ export function locators(
   config: Pick<CurrentConfig, 'current'>,
 ): Readonly<Record<ObjectKind, Locator>> {
   const run: Locator = async (text, visible) => {
+    const place = isWholeId(text) ? await readPlace(db, text) : null;
+    if (place !== null && isVisible(visible, place.projectId)) return place;
     const { id, projectId, ownerId } = await findRun(db, text, visible);
     return { id, projectId, ownerId };
   };

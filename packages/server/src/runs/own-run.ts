@@ -10,6 +10,7 @@ import type { Database } from '../store/database.ts';
 import { appendEvents } from '../store/events/append-events.ts';
 import { prepareAppend, type Redact } from '../store/events/prepare-append.ts';
 import { readEvents } from '../store/events/read-events.ts';
+import { RecentEntries } from '../store/events/recent-entries.ts';
 import { loadRunState } from '../store/runs/load-run-state.ts';
 import { inboxOf } from '../store/runs/post-inbox.ts';
 import { readInbox } from '../store/runs/read-inbox.ts';
@@ -275,6 +276,7 @@ async function openLog(
   const { db, redact } = parts;
   const { runId, worker, epoch } = ownership;
   let head = (await readRun(db, runId)).head;
+  const recent = new RecentEntries();
   const redactFrame = liveRedaction(redact, parts.redaction ?? noRedaction);
   const initial = await loadRunState(db, runId);
   return ownedLog({
@@ -289,12 +291,14 @@ async function openLog(
         appendEvents(db, { prepared, worker, epoch, projection, inboxIds }),
       );
       head = prepared.to;
+      recent.add(prepared);
       parts.onAppended?.(
         after,
         prepared.stored.map((entry) => entry.type),
       );
     },
-    read: ({ afterSeq, types }) =>
+    read: async ({ afterSeq, types }) =>
+      recent.read(afterSeq, types) ??
       whileAway(db.clock, signal, () =>
         readEvents(db, runId, { afterSeq, ...(types === null ? {} : { types }) }),
       ),

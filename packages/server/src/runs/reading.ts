@@ -7,7 +7,7 @@ import type { Database } from '../store/database.ts';
 import { type EventFilter, readEvents } from '../store/events/read-events.ts';
 import { listRunRows, listTaskRows } from '../store/runs/list-rows.ts';
 import { readRun } from '../store/runs/read-run.ts';
-import { findRun } from './find-run.ts';
+import { findRun, isWholeId } from './find-run.ts';
 import { outlineOf, stateView } from './outline.ts';
 import { runRow, taskRow } from './rows.ts';
 import type { RunViews } from './run-view-cache.ts';
@@ -22,10 +22,14 @@ type Reading = Omit<RunReading, 'diffAt' | 'filesAt' | 'fileAt'>;
 /** Lists, outlines, states and events, as the port says. */
 export function runReading(db: Database, views: RunViews): Reading {
   const page = async (runId: string, query: EventQuery): Promise<StoredEvent[]> => {
-    const { id } = await findRun(db, runId);
+    // The API has found it before; where there is no entry, there may be no run.
+    const id = isWholeId(runId) ? runId : (await findRun(db, runId)).id;
     const filter = filterOf(query);
-    if (query.step === undefined) return readEvents(db, id, filter);
-    return ofStep(db, id, filter, query.step, query.limit);
+    const found = await (query.step === undefined
+      ? readEvents(db, id, filter)
+      : ofStep(db, id, filter, query.step, query.limit));
+    if (found.length === 0) await findRun(db, runId);
+    return found;
   };
   return {
     async listTaskRows(query) {

@@ -38,6 +38,11 @@ export class RunTail {
     this.#isStale = true;
   }
 
+  /** Whether a log with so many entries has some that were not read. */
+  isBehind(seq: number): boolean {
+    return this.#end() < seq;
+  }
+
   /** The entries after one, at most a page; empty: none yet, or the database is away. */
   async after(seq: number): Promise<readonly TailEntry[]> {
     this.#from ??= seq;

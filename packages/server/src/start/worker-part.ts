@@ -14,6 +14,7 @@ import { sharedKey } from '../access/sign-in/shared-key.ts';
 import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
 import { notifiersOf } from './notifiers.ts';
 import { startSchedules } from '../triggers/schedules/start.ts';
+import { forWork } from '../store/database.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -30,8 +31,9 @@ export function startWorkerPart(
   announce: (workerId: string) => string | null,
   controlPlane: ControlPlane,
 ): WorkerPart {
-  const { home, env, clock, db, hub, redact, redactor, secrets, config, audit, driver, forgeOf, log } =
+  const { home, env, clock, hub, redact, redactor, secrets, config, audit, driver, forgeOf, log } =
     foundation;
+  const db = forWork(foundation.db);
   // Looks at the host, and asks its tools for their registries, before the first run needs to know.
   driver.probe(foundation.signal).catch(() => undefined);
   const onError = (error: BerthError): void => {

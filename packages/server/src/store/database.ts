@@ -16,6 +16,8 @@ import { isUnavailable } from './unavailable.ts';
 export interface Database {
   readonly kind: 'embedded' | 'external';
   readonly sql: Kysely<Tables>;
+  /** The same on connections of the worker's own: see `forWork`. */
+  readonly work: Kysely<Tables>;
   readonly address: Address;
   /** For connections of their own (LISTEN, leases): past a transaction pooler. */
   readonly directAddress: Address;
@@ -43,6 +45,17 @@ export interface OpenOptions {
   readonly rootDirectory?: string;
   /** False switches fsync of the embedded database off: for tests only. */
   readonly durable?: boolean;
+}
+
+/** Beside these the database has little to do at once: what a worker's runs append and reserve shares its round trips. */
+const workConnections = 6;
+
+/**
+ * The database on the worker's own connections: whoever reads through the API does not stand in line with a thousand runs
+ * for one, and the runs do not with them.
+ */
+export function forWork(db: Database): Database {
+  return { ...db, sql: db.work };
 }
 
 /** How long opening waits for a database that does not answer yet. */
@@ -88,16 +101,18 @@ export async function openAt(
   options: Pick<OpenOptions, 'home' | 'clock' | 'signal' | 'blobs' | 'durable'>,
 ): Promise<Database> {
   const closing = new AbortController();
-  const sql = connectPool(address, () => {
+  const onUnavailable = (): void => {
     // An embedded server that died is started by whoever notices; failures show at the next use.
     if (server !== null && !closing.signal.aborted) server.revive(closing.signal).catch(() => undefined);
-  });
+  };
+  const sql = connectPool(address, onUnavailable);
+  const work = connectPool(address, onUnavailable, workConnections);
   const bell = new EventBell(sql, directAddress, options.clock);
   const close = async (): Promise<void> => {
     if (closing.signal.aborted) return;
     closing.abort(new BerthError('DATABASE_UNAVAILABLE', 'The database was closed.'));
     await bell.close();
-    await sql.destroy().catch(() => undefined);
+    await Promise.all([sql, work].map((pool) => pool.destroy().catch(() => undefined)));
     await server?.close();
   };
   try {
@@ -110,6 +125,7 @@ export async function openAt(
   return {
     kind: server === null ? 'external' : 'embedded',
     sql,
+    work,
     address,
     directAddress,
     clock: options.clock,

@@ -20,7 +20,6 @@ export function directoryBlobs(directory: string, options: { readonly durable?: 
   };
   return {
     async put(data) {
-      await mkdir(join(directory, 'tmp'), { recursive: true, mode: 0o700 });
       const draft = join(directory, 'tmp', `${process.pid}-${randomBytes(8).toString('hex')}`);
       try {
         const key = await writeDraft(draft, data, isDurable);
@@ -73,7 +72,11 @@ async function writeDraft(
   isDurable: boolean,
 ): Promise<string> {
   const hash = createHash('sha256');
-  const file = await open(path, 'wx', 0o600);
+  const file = await open(path, 'wx', 0o600).catch(async (error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return open(path, 'wx', 0o600);
+  });
   try {
     for await (const chunk of data instanceof Uint8Array ? [data] : data) {
       hash.update(chunk);

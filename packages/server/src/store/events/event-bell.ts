@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { sql, type Kysely } from 'kysely';
 import { Client } from 'pg';
 import type { Clock } from '../../domain/ports/clock.ts';
@@ -21,6 +22,8 @@ export class EventBell {
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #waitingForAny = new Set<() => void>();
   readonly #toTell = new Set<string>();
+  /** Ends what this one says elsewhere: it has rung here before, and its own echo would have all look twice. */
+  readonly #mark = `|${randomUUID()}`;
   #telling: Promise<void> | null = null;
   #listening: Promise<void> | null = null;
 
@@ -76,7 +79,7 @@ export class EventBell {
       await this.#clock.sleep(coalesceMs, this.#closed.signal).catch(() => undefined);
       const runIds = [...this.#toTell];
       this.#toTell.clear();
-      await sql`select pg_notify(${channel}, id) from unnest(${runIds}::text[]) as id`
+      await sql`select pg_notify(${channel}, id || ${this.#mark}::text) from unnest(${runIds}::text[]) as id`
         .execute(this.#db)
         // Followers elsewhere find it by their slow poll.
         .catch(() => undefined);
@@ -99,7 +102,9 @@ export class EventBell {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     client.on('error', () => end());
     client.on('end', () => end());
-    client.on('notification', ({ payload }) => this.wakeHere(payload ?? ''));
+    client.on('notification', ({ payload = '' }) => {
+      if (!payload.endsWith(this.#mark)) this.wakeHere(payload.slice(0, payload.lastIndexOf('|')));
+    });
     this.#closed.signal.addEventListener('abort', () => end(), { once: true });
     try {
       await client.connect();

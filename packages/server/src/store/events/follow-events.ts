@@ -37,7 +37,8 @@ export async function* followEvents(
         seq = event.seq;
         yield event;
       }
-      if (page.length === 0 && !hasRung) {
+      // A page that is not full was all there was; what came since has rung.
+      if (page.length < pageSize && !hasRung && !signal.aborted) {
         await new Promise<void>((resolve) => {
           const pause = new AbortController();
           wakeUp = () => {

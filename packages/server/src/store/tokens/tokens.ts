@@ -1,5 +1,6 @@
 import { sql, type Selectable } from 'kysely';
 import type { Permission, TokenScope } from '../../domain/access.ts';
+import { batchesOf } from '../batches.ts';
 import type { Database } from '../database.ts';
 import type { TokenTables } from '../token-tables.ts';
 
@@ -54,15 +55,43 @@ export async function insertToken(db: Database, token: NewToken): Promise<TokenR
   return toRecord(row);
 }
 
+/** Asked for every request: columns by name, so that the statement is parsed once for a connection. */
+const columns = [
+  'id',
+  'secret_hash',
+  'owner',
+  'owner_kind',
+  'owner_name',
+  'purpose',
+  'scope_projects',
+  'scope_permissions',
+  'created_at',
+  'created_by',
+  'expires_at',
+  'revoked_at',
+  'revoked_by',
+  'last_used_at',
+  'last_used_route',
+  'last_used_address',
+] as const;
+
 export async function findToken(db: Database, id: string): Promise<TokenRecord | null> {
-  const row = await db.sql
-    .selectFrom('api_tokens')
-    .selectAll()
-    .select([isExpired, isUseDue])
-    .where('id', '=', id)
-    .executeTakeFirst();
-  return row === undefined ? null : toRecord(row);
+  return (await findingsOf(db).do(id)).token;
 }
+
+/** Requests that come while one is looked up share the next look: never one that began before them. */
+const findingsOf = batchesOf<string, { readonly token: TokenRecord | null }>((db) => {
+  const together = async (ids: readonly string[]) => {
+    const rows = await db.sql
+      .selectFrom('api_tokens')
+      .select([...columns, isExpired, isUseDue])
+      .where('id', '=', sql<string>`any(${[...ids]}::text[])`)
+      .execute();
+    const found = new Map(rows.map((row) => [row.id, toRecord(row)]));
+    return ids.map((id) => ({ token: found.get(id) ?? null }));
+  };
+  return { together, alone: async (id) => (await together([id]))[0] ?? { token: null } };
+});
 
 /** Newest first; those that have been over for more than 90 days are left out. */
 export async function listTokens(
