@@ -251,7 +251,6 @@ export class KubernetesDriver implements SandboxDriver {
     return [...found.values()];
   }
 
-  /** Services and runtimes of an engine are not for pods. */
   assertSuits(profile: SandboxSpec['profile']): void {
     refuseWhatIsNotSupported(profile);
   }
