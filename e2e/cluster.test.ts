@@ -7,6 +7,7 @@ import { systemClock } from '../packages/server/src/domain/clock.ts';
 import { sandboxProfileSchema } from '../packages/server/src/domain/config/sandboxes.ts';
 import { kubernetesFromEnvironment } from '../packages/server/src/sandboxes/kubernetes/index.ts';
 import { fakeSpec } from '../packages/server/src/testing/fake-sandbox.ts';
+import { poolContract } from '../packages/server/src/testing/pool-contract.ts';
 import { sandboxContract } from '../packages/server/src/testing/sandbox-contract.ts';
 
 /** What a run of this suite needs (docs/kubernetes.md); `npm run test:cluster` begins with it. */
@@ -48,6 +49,22 @@ describe.skipIf(missing !== undefined)(
       expect(checks.filter(({ state }) => state === 'fail')).toEqual([]);
       expect(ok).toBe(true);
     }, 180_000);
+
+    test('its nodes let a sandbox reach nothing, and it admits the profile', async () => {
+      const checks = await driver!.prove!([{ profile, limits }], AbortSignal.timeout(170_000));
+      const accepted = profile.kubernetes.acceptUnprovenNetworkPolicy ? ['network-policy'] : [];
+      expect(checks.filter(({ id, state }) => state === 'fail' && !accepted.includes(id))).toEqual([]);
+      expect(checks.map(({ id }) => id)).toEqual(['profile-cluster-test', 'network-policy']);
+    }, 180_000);
+
+    const { name: _name, pool: _pool, ...content } = profile;
+    poolContract('kubernetes, a real cluster', async () => ({
+      driver: driver!,
+      spec: (overrides) => fakeSpec({ profile, limits, ...overrides }),
+      profile: content,
+      hasDoor: true,
+      cleanUp: async () => undefined,
+    }));
 
     sandboxContract('kubernetes, a real cluster', async () => ({
       driver: driver!,

@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { asBerthError } from '../domain/errors/index.ts';
 import type { DoctorCheck } from '../domain/doctor.ts';
-import type { SandboxDriver } from '../domain/ports/sandbox.ts';
+import type { ProvedProfile, SandboxDriver } from '../domain/ports/sandbox.ts';
 import type { DoctorView } from '../domain/views.ts';
 import type { Database } from '../store/database.ts';
 import { countSnapshots } from '../store/snapshots/count-snapshots.ts';
@@ -18,6 +18,8 @@ export interface DoctorParts {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly signal: AbortSignal;
+  /** The sandbox profiles of the configuration; left out: there are none. */
+  readonly profiles?: () => readonly ProvedProfile[];
   /** Every secret that the configuration refers to, and how to read one; left out: there are none. */
   readonly secrets?: {
     references(): readonly { readonly key: string; readonly reference: string }[];
@@ -32,7 +34,9 @@ export async function inspectInstallation(parts: DoctorParts): Promise<DoctorVie
     Promise.all([git(parts), database(parts), disk(parts), model(parts), ...secrets(parts)]),
     driver.probe(signal),
   ]);
-  const checks = [...own, ...probed.checks];
+  // Where sandboxes cannot be made at all, nothing more is to be learnt.
+  const proved = probed.ok ? ((await driver.prove?.(parts.profiles?.() ?? [], signal)) ?? []) : [];
+  const checks = [...own, ...probed.checks, ...proved];
   return { schema: 'berth.doctor/v1', ok: checks.every((check) => check.state !== 'fail'), checks };
 }
 

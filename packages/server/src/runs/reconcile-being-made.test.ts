@@ -103,3 +103,18 @@ test('a sandbox that takes long to be made is left to the owner that makes it, a
   await releaseRun(db, ownership, { requeue: true });
   expect(await reconcileOnce({ ...db, clock }, driver)).toEqual(['s-being-made']);
 });
+
+test('one from the pool of a worker that is dead stays with the run whose log names it, while that lives', async () => {
+  const live = await runWith(created('s-claimed'));
+  const over = await runWith(created('s-claimed-over'), ended);
+  expect(live).not.toBe(over);
+  const { driver } = driverWith(
+    ['s-claimed', 's-claimed-over', 's-idle'].map((id, n) => ({
+      id,
+      runId: `pool.w-dead.${n}`,
+      ageMs: minutes(60),
+    })),
+  );
+  expect(await reconcileOnce(store.db, driver)).toEqual(['s-claimed-over', 's-idle']);
+  expect(await reconcileOnce(store.db, driver)).toEqual([]);
+});

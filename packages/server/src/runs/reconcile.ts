@@ -5,6 +5,7 @@ import { isOutcome } from '../domain/status.ts';
 import type { Database } from '../store/database.ts';
 import { readEvents } from '../store/events/read-events.ts';
 import { readRun } from '../store/runs/read-run.ts';
+import { runsOfSandboxes } from '../store/runs/runs-of-sandboxes.ts';
 import type { RunRecord } from '../store/runs/run-record.ts';
 import { keeperOf } from '../sandboxes/pool/index.ts';
 import { listWorkers } from '../store/workers/list-workers.ts';
@@ -57,9 +58,15 @@ export async function reconcileOnce(
   const listed = await driver.list();
   // Later than the list, so that whoever made one of it is in here, if he lives.
   const keepers = await livingKeepers(db, listed);
+  const given = await runsOfSandboxes(
+    db,
+    listed.filter((one) => isLeft(one, keepers)).map(({ id }) => id),
+  );
   for (const sandbox of listed) {
     const keeper = keeperOf(sandbox.runId);
-    if (keeper === null ? await isOwned(db, sandbox, pauseKeepMs) : keepers.has(keeper)) continue;
+    if (keeper !== null && keepers.has(keeper)) continue;
+    const runId = keeper === null ? sandbox.runId : given.get(sandbox.id);
+    if (runId !== undefined && (await isOwned(db, { ...sandbox, runId }, pauseKeepMs))) continue;
     try {
       await driver.destroy(sandbox.id);
       removed.push(sandbox.id);
@@ -69,6 +76,15 @@ export async function reconcileOnce(
   }
   if (failures.length > 0) throw failures[0];
   return removed;
+}
+
+/**
+ * Whether its keeper is dead, and it may still be some run's: a driver that cannot change what a pod is labelled with tells
+ * of the pool for ever, and only the worker that gave it away knows better. One that nobody recorded has no way back.
+ */
+function isLeft(sandbox: { readonly runId: string }, keepers: ReadonlySet<string>): boolean {
+  const keeper = keeperOf(sandbox.runId);
+  return keeper !== null && !keepers.has(keeper);
 }
 
 /** The workers that live, where an idle sandbox of a warm pool is told of. Of the others nobody can claim one any more. */

@@ -1,7 +1,14 @@
 import type { SandboxProfile } from '../domain/config/sandboxes.ts';
+import type { DoctorCheck } from '../domain/doctor.ts';
 import { BerthError } from '../domain/errors/index.ts';
 import type { Clock } from '../domain/ports/clock.ts';
-import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../domain/ports/sandbox.ts';
+import type {
+  ProvedProfile,
+  Sandbox,
+  SandboxDriver,
+  SandboxRef,
+  SandboxSpec,
+} from '../domain/ports/sandbox.ts';
 
 type Probe = Awaited<ReturnType<SandboxDriver['probe']>>;
 
@@ -40,6 +47,13 @@ export class DriverRegistry implements SandboxDriver {
       ),
     );
     return { ok, checks };
+  }
+
+  async prove(profiles: readonly ProvedProfile[], signal: AbortSignal): Promise<readonly DoctorCheck[]> {
+    const proved = await Promise.all(
+      this.#drivers.map(async (driver) => (await driver.prove?.(profiles, signal)) ?? []),
+    );
+    return proved.flat();
   }
 
   /** @throws BerthError `SANDBOX_DRIVER_MISSING`, `SANDBOX_UNSUPPORTED` */

@@ -4,6 +4,8 @@ import { checkedRepository } from '../runs/checked-repository.ts';
 import { createControlPlane } from '../runs/control-plane.ts';
 import { inspectInstallation } from '../runs/doctor.ts';
 import { diffOf } from '../runs/equip/proposals.ts';
+import { limitsOfProfile } from '../runs/equip/settings.ts';
+import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
 import { knownMirror, runRepository } from '../runs/equip/repository.ts';
 import type { LiveHub } from '../runs/live-hub.ts';
 import type { Foundation } from './foundation.ts';
@@ -33,6 +35,11 @@ export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPla
         env,
         home,
         signal,
+        profiles: () =>
+          foundation.config.current().config.sandboxes.map((profile) => ({
+            profile,
+            limits: limitsOfProfile(profile, defaultSandboxLimits()),
+          })),
         secrets: {
           references: () => secretsOf(foundation.config.current().config),
           read: foundation.secrets.read,

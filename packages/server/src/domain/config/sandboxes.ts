@@ -55,8 +55,13 @@ export const kubernetesProfileSchema = z.strictObject({
   imagePullSecrets: z.array(z.string().max(253)).max(20).default([]),
   labels: labelsSchema.default({}),
   annotations: z.record(z.string().min(1).max(317), z.string().max(65_536)).default({}),
-  /** Until both containers run, scheduling and pulling images included. */
+  /** Until both containers run, pulling images included, from when a node took the sandbox. */
   startWithin: durationSchema.default('10m'),
+  /**
+   * How long a sandbox that no node takes is left to the scheduler before its run goes back to the line, where it is tried
+   * again every 10 s to 2 min. With a cluster autoscaler: longer than a new node takes to come, such as `10m`.
+   */
+  scheduleWithin: durationSchema.default('8s'),
   /** The pod ends after this, whatever happens to Berth. */
   deadline: durationSchema.default('1d'),
   /**
@@ -64,6 +69,11 @@ export const kubernetesProfileSchema = z.strictObject({
    * open to its network.
    */
   acceptUnprovenNetworkPolicy: z.boolean().default(false),
+  /**
+   * Does not try the sandbox's own node (its kubelet) before the first command: some network plugins always let a pod reach
+   * the node it is on, whatever a NetworkPolicy says. Whoever sets it says that services of the node may be reached.
+   */
+  acceptReachableNode: z.boolean().default(false),
 });
 export type KubernetesProfile = z.infer<typeof kubernetesProfileSchema>;
 

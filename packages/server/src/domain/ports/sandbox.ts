@@ -179,6 +179,12 @@ export interface Sandbox {
   destroy(): Promise<void>;
 }
 
+/** A profile of the configuration with the limits that sandboxes of it have. */
+export interface ProvedProfile {
+  readonly profile: SandboxProfile;
+  readonly limits: SandboxLimits;
+}
+
 /**
  * Makes and finds sandboxes. A driver that cannot honour what a spec asks refuses with a code; it never runs
  * with less.
@@ -187,6 +193,11 @@ export interface SandboxDriver {
   readonly name: DriverName;
   /** What works here and how limits are held; `ok` when sandboxes can be made. */
   probe(signal?: AbortSignal): Promise<{ readonly ok: boolean; readonly checks: readonly DoctorCheck[] }>;
+  /**
+   * What is known only by trying it for real, at a cost (pods that run for seconds): for `berth doctor`, not for health.
+   * Nothing stays behind. Absent: `probe` tells everything.
+   */
+  prove?(profiles: readonly ProvedProfile[], signal: AbortSignal): Promise<readonly DoctorCheck[]>;
   /**
    * Refuses a profile that no sandbox of this driver can ever be, before anything is made for it; absent: none is known.
    * @throws BerthError `SANDBOX_UNSUPPORTED`, `SANDBOX_DRIVER_MISSING`

@@ -57,6 +57,18 @@ export function isTransient(failure: ApiFailure): boolean {
   return status === 409 && reason === 'Conflict' && details?.kind !== 'Pod' && details?.kind !== 'pods';
 }
 
+/** An API server that has just started knows its roles within seconds. Milliseconds. */
+export const coldMs = 10_000;
+
+/**
+ * Whether the account may not do it, as it is told for a moment after a start of the API server too: it serves before it
+ * knows its roles and accounts (seen on 1.36). Admission refuses with 403 as well, but in other words.
+ */
+export function mayBeCold(failure: ApiFailure): boolean {
+  if (failure.status === 401) return true;
+  return failure.status === 403 && / cannot [a-z]+ resource "pods(\/[a-z]+)?"/.test(failure.said);
+}
+
 /** A failure of any request, as an error of the registry. */
 export function clusterError(error: unknown): BerthError {
   if (error instanceof BerthError) return error;

@@ -2,7 +2,7 @@ import type { PinnedCertificate } from '../../channel/sandboxd-certificate.ts';
 import { readCertificateLine } from '../../channel/sandboxd-certificate.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import { ApiFailure, clusterError, isTransient } from './api-failure.ts';
+import { ApiFailure, clusterError, coldMs, isTransient, mayBeCold } from './api-failure.ts';
 import type { PodClient } from './client.ts';
 import { containerNames } from './pod-spec.ts';
 
@@ -27,6 +27,7 @@ export async function readCertificate(options: {
   readonly signal: AbortSignal;
 }): Promise<PinnedCertificate> {
   const { client, clock, podName, podUid, signal } = options;
+  let coldSinceMs: number | null = null;
   for (let waitMs = firstLookMs; ; waitMs = Math.min(waitMs * 2, longestLookMs)) {
     signal.throwIfAborted();
     try {
@@ -35,7 +36,10 @@ export async function readCertificate(options: {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof BerthError) throw error;
-      if (error instanceof ApiFailure && !isTransient(error)) throw clusterError(error);
+      const isCold = error instanceof ApiFailure && mayBeCold(error);
+      if (isCold) coldSinceMs ??= clock.monotonicMs();
+      if (isCold && clock.monotonicMs() - coldSinceMs! > coldMs) throw clusterError(error);
+      if (error instanceof ApiFailure && !isCold && !isTransient(error)) throw clusterError(error);
     }
     await clock.sleep(waitMs, signal);
   }

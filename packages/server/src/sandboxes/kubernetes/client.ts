@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { V1Pod, V1PodList } from './api-types.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import { ApiFailure, admissionError, clusterError, isTransient } from './api-failure.ts';
+import { ApiFailure, admissionError, clusterError, coldMs, isTransient, mayBeCold } from './api-failure.ts';
 import type { ApiAnswer, ApiConnection, ApiRequest } from './connection.ts';
 
 /** What a watch tells. The object of `ERROR` is a Status, that of `BOOKMARK` has a resourceVersion only. */
@@ -30,6 +30,11 @@ export interface PodClient {
     selector: string,
     signal: AbortSignal,
   ): Promise<{ readonly resourceVersion: string; readonly pods: V1Pod[] }>;
+  /**
+   * The same, page by page and names, labels and times only: a tenth of a pod. One that is there all the while is in one of
+   * the pages; a list that changes too much meanwhile begins again, and tells some twice.
+   */
+  pages(selector: string, signal: AbortSignal): AsyncGenerator<readonly Pick<V1Pod, 'metadata'>[]>;
   /** Yields until the server or the signal ends it; nothing is tried again. @throws ApiFailure, or the connection's error */
   watch(selector: string, resourceVersion: string, signal: AbortSignal): AsyncGenerator<WatchEvent>;
   /** Follows the log of a container. Null: it has none yet, or any more. */
@@ -55,6 +60,10 @@ const patienceMs = 60_000;
 const largestAnswer = 64 * 1024 * 1024;
 const largestRefusal = 64 * 1024;
 const page = 500;
+/** A list that expires between its pages (after 5 min by default) begins again at most so often. */
+const mostBeginnings = 5;
+/** Without it the API server sends whole pods. */
+const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
 export interface ClientOptions {
   readonly connection: ApiConnection;
@@ -78,12 +87,60 @@ export function podClient(options: ClientOptions): PodClient {
   const tried = <T>(request: Omit<ApiRequest, 'silentMs'>): Promise<T> =>
     again(options, request.signal, () => answer<T>(request));
 
+  /** Pods of a page; with `metadataOnly` they are no more than that. */
+  const pagesOf = async function* (
+    selector: string,
+    accept: string | null,
+    signal: AbortSignal,
+  ): AsyncGenerator<{
+    readonly items: readonly V1Pod[];
+    readonly version: string;
+    readonly isFirst: boolean;
+  }> {
+    let next = '';
+    let begunAgain = 0;
+    for (;;) {
+      const isFirst = next === '';
+      const query = { labelSelector: selector, limit: String(page) };
+      try {
+        const list = await tried<V1PodList>({
+          method: 'GET',
+          path: pods,
+          query: isFirst ? query : { ...query, continue: next },
+          ...(accept === null ? {} : { accept }),
+          signal,
+        });
+        next = list.metadata?.continue ?? '';
+        // A list of metadata that is empty says null (seen on 1.36), one of pods `[]`.
+        const items = (list.items as readonly V1Pod[] | null) ?? [];
+        yield { items, version: list.metadata?.resourceVersion ?? '', isFirst };
+      } catch (error) {
+        signal.throwIfAborted();
+        const isTooOld = error instanceof ApiFailure && error.status === 410 && !isFirst;
+        if (!isTooOld) throw clusterError(error);
+        if (begunAgain === mostBeginnings)
+          throw new BerthError(
+            'SANDBOX_CLUSTER_UNREACHABLE',
+            'The list of pods expires before its end, again and again.',
+            { cause: error },
+          );
+        begunAgain += 1;
+        next = '';
+        // Not an end: from the beginning once more.
+        continue;
+      }
+      if (next === '') return;
+    }
+  };
+
   /** Why a create was refused: a 403 has many makers, and one of them can be asked for. */
   const refusal = async (error: unknown, signal: AbortSignal): Promise<unknown> => {
     signal.throwIfAborted();
     const isAboutThePod = error instanceof ApiFailure && !isTransient(error) && error.status !== 401;
     if (!isAboutThePod) return clusterError(error);
-    return admissionError(error, error.status !== 403 || (await client.mayI('create', 'pods', null, signal)));
+    const isAllowed =
+      error.status !== 403 || (!mayBeCold(error) && (await client.mayI('create', 'pods', null, signal)));
+    return admissionError(error, isAllowed);
   };
 
   const client: PodClient = {
@@ -127,31 +184,18 @@ export function podClient(options: ClientOptions): PodClient {
       return await orNull(tried<V1Pod>({ method: 'GET', path: one(name), signal }), signal);
     },
     async list(selector, signal) {
-      const found: V1Pod[] = [];
-      let next = '';
-      try {
-        for (;;) {
-          const list = await tried<V1PodList>({
-            method: 'GET',
-            path: pods,
-            query: {
-              labelSelector: selector,
-              limit: String(page),
-              ...(next === '' ? {} : { continue: next }),
-            },
-            signal,
-          });
-          found.push(...list.items);
-          next = list.metadata?.continue ?? '';
-          if (next === '') return { resourceVersion: list.metadata?.resourceVersion ?? '', pods: found };
-        }
-      } catch (error) {
-        signal.throwIfAborted();
-        // The list was changed too much since its first page: begin again.
-        if (error instanceof ApiFailure && error.status === 410 && next !== '')
-          return await client.list(selector, signal);
-        throw clusterError(error);
+      const found = new Map<string, V1Pod>();
+      let version = '';
+      for await (const part of pagesOf(selector, null, signal)) {
+        // What was there before it began again may be gone since, and no watch from its end would tell.
+        if (part.isFirst) found.clear();
+        for (const pod of part.items) found.set(pod.metadata!.name!, pod);
+        version = part.version;
       }
+      return { resourceVersion: version, pods: [...found.values()] };
+    },
+    async *pages(selector, signal) {
+      for await (const part of pagesOf(selector, metadataOnly, signal)) yield part.items;
     },
     async *watch(selector, resourceVersion, signal) {
       const got = await connection.send({
@@ -270,14 +314,22 @@ async function again<T>(
   signal: AbortSignal,
   act: () => Promise<T>,
 ): Promise<T> {
+  let coldSinceMs: number | null = null;
   const startedMs = clock.monotonicMs();
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
     try {
       return await act();
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof BerthError || (error instanceof ApiFailure && !isTransient(error))) throw error;
-      if (clock.monotonicMs() - startedMs > longestMs) throw error;
+      if (error instanceof BerthError) throw error;
+      const isCold = error instanceof ApiFailure && mayBeCold(error);
+      if (error instanceof ApiFailure && !isCold && !isTransient(error)) throw error;
+      const nowMs = clock.monotonicMs();
+      // From its first such answer: it may have been away for long before.
+      if (isCold) coldSinceMs ??= nowMs;
+      else coldSinceMs = null;
+      if (coldSinceMs !== null && nowMs - coldSinceMs > coldMs) throw error;
+      if (nowMs - startedMs > longestMs) throw error;
       const asked = error instanceof ApiFailure ? (error.retryAfterMs ?? 0) : 0;
       // Spread, so that workers that were turned away together do not come back together.
       await clock.sleep(Math.max(asked, waitMs * (0.5 + Math.random() / 2)), signal);

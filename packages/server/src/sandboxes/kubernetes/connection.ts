@@ -9,6 +9,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** Content type of the answer; default `application/json`. */
+  readonly accept?: string;
   readonly signal: AbortSignal;
   /** Until the headers of the answer are there, and between two pieces of it. */
   readonly silentMs: number;
@@ -129,7 +131,7 @@ function sendOnce(server: string, options: RequestOptions, request: ApiRequest):
       timeout: request.silentMs,
       headers: {
         ...(options.headers as OutgoingHttpHeaders | undefined),
-        Accept: 'application/json',
+        Accept: request.accept ?? 'application/json',
         'User-Agent': 'berth',
         ...(body === null
           ? {}

@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from './api-types.ts';
 import type { ChannelAuthority } from '../../channel/authority.ts';
-import type { Channel } from '../../channel/channel.ts';
 import { durationMs } from '../../domain/config/text.ts';
+import type { DoctorCheck } from '../../domain/doctor.ts';
 import { BerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
+import type {
+  ProvedProfile,
+  Sandbox,
+  SandboxDriver,
+  SandboxRef,
+  SandboxSpec,
+} from '../../domain/ports/sandbox.ts';
 import {
   createEcosystems,
   fetchText,
@@ -13,8 +19,10 @@ import {
   type EcosystemSource,
   type EgressDoorOptions,
 } from '../../egress/index.ts';
-import type { Loss } from '../channel-sandbox.ts';
+import type { PinnedCertificate } from '../../channel/sandboxd-certificate.ts';
+import { keeperOf } from '../pool/member.ts';
 import { readCertificate } from './certificate.ts';
+import { Claims, type Listed } from './claims.ts';
 import { podClient, type PodClient } from './client.ts';
 import type { ApiConnection } from './connection.ts';
 import { installationSelector, podName, readLabels } from './labels.ts';
@@ -22,11 +30,14 @@ import { PodSandbox } from './pod-sandbox.ts';
 import { profileOf, sandboxPod, type ToolsDelivery } from './pod-spec.ts';
 import { type Authorities, sandboxAuthorities } from '../local/authorities.ts';
 import type { SandboxdInstance } from './pod-state.ts';
-import { imagesOf, isGoing, isStuck, lossIn, splitAddress, timeOf, usable } from './pod-facts.ts';
+import { imagesOf, isGoing, isStuck, splitAddress, timeOf, usable } from './pod-facts.ts';
+import { explainLoss, explainWithinMs } from './explain-loss.ts';
 import { dialPod, dialWithinMs, type DialParts, type PodLink } from './dial.ts';
 import { trackPod, type PodTracker } from './pod-tracker.ts';
 import { probeCluster } from './probe.ts';
+import { proveCluster } from './prove.ts';
 import { deliverTrust } from './trust.ts';
+import { aborted, endOf, refuseWhatIsNotSupported } from './refusals.ts';
 import { sandboxdProgram, workProgram, type GateTargets } from './programs.ts';
 import type { Reach } from './reach.ts';
 import { chooseToolsDelivery } from './tools-probe.ts';
@@ -67,8 +78,8 @@ const defaultPort = 7_443;
 const defaultIdleMinutes = 24 * 60;
 /** SIGTERM, then the end: whoever deletes a sandbox does not want anything of it. */
 const graceSeconds = 1;
-/** For the status of a pod to tell what a broken channel cannot. */
-const explainWithinMs = 10_000;
+/** One that runs already has nothing more to wait for. */
+const attached = { startWithinMs: dialWithinMs, scheduleWithinMs: dialWithinMs } as const;
 
 /** Sandboxes that are pods: two containers, found by their certificate in the log, spoken to over TLS. */
 export class KubernetesDriver implements SandboxDriver {
@@ -80,6 +91,7 @@ export class KubernetesDriver implements SandboxDriver {
   readonly #authorities: Authorities;
   /** By sandbox, of those that this process is connected to. */
   readonly #architectures = new Map<string, string>();
+  readonly #claims: Claims;
   #tools: Promise<ToolsDelivery> | null = null;
 
   constructor(options: KubernetesOptions) {
@@ -87,6 +99,7 @@ export class KubernetesDriver implements SandboxDriver {
     this.#client = podClient(options);
     this.#ecosystems = options.ecosystems ?? createEcosystems({ fetchText });
     this.#authorities = sandboxAuthorities(options.authoritySeed, options.clock);
+    this.#claims = new Claims(options.clock);
     this.#watch = podWatch({
       client: this.#client,
       selector: installationSelector(options.installation),
@@ -101,9 +114,13 @@ export class KubernetesDriver implements SandboxDriver {
     );
   }
 
+  prove(profiles: readonly ProvedProfile[], signal: AbortSignal): Promise<readonly DoctorCheck[]> {
+    return proveCluster({ ...this.#options, client: this.#client }, profiles, signal);
+  }
+
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     signal.throwIfAborted();
-    refuseWhatIsNotSupported(spec);
+    this.assertSuits(spec.profile);
     const pod = await this.#plan(spec, signal);
     const name = pod.metadata!.name!;
     const tracker = trackPod({
@@ -111,6 +128,7 @@ export class KubernetesDriver implements SandboxDriver {
       clock: this.#options.clock,
       name,
       startWithinMs: durationMs(profileOf(spec).startWithin),
+      scheduleWithinMs: durationMs(profileOf(spec).scheduleWithin),
     });
     let uid: string | undefined;
     try {
@@ -139,29 +157,69 @@ export class KubernetesDriver implements SandboxDriver {
 
   async attach(ref: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
     signal.throwIfAborted();
-    const name = podName(ref.id);
     const [uid, containerId] = splitAddress(ref.address);
-    const found = await this.#client.get(name, signal);
+    const found = await this.#client.get(podName(ref.id), signal);
     const instance = found === null ? null : usable(found, uid);
-    if (instance === null || instance.containerId !== containerId) return null;
-    const tracker = trackPod({
-      watch: this.#watch,
-      clock: this.#options.clock,
-      name,
-      startWithinMs: dialWithinMs,
-    });
+    if (found === null || instance === null || instance.containerId !== containerId) return null;
+    // sandboxd keeps the environment of one that was given to its run; commands must not bring it again.
+    const env = keeperOf(readLabels(found)?.runId ?? '') === null ? spec.env : {};
+    const link = await this.#dial(ref, { ...spec, env }, instance, null, signal);
+    return link === null ? null : this.#sandbox({ ...spec, env }, link);
+  }
+
+  /**
+   * Nobody may change the pod's labels: they go on naming the pool. Whose it is lies with the worker that keeps it, and in
+   * the log of its run from then on.
+   */
+  async assign(idle: SandboxRef, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox | null> {
+    signal.throwIfAborted();
+    const own = { ...spec, id: idle.id, env: {} };
+    const [uid, containerId] = splitAddress(idle.address);
+    const seen = this.#watch.get(podName(idle.id)) ?? (await this.#client.get(podName(idle.id), signal));
+    const instance = seen === null ? null : usable(seen, uid);
+    if (seen === null || instance === null || instance.containerId !== containerId) return null;
+    if (isGoing(seen) || keeperOf(readLabels(seen)?.runId ?? '') === null) return null;
+    const link = await this.#dial(idle, own, instance, this.#claims.pinned(idle), signal);
+    if (link === null) return null;
+    const sandbox = this.#sandbox(own, link);
+    try {
+      await link.channel.assign(spec.env);
+      this.#claims.add(idle.id, spec.runId);
+      signal.throwIfAborted();
+      await deliverTrust(sandbox, this.#authorities(idle.id), signal);
+      return sandbox;
+    } catch (error) {
+      await sandbox.detach();
+      if (error instanceof BerthError && error.code === 'EXEC_REFUSED') return null;
+      throw error;
+    }
+  }
+
+  /** The channel to a sandbox that was made earlier; null: it is gone, or was started again. */
+  async #dial(
+    ref: SandboxRef,
+    spec: SandboxSpec,
+    instance: SandboxdInstance,
+    known: PinnedCertificate | null,
+    signal: AbortSignal,
+  ): Promise<PodLink | null> {
+    const name = podName(ref.id);
+    const [uid] = splitAddress(ref.address);
+    const tracker = trackPod({ watch: this.#watch, clock: this.#options.clock, name, ...attached });
     tracker.is(uid);
     tracker.settle(instance);
     try {
-      const pinned = await readCertificate({
-        client: this.#client,
-        clock: this.#options.clock,
-        podName: name,
-        podUid: uid,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(dialWithinMs)]),
-      });
+      const pinned =
+        known ??
+        (await readCertificate({
+          client: this.#client,
+          clock: this.#options.clock,
+          podName: name,
+          podUid: uid,
+          signal: AbortSignal.any([signal, AbortSignal.timeout(dialWithinMs)]),
+        }));
       const link = await dialPod(this.#dialling, spec, { name, uid, instance, pinned, tracker }, signal);
-      if (link.channel.hello.bootId === ref.bootId) return this.#sandbox(spec, link);
+      if (link.channel.hello.bootId === ref.bootId) return link;
       link.channel.close('another sandboxd answered');
       tracker.close();
       return null;
@@ -170,23 +228,31 @@ export class KubernetesDriver implements SandboxDriver {
       signal.throwIfAborted();
       const now = await this.#client.get(name, signal);
       const same = now === null ? null : usable(now, uid);
-      if (same === null || same.containerId !== containerId) return null;
+      if (same === null || same.containerId !== instance.containerId) return null;
       throw error;
     }
   }
 
   async list(): ReturnType<SandboxDriver['list']> {
-    const { pods } = await this.#client.list(
-      installationSelector(this.#options.installation),
-      AbortSignal.timeout(60_000),
-    );
     const nowMs = this.#options.clock.nowMs();
-    return pods.flatMap((pod) => {
-      const facts = readLabels(pod);
-      // One that goes is no orphan yet; one that does not get away is told of until it does.
-      if (facts === null || (isGoing(pod) && !isStuck(pod, nowMs))) return [];
-      return [{ ...facts, createdMs: timeOf(pod.metadata?.creationTimestamp) ?? nowMs }];
-    });
+    const listing = this.#claims.beginListing();
+    const found = new Map<string, Listed>();
+    const mine = installationSelector(this.#options.installation);
+    for await (const pods of this.#client.pages(mine, AbortSignal.timeout(60_000)))
+      for (const pod of pods) {
+        const facts = readLabels(pod);
+        if (facts === null) continue;
+        const createdMs = timeOf(pod.metadata?.creationTimestamp) ?? nowMs;
+        const told = listing.tell({ ...facts, createdMs });
+        // One that goes is no orphan yet; one that does not get away is told of until it does.
+        if (!isGoing(pod) || isStuck(pod, nowMs)) found.set(facts.id, told);
+      }
+    listing.end();
+    return [...found.values()];
+  }
+
+  assertSuits(profile: SandboxSpec['profile']): void {
+    refuseWhatIsNotSupported(profile);
   }
 
   /** The images that the node runs, and the processor as sandboxd tells: nothing of it is from the container `work`. */
@@ -199,6 +265,7 @@ export class KubernetesDriver implements SandboxDriver {
 
   async destroy(id: string): Promise<void> {
     this.#architectures.delete(id);
+    this.#claims.forget(id);
     const signal = AbortSignal.timeout(30_000);
     const name = podName(id);
     const pod = await this.#client.delete(name, { graceSeconds }, signal);
@@ -289,7 +356,9 @@ export class KubernetesDriver implements SandboxDriver {
     }
     tracker.settle(instance);
     const sandbox = this.#sandbox(spec, link);
-    await deliverTrust(sandbox, this.#authorities(spec.id), either);
+    // One for the pool stays untouched until its run comes.
+    if (keeperOf(spec.runId) === null) await deliverTrust(sandbox, this.#authorities(spec.id), either);
+    else this.#claims.keep(sandbox.ref, pinned);
     return sandbox;
   }
 
@@ -316,56 +385,16 @@ export class KubernetesDriver implements SandboxDriver {
       destroy: () => this.destroy(spec.id),
       setEgress: (policy) => door.setPolicy(policy),
       onEgress: (listener) => listeners.add(listener),
-      explainLoss: (known) => this.#explain(known, name, uid, instance, tracker),
+      explainLoss: (known) =>
+        explainLoss({
+          known,
+          name,
+          uid,
+          instance,
+          tracker,
+          client: this.#client,
+          clock: this.#options.clock,
+        }),
     });
   }
-
-  /** What the cluster says of a sandbox whose channel ended. */
-  async #explain(
-    known: Loss,
-    name: string,
-    uid: string,
-    instance: SandboxdInstance,
-    tracker: PodTracker,
-  ): Promise<Loss> {
-    const late = new AbortController();
-    const told = await Promise.race([
-      tracker.over,
-      this.#options.clock.sleep(explainWithinMs / 2, late.signal).then(
-        () => null,
-        () => null,
-      ),
-    ]);
-    late.abort();
-    if (told !== null) return told;
-    const pod = await this.#client.get(name, AbortSignal.timeout(explainWithinMs / 2));
-    if (pod === null || pod.metadata?.uid !== uid)
-      return { code: 'SANDBOX_DELETED', sentence: 'The pod of the sandbox was deleted.' };
-    return lossIn(pod, instance) ?? known;
-  }
-}
-
-async function endOf(channel: Channel): Promise<never> {
-  const { reason } = await channel.closed;
-  throw new BerthError('SANDBOX_LOST', `The channel to the new sandbox ended: ${reason}.`);
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
-
-function refuseWhatIsNotSupported({ profile }: SandboxSpec): void {
-  if (profile === null) return;
-  const wanted = [
-    ...(profile.runtime === undefined ? [] : ['a `runtime` (on Kubernetes it is `kubernetes.runtimeClass`)']),
-    ...(profile.services.length === 0 ? [] : ['services']),
-  ];
-  if (wanted.length === 0) return;
-  throw new BerthError(
-    'SANDBOX_UNSUPPORTED',
-    `The profile ${profile.name} asks for ${wanted.join(' and ')}, which the driver kubernetes does not have.`,
-  );
 }

@@ -161,6 +161,18 @@ describe.skipIf(testClusterIsMissing !== null)(
       await isEmpty();
     });
 
+    test('an API server that serves before it knows its roles is asked again', async () => {
+      const verbs = [...cluster.server.allowed];
+      cluster.server.allowed.clear();
+      const making = make();
+      const refused = cluster.server.asked.length;
+      await expect.poll(() => cluster.server.asked.length, { timeout: 20_000 }).toBeGreaterThan(refused + 1);
+      for (const verb of verbs) cluster.server.allowed.add(verb);
+      const [sandbox] = await making;
+      await sandbox.destroy();
+      await isEmpty();
+    });
+
     test('429 in plain text is waited out', async () => {
       cluster.server.throttle(2);
       const [sandbox] = await make();

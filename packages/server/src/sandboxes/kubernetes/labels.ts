@@ -10,6 +10,8 @@ export const label = {
   /** The epoch that made it; later owners are known to sandboxd only, since nobody may patch pods. */
   epoch: 'berth.dev/epoch',
   purpose: 'berth.dev/purpose',
+  /** On pods that prove the network of their node: which proof they are part of. */
+  proof: 'berth.dev/proof',
 } as const;
 
 /** What a label's value may be: 63 characters, letters and digits at both ends. */
@@ -35,7 +37,9 @@ export function installationSelector(installation: string): string {
 }
 
 /** What the labels of a pod tell; null where it is none of ours. */
-export function readLabels(pod: V1Pod): { readonly id: string; readonly runId: string } | null {
+export function readLabels(
+  pod: Pick<V1Pod, 'metadata'>,
+): { readonly id: string; readonly runId: string } | null {
   const labels = pod.metadata?.labels ?? {};
   const id = labels[label.sandbox];
   return id === undefined ? null : { id, runId: labels[label.run] ?? '' };

@@ -38,7 +38,7 @@ export function imagesOf(pod: V1Pod): string | null {
   return ids.every((id) => /sha256:[0-9a-f]{64}$/.test(id)) ? ids.join(' ') : null;
 }
 
-export function isGoing(pod: V1Pod): boolean {
+export function isGoing(pod: Pick<V1Pod, 'metadata'>): boolean {
   return pod.metadata?.deletionTimestamp !== undefined;
 }
 
@@ -46,7 +46,7 @@ export function isGoing(pod: V1Pod): boolean {
 const stuckMs = 60_000;
 
 /** Its `deletionTimestamp` is when it should have been gone. */
-export function isStuck(pod: V1Pod, nowMs: number): boolean {
+export function isStuck(pod: Pick<V1Pod, 'metadata'>, nowMs: number): boolean {
   const dueMs = timeOf(pod.metadata?.deletionTimestamp);
   return dueMs !== null && nowMs - dueMs > stuckMs;
 }

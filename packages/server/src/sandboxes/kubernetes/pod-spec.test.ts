@@ -5,7 +5,7 @@ import { sandboxProfileSchema } from '../../domain/config/sandboxes.ts';
 import { podSecurityViolations } from '../../testing/kubernetes/pod-security.ts';
 import { unknownFields } from '../../testing/kubernetes/field-validation.ts';
 import { podPlan } from '../../testing/kubernetes/pod-plan.ts';
-import { containerNames, podUidReference, sandboxPod, sandboxUid, type PodPlan } from './pod-spec.ts';
+import { containerNames, nodeAddressReference, sandboxPod, sandboxUid, type PodPlan } from './pod-spec.ts';
 
 const plain = (plan: PodPlan): V1Pod => JSON.parse(JSON.stringify(sandboxPod(plan))) as V1Pod;
 const work = (pod: V1Pod) => pod.spec!.containers[0]!;
@@ -145,18 +145,20 @@ describe('the pod of a sandbox', () => {
   });
 
   test('passes commands and values on unchanged: Kubernetes would put variables for $(NAME) in them', () => {
-    const words = ['sh', '-c', 'echo $((1 + 1)) $(BERTH_POD_UID) $$ $HOME', podUidReference];
+    const words = ['sh', '-c', 'echo $((1 + 1)) $(BERTH_POD_UID) $$ $HOME', nodeAddressReference];
     const pod = plain(
       podPlan({ work: { argv: words, env: { A: '$(B) $$' } }, sandboxd: { argv: words, env: {} } }),
     );
-    expect(work(pod).command!.map((word) => expandLikeKubernetes(word, { BERTH_POD_UID: 'uid' }))).toEqual(
-      words,
-    );
+    expect(
+      work(pod).command!.map((word) =>
+        expandLikeKubernetes(word, { BERTH_POD_UID: 'uid', BERTH_NODE_ADDRESS: '10.0.0.9' }),
+      ),
+    ).toEqual(words);
     expect(expandLikeKubernetes(work(pod).env![0]!.value!, { B: 'b' })).toBe('$(B) $$');
     const expanded = sandboxd(pod).command!.map((word) =>
-      expandLikeKubernetes(word, { BERTH_POD_UID: 'uid' }),
+      expandLikeKubernetes(word, { BERTH_POD_UID: 'uid', BERTH_NODE_ADDRESS: '10.0.0.9' }),
     );
-    expect(expanded.at(-1)).toBe('uid');
+    expect(expanded.at(-1)).toBe('10.0.0.9');
   });
 
   test('holds nothing of the spec’s environment: values there may be secret', () => {

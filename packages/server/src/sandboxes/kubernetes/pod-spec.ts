@@ -56,6 +56,10 @@ export const podPaths = {
 } as const;
 /** In the environment of sandboxd: the pod's own UID, which its clients' certificates must name. */
 export const podUidVariable = 'BERTH_POD_UID';
+/** In the environment of sandboxd: the address of the pod's own node, known when a node has taken it. */
+const nodeAddressVariable = 'BERTH_NODE_ADDRESS';
+/** Give it in `sandboxd.argv` to have the address there. */
+export const nodeAddressReference = `$(${nodeAddressVariable})`;
 
 /** sandboxd's own uid: `nonroot` of the distroless images, so that one is known not to be a person's. */
 const sandboxdUid = 65_532;
@@ -171,9 +175,12 @@ function sandboxdContainer(plan: PodPlan): V1Container {
     imagePullPolicy: pullPolicy,
     // A native sidecar: there before `work` starts, and started again without it.
     restartPolicy: 'Always',
-    command: plan.sandboxd.argv.map((word) => word.split(podUidReference).map(literal).join(podUidReference)),
+    command: plan.sandboxd.argv.map((word) =>
+      word.split(nodeAddressReference).map(literal).join(nodeAddressReference),
+    ),
     env: [
       { name: podUidVariable, valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
+      { name: nodeAddressVariable, valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
       ...envOf(plan.sandboxd),
     ],
     ports: [{ name: 'channel', containerPort: plan.port, protocol: 'TCP' }],
@@ -190,9 +197,6 @@ function sandboxdContainer(plan: PodPlan): V1Container {
     ],
   };
 }
-
-/** Give in `sandboxd.argv` to have the pod's UID there. */
-export const podUidReference = `$(${podUidVariable})`;
 
 function workContainer(plan: PodPlan, uid: number): V1Container {
   const { limits, profile } = plan.spec;
@@ -271,6 +275,9 @@ function restricted(uid: number): V1SecurityContext {
     seccompProfile: { type: 'RuntimeDefault' },
   };
 }
+
+/** Of containers that are ours. */
+export const sandboxdSecurity = restricted(sandboxdUid);
 
 /** Kubernetes puts variables for `$(NAME)` in commands and values, and `$` for `$$`: so each `$` is doubled. */
 function literal(word: string): string {

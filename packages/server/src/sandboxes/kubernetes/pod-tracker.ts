@@ -31,8 +31,6 @@ export interface PodTracker {
   close(): void;
 }
 
-/** A pod that no node takes is tried somewhere else soon, or waits in Berth's own line: a slow scheduler takes a second. */
-const unscheduledMs = 8_000;
 /** A node that has not even made the pod's network by then never will: RuntimeClass, volume or network plugin. */
 const setUpMs = 60_000;
 
@@ -40,12 +38,14 @@ export interface TrackerOptions {
   readonly watch: PodWatch;
   readonly clock: Clock;
   readonly name: string;
-  /** How long all of the start may take. */
+  /** How long all of the start may take, from when a node took it. */
   readonly startWithinMs: number;
+  /** How long a pod that no node takes is kept before its run waits in Berth's own line. */
+  readonly scheduleWithinMs: number;
 }
 
 export function trackPod(options: TrackerOptions): PodTracker {
-  const { clock, watch, name } = options;
+  const { clock, watch, name, startWithinMs, scheduleWithinMs } = options;
   const trouble = Promise.withResolvers<never>();
   const over = Promise.withResolvers<PodTrouble>();
   trouble.promise.catch(() => undefined);
@@ -57,6 +57,7 @@ export function trackPod(options: TrackerOptions): PodTracker {
   let gone: PodTrouble | null = null;
   let settled: SandboxdInstance | null = null;
   let unscheduledSinceMs: number | null = null;
+  let scheduledMs: number | null = null;
 
   const fail = (found: PodTrouble): void => {
     trouble.reject(new BerthError(found.code, found.sentence));
@@ -69,6 +70,7 @@ export function trackPod(options: TrackerOptions): PodTracker {
     if (last === null) return;
     const state = podState(last);
     if (state.kind === 'ended') return fail(state);
+    if (isScheduled(last)) scheduledMs ??= clock.monotonicMs();
     if (settled !== null) {
       const now = 'sandboxd' in state ? state.sandboxd : null;
       if (now !== null && now.containerId !== settled.containerId)
@@ -84,21 +86,26 @@ export function trackPod(options: TrackerOptions): PodTracker {
   const lookAtTime = (): void => {
     if (settled !== null || gone !== null) return;
     const nowMs = clock.monotonicMs();
-    if (unscheduledSinceMs !== null && nowMs - unscheduledSinceMs > unscheduledMs && last !== null) {
+    if (last !== null && unscheduledSinceMs !== null && nowMs - unscheduledSinceMs > scheduleWithinMs) {
       const state = podState(last);
-      if (state.kind === 'waiting') fail(state);
+      if (state.kind === 'waiting') return fail(state);
     }
-    if (nowMs - startedMs > options.startWithinMs)
+    if (scheduledMs === null) {
+      // Nothing that its run could be blamed for: not even a scheduler has looked at it.
+      if (nowMs - startedMs > Math.max(startWithinMs, scheduleWithinMs))
+        fail({ code: 'SANDBOX_UNSCHEDULABLE', sentence: 'No scheduler gave the sandbox a node.' });
+    } else if (nowMs - scheduledMs > startWithinMs) {
       fail({
         code: 'SANDBOX_START_LATE',
-        sentence: `The sandbox did not start within ${Math.round(options.startWithinMs / 1_000)} s.`,
+        sentence: `The sandbox did not start within ${Math.round(startWithinMs / 1_000)} s.`,
       });
-    else if (nowMs - startedMs > setUpMs && last !== null && isScheduled(last) && !isSetUp(last))
+    } else if (nowMs - scheduledMs > setUpMs && last !== null && !isSetUp(last)) {
       fail({
         code: 'SANDBOX_START_LATE',
         sentence:
           'The node has not set the pod up: its events tell whether RuntimeClass, volume or network is missing.',
       });
+    }
   };
 
   const hear = (news: PodNews): void => {

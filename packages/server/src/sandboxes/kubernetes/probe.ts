@@ -12,14 +12,18 @@ import type { ApiConnection } from './connection.ts';
 import { sandboxPod, type ToolsDelivery } from './pod-spec.ts';
 import { capacityCodes } from './pod-state.ts';
 
-export interface ClusterProbeOptions {
+/** What a sandbox that is only asked about needs. */
+export interface ProbedCluster {
   readonly client: PodClient;
-  readonly connection: ApiConnection;
   readonly clock: Clock;
   readonly namespace: string;
   readonly installation: string;
   readonly toolsImage: string;
   readonly defaultImage: string;
+}
+
+export interface ClusterProbeOptions extends ProbedCluster {
+  readonly connection: ApiConnection;
   readonly isOutside: boolean;
   readonly delivery: () => Promise<ToolsDelivery>;
 }
@@ -200,7 +204,12 @@ async function tools(options: ClusterProbeOptions): Promise<Finding> {
 
 const mib = 1024 ** 2;
 
-function probeSandbox(options: ClusterProbeOptions, delivery: ToolsDelivery): V1Pod {
+/** A sandbox that asks what the cluster makes of it: a small one, or one of a profile. */
+export function probeSandbox(
+  options: ProbedCluster,
+  delivery: ToolsDelivery,
+  of?: Pick<SandboxSpec, 'profile' | 'limits'>,
+): V1Pod {
   const spec: SandboxSpec = {
     id: newId('s', options.clock.nowMs()),
     runId: 'probe',
@@ -217,6 +226,7 @@ function probeSandbox(options: ClusterProbeOptions, delivery: ToolsDelivery): V1
     env: {},
     egress: noEgress,
     profile: null,
+    ...of,
   };
   return sandboxPod({
     spec,

@@ -9,13 +9,23 @@ import type { SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { sandboxEnvironment } from '../local/environment.ts';
 import { insideProxyPort } from '../local/inside.ts';
 import { insideTools, toolPaths } from '../tools/layout.ts';
-import { podPaths, podUidVariable, type ContainerProgram } from './pod-spec.ts';
+import { nodeAddressReference, podPaths, podUidVariable, type ContainerProgram } from './pod-spec.ts';
 
 /** What a sandbox must not reach. */
 export type GateTargets = readonly GateTarget[];
 
 /** The runner's socket, in the volume that both containers mount. */
 const runnerSocket = `${podPaths.sockets}/runner.sock`;
+
+/** Where the kubelet listens on every node. */
+const kubeletPort = 10_250;
+
+/** What is tried from this sandbox: what no sandbox may reach, and the node that takes it, which nobody knows before. */
+export function gateFor({ profile }: Pick<SandboxSpec, 'profile'>, targets: GateTargets): GateTargets {
+  if (profile?.kubernetes.acceptUnprovenNetworkPolicy === true || targets.length === 0) return [];
+  if (profile?.kubernetes.acceptReachableNode === true) return targets;
+  return [...targets, { name: 'node', host: nodeAddressReference, port: kubeletPort, protocol: 'tcp' }];
+}
 
 /** What the container `sandboxd` runs. */
 export function sandboxdProgram(options: {
@@ -27,8 +37,7 @@ export function sandboxdProgram(options: {
   readonly idleMinutes: number;
 }): ContainerProgram {
   const { spec } = options;
-  const isTrusted = spec.profile?.kubernetes.acceptUnprovenNetworkPolicy === true;
-  const gate = isTrusted ? [] : options.gate;
+  const gate = gateFor(spec, options.gate);
   return {
     argv: sandboxdPodArgv({
       node: toolPaths.node,

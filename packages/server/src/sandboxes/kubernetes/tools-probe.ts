@@ -2,10 +2,10 @@ import type { V1Pod } from './api-types.ts';
 import { newId } from '../../domain/ids.ts';
 import { BerthError, type ErrorCode } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import { toolPaths } from '../tools/layout.ts';
+import { toolEntries, toolPaths } from '../tools/layout.ts';
 import type { PodClient } from './client.ts';
 import { meshOptOut, podLabels, podName } from './labels.ts';
-import { podPaths, type ToolsDelivery } from './pod-spec.ts';
+import { podPaths, sandboxdSecurity, type ToolsDelivery } from './pod-spec.ts';
 
 export interface ToolsProbeOptions {
   readonly client: PodClient;
@@ -20,19 +20,19 @@ const withinMs = 120_000;
 const lookEveryMs = 250;
 
 /**
- * Copies the tools out of their image, whose root is `/opt/berth` of sandboxes. Its programs look for their loader there,
- * where nothing is yet: it is named by hand.
+ * Runs a script with the Node of the tools in their own image, whose root is `/opt/berth` of sandboxes. Its programs look
+ * for their loader there, where nothing is: it is named by hand.
  */
-export const copyToolsArgv: readonly string[] = [
-  '/ld',
-  '--library-path',
-  '/l',
-  toolPaths.node.replace(podPaths.tools, ''),
-  '-e',
-  `const { cpSync, readdirSync } = require('node:fs');
-for (const name of ['bin', 'git', 'l', 'ld', 'libexec', 'runner'])
-  if (readdirSync('/').includes(name)) cpSync('/' + name, ${JSON.stringify(podPaths.tools)} + '/' + name, { recursive: true, verbatimSymlinks: true });`,
-];
+export function toolsImageArgv(script: string, ...args: readonly string[]): readonly string[] {
+  const node = toolPaths.node.replace(podPaths.tools, '');
+  return ['/ld', '--library-path', '/l', node, '-e', script, ...args];
+}
+
+/** Copies the tools out of their image. */
+export const copyToolsArgv: readonly string[] =
+  toolsImageArgv(`const { cpSync, readdirSync } = require('node:fs');
+for (const name of ${JSON.stringify(toolEntries)})
+  if (readdirSync('/').includes(name)) cpSync('/' + name, ${JSON.stringify(podPaths.tools)} + '/' + name, { recursive: true, verbatimSymlinks: true });`);
 
 export const initContainer: ToolsDelivery = { kind: 'init-container', argv: copyToolsArgv };
 
@@ -123,16 +123,7 @@ function probePod({ installation, namespace, toolsImage }: ToolsProbeOptions, id
           image: toolsImage,
           imagePullPolicy: 'IfNotPresent',
           command: [toolPaths.node, '-e', 'process.exit(0)'],
-          securityContext: {
-            runAsUser: 65_532,
-            runAsGroup: 65_532,
-            runAsNonRoot: true,
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            privileged: false,
-            capabilities: { drop: ['ALL'] },
-            seccompProfile: { type: 'RuntimeDefault' },
-          },
+          securityContext: sandboxdSecurity,
           resources: {
             requests: { cpu: '50m', memory: '128Mi', 'ephemeral-storage': '16Mi' },
             limits: { cpu: '1', memory: '128Mi', 'ephemeral-storage': '16Mi' },

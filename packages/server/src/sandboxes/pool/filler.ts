@@ -1,5 +1,5 @@
 import type { SandboxProfile } from '../../domain/config/sandboxes.ts';
-import { asBerthError, BerthError } from '../../domain/errors/index.ts';
+import { asBerthError, BerthError, type ErrorCode } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
 import { idleRunId, kindOf, type Member, neutralSpec } from './member.ts';
@@ -52,6 +52,13 @@ const burstMs = 10_000;
 const pressureMs = 30_000;
 /** What a sandbox is made with (registries, authorities, tool chains of the host) may be another by then. */
 const longestIdleMs = 60 * 60_000;
+
+/** There is no room, here or on the cluster. */
+export const roomCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SANDBOX_CAPACITY',
+  'SANDBOX_QUOTA',
+  'SANDBOX_UNSCHEDULABLE',
+]);
 
 interface BackOff {
   readonly ms: number;
@@ -217,7 +224,7 @@ export class PoolFiller {
 
   #failed(profile: string, kind: string, error: BerthError): void {
     // No failure: there is as much as there is room for.
-    if (error.code === 'SANDBOX_CAPACITY') return this.#noRoom(this.#size);
+    if (roomCodes.has(error.code)) return this.#noRoom(this.#size);
     const before = this.#backOff.get(kind)?.ms ?? firstBackOffMs / 2;
     const ms = Math.min(before * 2, longestBackOffMs);
     const { code, message, next } = asBerthError(error);

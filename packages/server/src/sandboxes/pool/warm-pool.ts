@@ -3,7 +3,7 @@ import type { DoctorCheck } from '../../domain/doctor.ts';
 import { asBerthError } from '../../domain/errors/index.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Sandbox, SandboxDriver, SandboxRef, SandboxSpec } from '../../domain/ports/sandbox.ts';
-import { type PoolOrder, PoolFiller, type PoolState } from './filler.ts';
+import { type PoolOrder, PoolFiller, type PoolState, roomCodes } from './filler.ts';
 import { kindOf, type Member } from './member.ts';
 
 /** A driver, or several as one: then it tells which of them makes what. */
@@ -19,6 +19,7 @@ export interface PooledDriver extends SandboxDriver {
 export class WarmPool implements SandboxDriver {
   readonly assertSuits?: (profile: SandboxProfile | null) => void;
   readonly fingerprint?: NonNullable<SandboxDriver['fingerprint']>;
+  readonly prove?: NonNullable<SandboxDriver['prove']>;
   readonly #inner: PooledDriver;
   readonly #clock: Clock;
   #filler: PoolFiller | null = null;
@@ -27,6 +28,8 @@ export class WarmPool implements SandboxDriver {
     this.#inner = inner;
     this.#clock = clock;
     if (inner.assertSuits !== undefined) this.assertSuits = (profile) => inner.assertSuits?.(profile);
+    if (inner.prove !== undefined)
+      this.prove = async (profiles, signal) => (await inner.prove?.(profiles, signal)) ?? [];
     if (inner.fingerprint !== undefined)
       this.fingerprint = async (sandbox) => (await inner.fingerprint?.(sandbox)) ?? null;
   }
@@ -105,7 +108,7 @@ export class WarmPool implements SandboxDriver {
       try {
         return await this.#inner.create(spec, signal);
       } catch (error) {
-        if (asBerthError(error).code !== 'SANDBOX_CAPACITY') throw error;
+        if (!roomCodes.has(asBerthError(error).code)) throw error;
         if (!(await filler.makeRoom())) throw error;
         signal.throwIfAborted();
       }

@@ -1,6 +1,9 @@
 /** Where the tools directory is mounted, and what lies where in it. Programs are bound to these paths (`elf.ts`). */
 export const insideTools = '/opt/berth';
 
+/** All that lies directly in it, in its image too; `git` only where the machine that made it has git. */
+export const toolEntries = ['bin', 'git', 'l', 'ld', 'own', 'runner'] as const;
+
 export const toolPaths = {
   /** Last on PATH: what an image brings itself wins. */
   bin: `${insideTools}/bin`,

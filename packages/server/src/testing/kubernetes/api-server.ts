@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 import { admit, type Rules } from './admission.ts';
+import { listPods } from './list-pods.ts';
 import { answerPortForward } from './port-forward-server.ts';
 import { PodStore, selects, wireTime, type StoredEvent } from './pod-store.ts';
 import { badRequest, forbidden, notAllowed, notFound, Refusal } from './status.ts';
@@ -157,15 +158,7 @@ export async function startApiServer(namespace = 'rec-sandboxes'): Promise<TestA
     if (subresource === 'log') return readLog(name!, url, response);
     if (verb === 'get') return say(200, store.get(name!) ?? refuse(notFound(name!)));
     if (verb === 'watch') return watch(url, response);
-    const items = store
-      .all()
-      .filter((pod) => selects(url.searchParams.get('labelSelector') ?? '', pod.metadata!.labels));
-    say(200, {
-      kind: 'PodList',
-      apiVersion: 'v1',
-      metadata: { resourceVersion: String(store.version) },
-      items,
-    });
+    say(200, listPods(store, url, incoming.headers.accept ?? ''));
   };
 
   const create = (pod: V1Pod, url: URL): V1Pod => {

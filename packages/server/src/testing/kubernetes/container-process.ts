@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { V1Container, V1Pod } from '../../sandboxes/kubernetes/api-types.ts';
 import type { ContainerLog } from './api-server.ts';
@@ -34,6 +34,7 @@ export function startContainer(options: {
   readonly directory: string;
   readonly prefix: readonly string[];
   readonly tools: string;
+  readonly nodeAddress: string;
 }): ContainerProcess {
   const { pod, container } = options;
   const uid = String(container.securityContext?.runAsUser ?? 1_000);
@@ -43,8 +44,7 @@ export function startContainer(options: {
     FROM_IMAGE: 'yes',
   };
   for (const { name, value, valueFrom } of container.env ?? []) {
-    env[name] =
-      valueFrom?.fieldRef?.fieldPath === 'metadata.uid' ? pod.metadata!.uid! : expand(value ?? '', env);
+    env[name] = fieldOf(valueFrom?.fieldRef?.fieldPath, pod, options.nodeAddress) ?? expand(value ?? '', env);
   }
   const asUser = [
     'setpriv',
@@ -65,7 +65,7 @@ export function startContainer(options: {
     '--',
     ...apart,
     '--die-with-parent',
-    ...system(),
+    ...(isToolsImage(container) ? imageOf(options.tools) : system()),
     '--proc',
     '/proc',
     '--dev',
@@ -152,6 +152,23 @@ class Process implements ContainerProcess {
     this.#killedBy = reason ?? null;
     this.#child.kill('SIGKILL');
   }
+}
+
+/** What the downward API puts into a variable; null: it is not asked for. */
+function fieldOf(path: string | undefined, pod: V1Pod, nodeAddress: string): string | null {
+  if (path === undefined) return null;
+  if (path === 'metadata.uid') return pod.metadata!.uid!;
+  if (path === 'status.hostIP') return nodeAddress;
+  throw new Error(`no recording covers the field ${path}`);
+}
+
+/** sandboxd runs in the image of the tools, which has nothing but them; what `work` runs in is this machine. */
+function isToolsImage({ image }: V1Container): boolean {
+  return image?.includes('berth-tools') === true;
+}
+
+function imageOf(root: string): string[] {
+  return readdirSync(root).flatMap((name) => ['--ro-bind', join(root, name), `/${name}`]);
 }
 
 function system(): string[] {

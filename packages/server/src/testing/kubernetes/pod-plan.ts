@@ -1,5 +1,6 @@
 import type { SandboxSpec } from '../../domain/ports/sandbox.ts';
 import { noEgress } from '../../domain/egress.ts';
+import { sandboxProfileSchema, type SandboxProfile } from '../../domain/config/sandboxes.ts';
 import type { PodPlan } from '../../sandboxes/kubernetes/pod-spec.ts';
 
 const gib = 1024 ** 3;
@@ -43,4 +44,9 @@ export function podPlan(
     ...change,
     spec: podSandboxSpec(change.spec),
   };
+}
+
+/** A profile as a configuration gives it. */
+export function podProfile(change: Partial<SandboxProfile> = {}): SandboxProfile {
+  return sandboxProfileSchema.parse({ name: 'test', ...change });
 }

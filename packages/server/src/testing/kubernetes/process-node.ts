@@ -68,6 +68,7 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
       const init = (pod.spec!.initContainers ?? []).map((one) => statusOf(one, running));
       const work = pod.spec!.containers.map((one) => statusOf(one, running));
       const isReady = [...init, ...work].every((one) => one.state?.running !== undefined);
+      pod.spec!.nodeName = 'node-1';
       pod.status = {
         ...pod.status,
         phase: work.some((one) => one.state?.waiting === undefined) ? 'Running' : 'Pending',
@@ -121,6 +122,7 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
       directory: running.directory,
       prefix: running.network.prefix,
       tools,
+      nodeAddress: running.network.nodeAddress,
     });
     known.process = process;
     process.onEnd(() => {
@@ -137,15 +139,23 @@ export async function processNode(server: TestApiServer): Promise<ProcessNode> {
     });
   };
 
+  /** Whether a pod that is here already must not share a node with it. */
+  const isKeptApart = (pod: V1Pod): boolean =>
+    (pod.spec!.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).some(
+      ({ labelSelector }) =>
+        [...pods.values()].some(({ pod: other }) =>
+          Object.entries(labelSelector?.matchLabels ?? {}).every(
+            ([name, value]) => other.metadata!.labels?.[name] === value,
+          ),
+        ),
+    );
+
   const begin = (pod: V1Pod): void => {
     const uid = pod.metadata!.uid!;
-    if (node.unschedulable !== null) {
-      const condition = {
-        type: 'PodScheduled',
-        status: 'False',
-        reason: 'Unschedulable',
-        message: node.unschedulable,
-      };
+    const message =
+      node.unschedulable ?? (isKeptApart(pod) ? 'node(s) did not match anti-affinity rules' : null);
+    if (message !== null) {
+      const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message };
       store.update(uid, (one) => ({ ...one, status: { ...one.status, conditions: [condition] } }));
       return;
     }

@@ -7,15 +7,21 @@ import { startApiServer, type TestApiServer } from './api-server.ts';
 /** Recordings of a real cluster (Kubernetes 1.36). `BERTH_K8S_TRANSCRIPTS` names another place with the same files. */
 const directory = process.env['BERTH_K8S_TRANSCRIPTS'] ?? join(import.meta.dirname, 'transcripts');
 
+interface Answer {
+  readonly message?: string;
+  readonly metadata?: { readonly resourceVersion?: string };
+}
+
 interface Exchange {
   readonly note?: string;
   readonly request: {
     readonly as: string;
     readonly method: string;
     readonly path: string;
+    readonly headers?: { readonly Accept?: string };
     readonly body?: unknown;
   };
-  readonly response: { readonly status: number; readonly body?: { readonly message?: string } };
+  readonly response: { readonly status: number; readonly body?: Answer };
 }
 
 /** Recordings whose requests are of pods, and whose answers do not depend on what stood before. */
@@ -43,17 +49,28 @@ describe('the API server of the tests', () => {
     const wanted = exchanges.filter(covered);
     expect(wanted.length).toBeGreaterThan(0);
     const got: unknown[] = [];
-    for (const exchange of wanted) got.push(await send(server, exchange));
+    for (const exchange of wanted) {
+      const { status, body } = await send(server, exchange);
+      got.push({ status, message: body.message });
+    }
     expect(got).toEqual(
       wanted.map(({ response }) => ({ status: response.status, message: response.body?.message })),
     );
   });
+
+  test('lists nothing as recorded: null where metadata was asked for', async () => {
+    const recorded = readFileSync(join(directory, 'list-metadata-empty.json'), 'utf8');
+    const { exchanges } = JSON.parse(recorded) as { exchanges: Exchange[] };
+    for (const exchange of exchanges) {
+      const { body } = await send(server, exchange);
+      const { resourceVersion } = body.metadata ?? {};
+      expect(resourceVersion).toMatch(/^\d+$/);
+      expect(body).toEqual({ ...exchange.response.body, metadata: { resourceVersion } });
+    }
+  });
 });
 
-function send(
-  server: TestApiServer,
-  { request: sent }: Exchange,
-): Promise<{ status: number; message?: string }> {
+function send(server: TestApiServer, { request: sent }: Exchange): Promise<{ status: number; body: Answer }> {
   const token = sent.as === 'driver' ? 'test-token-of-the-driver' : 'another';
   return new Promise((resolve, reject) => {
     const asked = request(
@@ -63,14 +80,13 @@ function send(
         path: sent.path,
         method: sent.method,
         ca: readFileSync(server.caFile),
-        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+        headers: { ...sent.headers, Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
       },
       (answer) => {
         let text = '';
         answer.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
         answer.on('end', () => {
-          const { message } = JSON.parse(text) as { message: string };
-          resolve({ status: answer.statusCode!, message });
+          resolve({ status: answer.statusCode!, body: JSON.parse(text) as Answer });
         });
       },
     );
