@@ -191,6 +191,27 @@ export const gitErrors = family({
     http: 422,
     exit: 5,
   },
+  PROPOSAL_POLICY: {
+    sentence: 'The change holds what the policy of the project does not let through.',
+    next: 'Look at the findings; a person can take the kept branch over, or an admin change `proposals.policy`.',
+    retryable: false,
+    http: 422,
+    exit: 5,
+  },
+  BASE_MOVED: {
+    sentence: 'The base branch moved, and the change could not follow it.',
+    next: 'Retry the task on the present base, or solve the conflict by hand on its branch.',
+    retryable: false,
+    http: 409,
+    exit: 9,
+  },
+  SIGNING_FAILED: {
+    sentence: 'The commit could not be signed.',
+    next: 'Check that `proposals.signingKey` is an unencrypted SSH private key and that ssh-keygen is installed.',
+    retryable: false,
+    http: 500,
+    exit: 2,
+  },
   PUSH_REJECTED: {
     sentence: 'The branch on the code host was moved by somebody else.',
     next: 'The work is kept; look at the branch, then retry the run on top of it.',
