@@ -53,6 +53,11 @@ export interface World {
   readonly branches: Map<string, string>;
   readonly kept: Map<string, string>;
   readonly pulls: PullRequest[];
+  /** Where the base branch is now. */
+  baseNow: string;
+  /** What becomes of a proposal on it; its tree, when it can be put there. */
+  rebase: string | 'conflict' | 'rewritten';
+  template: { readonly path: string; readonly text: string } | null;
   /** Counts down at every append, command, push and pull request; the harness throws a `Crash` at zero. */
   fuse: number;
 }
@@ -101,6 +106,9 @@ export function stepHarness(options: {
     branches: new Map(),
     kept: new Map(),
     pulls: [],
+    baseNow: baseCommit,
+    rebase: 'rebased-tree',
+    template: null,
     fuse: Number.POSITIVE_INFINITY,
     ...options.world,
   };
@@ -336,6 +344,16 @@ function depsOf(world: World, burn: () => void): StepDeps {
         removed: 1,
         findings: world.findings,
       }),
+      branchNow: async () => world.baseNow,
+      rebase: async () => {
+        burn();
+        if (world.rebase === 'conflict') return { kind: 'conflict', paths: ['src/a.ts'] };
+        if (world.rebase === 'rewritten') return { kind: 'rewritten' };
+        const tree = world.rebase;
+        const made = { commit: `commit-${tree}`, tree, files: 1, added: 1, removed: 1, findings: [] };
+        return { kind: 'rebased', made };
+      },
+      template: async () => world.template,
       diff: async () => ({ text: 'diff --git a/src/a.ts b/src/a.ts', truncated: false }),
       changedFiles: async () => world.proposed,
       readFileAt: async (commit, path) => world.contents.get(`${commit}:${path}`) ?? null,
@@ -366,5 +384,6 @@ function depsOf(world: World, burn: () => void): StepDeps {
     },
     judge: { ask: async () => world.judge },
     forge: forgeOf(world, burn),
+    offer: { runUrl: null, labels: [], reviewers: [] },
   };
 }

@@ -212,6 +212,13 @@ export const gitErrors = family({
     http: 500,
     exit: 2,
   },
+  JUDGE_BUDGET: {
+    sentence: 'The judge may not cost this run any more.',
+    next: 'Look at the draft, or raise `proposals.judgeMaxUsd`.',
+    retryable: false,
+    http: 429,
+    exit: 6,
+  },
   PUSH_REJECTED: {
     sentence: 'The branch on the code host was moved by somebody else.',
     next: 'The work is kept; look at the branch, then retry the run on top of it.',

@@ -39,7 +39,7 @@ function worldOf(model: Model) {
       workbench,
     };
     const request = { callId: '3:judge/verdict', step: '3:judge', system: 'Judge.', text: 'diff' };
-    return judgeModel(slots).ask(ctx, { ...request, maxOutputTokens: 100 });
+    return judgeModel(slots).ask(ctx, { ...request, maxOutputTokens: 100 }, () => 1);
   };
   return { log, limits, ask };
 }
