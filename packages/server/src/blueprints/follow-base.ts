@@ -25,6 +25,8 @@ export async function followBase(
   proposal: Proposal,
 ): Promise<BaseFollowed> {
   const { state, plan, created } = planned(ctx);
+  const unverified = await movedUnverified(ctx);
+  if (unverified !== null) return { kind: 'moved', to: unverified };
   const isApproved = state.gates.some(
     (gate) => gate.proposal?.commit === proposal.commit && gate.decision?.verdict === 'approved',
   );
@@ -72,6 +74,17 @@ export async function followBase(
     case 'there':
       return draft(ctx, { ...facts, result: 'conflict' }, 'holds the same change already');
   }
+}
+
+/** Where the proposal was put by an owner that died before the step could end: nobody has verified it there. */
+async function movedUnverified(ctx: RunContext): Promise<string | null> {
+  const entries = await ctx.log.events({ types: ['proposal.base-moved', 'step.started'] });
+  const last = entries.findLast(
+    (entry) =>
+      (entry.type === 'proposal.base-moved' && entry.data.result === 'rebased') ||
+      (entry.type === 'step.started' && entry.data.kind !== 'propose'),
+  );
+  return last?.type === 'proposal.base-moved' ? last.data.to : null;
 }
 
 type Moved = { readonly ref: string; readonly from: string; readonly to: string };
