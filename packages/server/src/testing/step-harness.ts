@@ -87,6 +87,10 @@ export function stepHarness(options: {
   /** Default: `Greet the user`. */
   readonly task?: string;
   readonly world?: Partial<World>;
+  /** For tests with several runs, or with a real repository. */
+  readonly taskId?: string;
+  readonly branch?: string;
+  readonly base?: string;
 }): Harness {
   const blueprint: Blueprint = blueprintSchema.parse(options.blueprint);
   const events: StoredEvent[] = [];
@@ -139,12 +143,12 @@ export function stepHarness(options: {
     {
       type: 'run.created',
       data: {
-        taskId: 't-1',
+        taskId: options.taskId ?? 't-1',
         projectId: 'p-1',
         repository: '/repo',
         title: options.task ?? 'Greet the user',
         text: options.task ?? 'Greet the user',
-        branch: 'berth/greet-the-user-1',
+        branch: options.branch ?? 'berth/greet-the-user-1',
         attempt: 1,
         options: runOptionsSchema.parse({ propose: options.propose ?? true }),
       },
@@ -152,7 +156,7 @@ export function stepHarness(options: {
     {
       type: 'run.planned',
       data: {
-        base: { ref: 'main', commit: baseCommit },
+        base: { ref: 'main', commit: options.base ?? baseCommit },
         blueprint,
         source: { kind: 'detected', ecosystems: ['node'] },
         limits: { ...defaultRunLimits, ...options.limits },
