@@ -68,7 +68,11 @@ export async function followBase(
       return { kind: 'moved', to: now };
     }
     case 'conflict':
-      return draft(ctx, { ...facts, result: 'conflict' }, `conflicts with the change in ${some(answer.paths)}`);
+      return draft(
+        ctx,
+        { ...facts, result: 'conflict' },
+        `conflicts with the change in ${some(answer.paths)}`,
+      );
     case 'rewritten':
       return draft(ctx, { ...facts, result: 'rewritten' }, 'does not continue the base of the change');
     case 'there':
@@ -118,5 +122,7 @@ function short(commit: string): string {
 
 function some(paths: readonly string[]): string {
   const shown = paths.slice(0, 3).map((path) => visible(path));
-  return paths.length > shown.length ? `${shown.join(', ')} and ${paths.length - shown.length} more` : shown.join(', ');
+  return paths.length > shown.length
+    ? `${shown.join(', ')} and ${paths.length - shown.length} more`
+    : shown.join(', ');
 }

@@ -89,8 +89,7 @@ export function decide(state: RunState): Decision {
     lastPlace = place;
     repairing = false;
     // One round for the judge, and none for what fails on a base that no agent has seen.
-    const roundLeft =
-      round < limits.rounds && rebases === 0 && (step.step !== 'judge' || !objected);
+    const roundLeft = round < limits.rounds && rebases === 0 && (step.step !== 'judge' || !objected);
     const turn = after(record, blueprint, index, { roundLeft, rebaseLeft: rebases < maxRebases });
     switch (turn.go) {
       case 'on':

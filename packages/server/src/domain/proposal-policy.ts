@@ -26,7 +26,7 @@ export const policyDefaults = {
   /** Shapes of well-known tokens. */
   secrets: 'block',
   /** Long values without any pattern, where a key would stand. */
-  entropy: 'draft',
+  entropy: 'block',
   /** More files or bytes than `maxFiles` and `maxMiB`. */
   size: 'block',
   binary: 'draft',
@@ -99,7 +99,10 @@ export function tightened(policy: ProposalPolicy, by: ProposalPolicyConfig): Pro
   });
 }
 
-const allowAll = Object.fromEntries(policyRules.map((rule) => [rule, 'allow'])) as Record<PolicyRule, PolicyAction>;
+const allowAll = Object.fromEntries(policyRules.map((rule) => [rule, 'allow'])) as Record<
+  PolicyRule,
+  PolicyAction
+>;
 
 /** Rule by rule the stricter of two. Pure. */
 export function strictest(one: ProposalPolicy, other: ProposalPolicy): ProposalPolicy {

@@ -25,10 +25,7 @@ export interface ProposalSettings {
 /** The most a judge may cost where nobody says otherwise: some ten verdicts of a dear model. */
 const judgeMaxUsd = 1;
 
-function proposalSettings(
-  { proposals }: Config,
-  project: ProjectConfig['proposals'],
-): ProposalSettings {
+function proposalSettings({ proposals }: Config, project: ProjectConfig['proposals']): ProposalSettings {
   return {
     policy: configuredPolicy(proposals.policy, project?.policy),
     labels: project?.labels ?? proposals.labels ?? [],

@@ -5,7 +5,14 @@ import { protectedBy } from './proposal-paths.ts';
 const pathRules: ReadonlyArray<readonly [PolicyRule, readonly string[]]> = [
   [
     'codeowners',
-    ['CODEOWNERS', '.github/CODEOWNERS', 'docs/CODEOWNERS', '.gitlab/CODEOWNERS', '.gitea/CODEOWNERS', '.forgejo/CODEOWNERS'],
+    [
+      'CODEOWNERS',
+      '.github/CODEOWNERS',
+      'docs/CODEOWNERS',
+      '.gitlab/CODEOWNERS',
+      '.gitea/CODEOWNERS',
+      '.forgejo/CODEOWNERS',
+    ],
   ],
   // Executes with rights or secrets outside any sandbox once pushed or merged.
   [

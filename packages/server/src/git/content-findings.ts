@@ -87,7 +87,8 @@ function findingsIn(
         `The change holds a symbolic link that points out of the repository: ${path}.`,
       );
     }
-    if (linkEscapes(change.path, content)) findings.push(found('symlinks', 'it is a link out of the repository'));
+    if (linkEscapes(change.path, content))
+      findings.push(found('symlinks', 'it is a link out of the repository'));
   }
   const known = (list: readonly SecretFinding[]) => new Set(list.map((finding) => finding.fingerprint));
   const old = before ?? Buffer.alloc(0);
@@ -122,9 +123,7 @@ function findingsIn(
   }
   if (content.length <= maxReadBytes && (before === null || before.length <= maxReadBytes)) {
     const texts = [before === null ? null : before.toString('utf8'), content.toString('utf8')] as const;
-    findings.push(
-      ...weakenings(path, ...texts).map(({ why, line }) => found('weakenedChecks', why, line)),
-    );
+    findings.push(...weakenings(path, ...texts).map(({ why, line }) => found('weakenedChecks', why, line)));
   }
   return findings;
 }

@@ -36,7 +36,10 @@ const printable = (text: string) =>
   );
 
 /** A name or address as one line of a commit holds it. */
-const person = (text: string) => printable(text).replaceAll(/[<>\n]/g, '').trim();
+const person = (text: string) =>
+  printable(text)
+    .replaceAll(/[<>\n]/g, '')
+    .trim();
 
 /** The commit's message: title, text, and trailers that name task, run and co-authors. */
 export function commitMessage(

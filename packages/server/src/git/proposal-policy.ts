@@ -66,7 +66,9 @@ export async function judgeProposal(
   const contents = changes.filter(
     (change) => change.status !== 'D' && change.newMode !== submoduleMode && change.oldId !== change.newId,
   );
-  const sizes = await objectSizes(place, [...new Set(changes.flatMap((change) => [change.newId, change.oldId]))]);
+  const sizes = await objectSizes(place, [
+    ...new Set(changes.flatMap((change) => [change.newId, change.oldId])),
+  ]);
   let total = 0;
   for (const change of contents) {
     const found = sizes.get(change.newId);
@@ -112,9 +114,13 @@ function goneTests(
   const severity = severityOf(policy.rules.weakenedChecks);
   return gone.flatMap((change) => {
     const path = shownPath(change.path);
-    return weakenings(path, '', null).map(
-      (weakening): Finding => ({ kind: 'file', policy: 'weakenedChecks', severity, path, ...weakening }),
-    );
+    return weakenings(path, '', null).map((weakening): Finding => ({
+      kind: 'file',
+      policy: 'weakenedChecks',
+      severity,
+      path,
+      ...weakening,
+    }));
   });
 }
 
@@ -140,7 +146,11 @@ function refuseBadPaths(changes: readonly RawChange[], { rules }: ProposalPolicy
   }
 }
 
-function sizeFindings(files: number, bytes: number, { rules, maxFiles, maxBytes }: ProposalPolicy): Finding[] {
+function sizeFindings(
+  files: number,
+  bytes: number,
+  { rules, maxFiles, maxBytes }: ProposalPolicy,
+): Finding[] {
   const why =
     files > maxFiles
       ? `it touches ${files} files; ${maxFiles} are accepted`

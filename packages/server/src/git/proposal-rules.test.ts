@@ -2,7 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { configuredPolicy, defaultProposalPolicy, type PolicyAction, type PolicyRule } from '../domain/proposal-policy.ts';
+import {
+  configuredPolicy,
+  defaultProposalPolicy,
+  type PolicyAction,
+  type PolicyRule,
+} from '../domain/proposal-policy.ts';
 import { commitAll, gitIn, makeRepository, TestPlace, writeFiles } from '../testing/git-fixtures.ts';
 import { importProposal, type ImportProposal, type Proposal } from './import-proposal.ts';
 import { openProject, type Mirror } from './mirror.ts';
@@ -70,16 +75,19 @@ const cases: readonly (readonly [PolicyRule, string, () => void])[] = [
   ['weakenedChecks', 'test/a.test.ts', () => rmSync(join(source, 'test/a.test.ts'))],
 ];
 
-test.each(cases)('%s in %s: allowed with a note, a draft, or blocked, as the policy says', async (name, path, work) => {
-  work();
-  for (const [action, severity] of [
-    ['allow', 'note'],
-    ['draft', 'person'],
-    ['block', 'refuse'],
-  ] as const) {
-    expect(shown(await propose(rule(name, action)))).toEqual([`${name} ${severity} ${path}`]);
-  }
-});
+test.each(cases)(
+  '%s in %s: allowed with a note, a draft, or blocked, as the policy says',
+  async (name, path, work) => {
+    work();
+    for (const [action, severity] of [
+      ['allow', 'note'],
+      ['draft', 'person'],
+      ['block', 'refuse'],
+    ] as const) {
+      expect(shown(await propose(rule(name, action)))).toEqual([`${name} ${severity} ${path}`]);
+    }
+  },
+);
 
 test('links out of the repository and submodules are taken in where the policy lets them, links into git never', async () => {
   symlinkSync('/etc/passwd', join(source, 'out'));
@@ -87,7 +95,9 @@ test('links out of the repository and submodules are taken in where the policy l
   expect(shown(await propose(rule('symlinks', 'draft')))).toEqual(['symlinks person out']);
   rmSync(join(source, 'out'));
   symlinkSync('.git/config', join(source, 'in'));
-  await expect(propose(rule('symlinks', 'allow'))).rejects.toMatchObject({ code: 'PROPOSAL_SYMLINK_REFUSED' });
+  await expect(propose(rule('symlinks', 'allow'))).rejects.toMatchObject({
+    code: 'PROPOSAL_SYMLINK_REFUSED',
+  });
   rmSync(join(source, 'in'));
   const inner = makeRepository(place.path('inner'), { x: 'x' });
   gitIn(source, ['-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', inner, 'module']);
@@ -102,7 +112,9 @@ test('more files or bytes than the policy has is one finding about the whole', a
   writeFiles(source, { 'n1.txt': 'x\n', 'n2.txt': 'x\n' });
   const few = { ...defaultProposalPolicy, maxFiles: 1 };
   expect(shown(await propose({ policy: few }))).toEqual(['size refuse ']);
-  expect(shown(await propose({ policy: { ...defaultProposalPolicy, maxBytes: 3 } }))).toEqual(['size refuse ']);
+  expect(shown(await propose({ policy: { ...defaultProposalPolicy, maxBytes: 3 } }))).toEqual([
+    'size refuse ',
+  ]);
 });
 
 test('a known value is refused under every policy, in contents, names and the title', async () => {
@@ -150,7 +162,17 @@ test('a proposal is put onto a base that moved, and judged there anew', async ()
 test('a conflict, a rewritten base and a change that is there already are told apart', async () => {
   writeFiles(source, { 'a.txt': 'ONE\ntwo\nthree\nfour\nfive\n' });
   const { commit } = await propose();
-  const request = { commit, from: base, taskId: 't', runId: 'r', title: 'x', body: '', atMs: 0, protectedPaths: [], signal };
+  const request = {
+    commit,
+    from: base,
+    taskId: 't',
+    runId: 'r',
+    title: 'x',
+    body: '',
+    atMs: 0,
+    protectedPaths: [],
+    signal,
+  };
   const ontoOf = async (text: string): Promise<string> => {
     gitIn(source, ['reset', '--hard', '-q', base]);
     writeFileSync(join(source, 'a.txt'), text);

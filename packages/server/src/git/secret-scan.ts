@@ -84,7 +84,10 @@ const assignment =
 function entropyOf(value: string): number {
   const counts = new Map<string, number>();
   for (const character of value) counts.set(character, (counts.get(character) ?? 0) + 1);
-  return [...counts.values()].reduce((sum, times) => sum - (times / value.length) * Math.log2(times / value.length), 0);
+  return [...counts.values()].reduce(
+    (sum, times) => sum - (times / value.length) * Math.log2(times / value.length),
+    0,
+  );
 }
 
 /** Random hex has 4 bits a character and random base64 6; 32 characters show some 3.5 and 4.5 of them. */
@@ -103,7 +106,8 @@ export function findRandomValues(content: Uint8Array): SecretFinding[] {
     if (isExample(value) || !looksRandom(value)) continue;
     const fingerprint = fingerprintOf(value);
     const line = text.slice(0, match.index).split('\n').length;
-    if (!found.has(fingerprint)) found.set(fingerprint, { rule: 'random value with the name of a secret', line, fingerprint });
+    if (!found.has(fingerprint))
+      found.set(fingerprint, { rule: 'random value with the name of a secret', line, fingerprint });
   }
   return [...found.values()];
 }
@@ -111,7 +115,8 @@ export function findRandomValues(content: Uint8Array): SecretFinding[] {
 /** Text with every shape of a token replaced: for what leaves beside the change, titles and quoted tasks. */
 export function withoutTokens(text: string): string {
   return rules.reduce(
-    (left, [rule, pattern]) => left.replaceAll(pattern, (value) => (isExample(value) ? value : `[${rule} left out]`)),
+    (left, [rule, pattern]) =>
+      left.replaceAll(pattern, (value) => (isExample(value) ? value : `[${rule} left out]`)),
     text,
   );
 }

@@ -50,9 +50,9 @@ test('a signed commit is verified by git, is the same when it is repeated, and l
   gitIn(repository, ['fsck', '--strict']);
   expect(await commitProposal(repository, request)).toBe(commit);
   expect(leftKeys()).toEqual(before);
-  expect(gitIn(repository, ['log', '-1', '--format=%an <%ae>%n%(trailers:key=Co-authored-by)', commit]).trim()).toBe(
-    'Berth <berth@example.com>\nCo-authored-by: Ada xL <ada@example.com>',
-  );
+  expect(
+    gitIn(repository, ['log', '-1', '--format=%an <%ae>%n%(trailers:key=Co-authored-by)', commit]).trim(),
+  ).toBe('Berth <berth@example.com>\nCo-authored-by: Ada xL <ada@example.com>');
 });
 
 test('a commit signed by another key is not verified', async () => {
@@ -68,7 +68,9 @@ test('a commit signed by another key is not verified', async () => {
 test('a key that cannot be used stops the commit instead of leaving it unsigned', async () => {
   const repository = makeRepository(place.path('source'), { 'a.txt': 'a' });
   for (const key of ['no key', readFileSync(keyOf('locked', 'a passphrase'), 'utf8')]) {
-    const failure = await commitProposal(repository, requestIn(repository, key)).catch((error: unknown) => error);
+    const failure = await commitProposal(repository, requestIn(repository, key)).catch(
+      (error: unknown) => error,
+    );
     expect(failure).toMatchObject({ code: 'SIGNING_FAILED' });
     expect(JSON.stringify(failure)).not.toContain(key.split('\n')[1] ?? key);
   }

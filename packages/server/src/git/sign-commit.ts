@@ -47,10 +47,15 @@ export async function signCommit(commit: string, key: string, signal: AbortSigna
     );
     signal.throwIfAborted();
     const signature = Buffer.from(end.stdout).toString('latin1').trim();
-    if (end.exitCode !== 0 || !/^-----BEGIN SSH SIGNATURE-----\n[\s\S]+\n-----END SSH SIGNATURE-----$/.test(signature)) {
+    if (
+      end.exitCode !== 0 ||
+      !/^-----BEGIN SSH SIGNATURE-----\n[\s\S]+\n-----END SSH SIGNATURE-----$/.test(signature)
+    ) {
       // What it says may name the file, never the key.
       const said = end.isMissing ? 'there is no ssh-keygen' : (end.stderr.trim().split('\n').at(-1) ?? '');
-      throw new BerthError('SIGNING_FAILED', undefined, { details: { said: said.replaceAll(directory, '') } });
+      throw new BerthError('SIGNING_FAILED', undefined, {
+        details: { said: said.replaceAll(directory, '') },
+      });
     }
     return withSignature(commit, signature);
   } finally {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { weakenings } from './weakened-checks.ts';
 
@@ -10,13 +10,7 @@ const js = "test('a', () => {\n  expect(1).toBe(1);\n});\ntest('b', () => {\n  e
 test.each<[string, string, string | null, string | null, string[]]>([
   ['a deleted test', 'src/a.test.ts', js, null, ['a file of tests is deleted']],
   ['fewer tests', 'src/a.test.ts', js, js.split("test('b'")[0]!, ['1 fewer test']],
-  [
-    'fewer assertions',
-    'src/a.test.ts',
-    js,
-    js.replace('  expect(2).toBe(2);\n', ''),
-    ['1 fewer assertion'],
-  ],
+  ['fewer assertions', 'src/a.test.ts', js, js.replace('  expect(2).toBe(2);\n', ''), ['1 fewer assertion']],
   [
     'a skip',
     'src/a.test.ts',
@@ -85,9 +79,13 @@ test.each<[string, string, string | null, string | null, string[]]>([
 
 test('an unchanged file is never said to be weaker, and hostile text ends in time', () => {
   fc.assert(
-    fc.property(fc.string({ maxLength: 2_000 }), fc.constantFrom('a.test.ts', 'package.json'), (text, path) => {
-      expect(weakenings(path, text, text)).toEqual([]);
-    }),
+    fc.property(
+      fc.string({ maxLength: 2_000 }),
+      fc.constantFrom('a.test.ts', 'package.json'),
+      (text, path) => {
+        expect(weakenings(path, text, text)).toEqual([]);
+      },
+    ),
   );
   const long = `${'test.'.repeat(50_000)}\n${' '.repeat(50_000)}\n${'a:'.repeat(900)}\n`.repeat(3);
   const began = performance.now();

@@ -23,7 +23,8 @@ const silenced =
 const ruleOff = /["']?[@\w/-]+["']?\s*:\s*(?:["']off["']|\[?\s*0\b|["']allow["'])/;
 const linterConfig =
   /(?:^|\/)(?:\.?(?:eslint|oxlint|stylelint|tslint|biome|prettier)(?:rc|\.config)?(?:\.[\w.]+)?|\.pylintrc|\.flake8|ruff\.toml|\.golangci\.ya?ml|\.rubocop\.ya?ml|clippy\.toml)$/i;
-const tolerant = /\|\|\s*(?:true|:|exit\s+0)\b|\bcontinue-on-error:\s*true\b|\ballow_failure:\s*true\b|\bset\s+\+e\b|--passWithNoTests\b|--no-verify\b|--exit-zero\b/;
+const tolerant =
+  /\|\|\s*(?:true|:|exit\s+0)\b|\bcontinue-on-error:\s*true\b|\ballow_failure:\s*true\b|\bset\s+\+e\b|--passWithNoTests\b|--no-verify\b|--exit-zero\b/;
 /** Where a command that may fail is a check that may fail. */
 const commandPath =
   /(?:^|\/)(?:package\.json|[Mm]akefile|GNUmakefile|[Jj]ustfile|tox\.ini|noxfile\.py|Jenkinsfile|Rakefile)$|\.ya?ml$|\.sh$/;
@@ -34,7 +35,10 @@ const thresholds: ReadonlyArray<readonly [RegExp, 'down' | 'up']> = [
     /\b((?:cov-)?fail[_-]under|branches|functions|lines|statements|minimum[_-]?coverage|min[_-]?coverage|coverage[_-]?threshold|line-rate|mutation[_-]?score|break)\b["']?\s*[:=]\s*["']?(\d+(?:\.\d+)?)/i,
     'down',
   ],
-  [/\b(max-warnings|max[_-]?complexity|retries|max-line-length)\b["']?\s*[:= ]\s*["']?(\d+(?:\.\d+)?)/i, 'up'],
+  [
+    /\b(max-warnings|max[_-]?complexity|retries|max-line-length)\b["']?\s*[:= ]\s*["']?(\d+(?:\.\d+)?)/i,
+    'up',
+  ],
 ];
 
 /** Most that is said of one file. */

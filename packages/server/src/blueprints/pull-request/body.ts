@@ -47,7 +47,7 @@ export function pullRequestBody(facts: BodyFacts): string {
     runOf(facts),
     reproduceOf(facts),
     steeringOf(facts),
-    `<sub>Opened by Berth, run ${neutralised(facts.state.runId)}. Everything above was measured by Berth; the task and file names are quoted as data.</sub>`,
+    `<sub>Opened by Berth, run ${neutralised(facts.state.runId)}. Berth measured everything above but the words of the task${(facts.template ?? null) === null ? '' : ', of the form'} and of files, which are quoted as data.</sub>`,
   ];
   return cut(sections.filter((section) => section !== '').join('\n\n'), maxBodyCharacters);
 }
@@ -92,8 +92,11 @@ function noticedOf({ state }: BodyFacts): string {
 
 function steeringOf({ state, runUrl = null }: BodyFacts): string {
   const id = state.runId;
-  const page = runUrl === null ? '' : `[The run](${runUrl.replaceAll(/[()\s<>]/g, encodeURIComponent)}) has every command and answer. `;
-  return `${page}Not right? ${codeCell(`berth retry ${id} --text "what to do instead"`)} works on this pull request; closing it ends the task.`;
+  const page =
+    runUrl === null
+      ? ''
+      : `[The run](${runUrl.replaceAll(/[()\s<>]/g, encodeURIComponent)}) has every command and answer. `;
+  return `${page}Not right? ${codeCell(`berth retry ${id} --text "what to do instead"`)} works on this branch and pull request.`;
 }
 
 function verdictOf({ state, plan, objections }: BodyFacts): string {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fillTemplate, harmlessTemplate } from './template.ts';
 
@@ -55,7 +55,22 @@ test.each<[string, string, RegExp]>([
 });
 
 test('whatever a template holds, Berth’s words stand in it whole and outside of its fences', () => {
-  const piece = fc.constantFrom('## What', '```', '~~~~', '<!--', '-->', '# Tests', '- [x] ok', '| a |', '---', '![', '](', '<b>', '@a', '\u200b');
+  const piece = fc.constantFrom(
+    '## What',
+    '```',
+    '~~~~',
+    '<!--',
+    '-->',
+    '# Tests',
+    '- [x] ok',
+    '| a |',
+    '---',
+    '![',
+    '](',
+    '<b>',
+    '@a',
+    '\u200b',
+  );
   fc.assert(
     fc.property(fc.array(fc.oneof(piece, fc.string()), { maxLength: 30 }), (lines) => {
       const { text, left } = fillTemplate(lines.join('\n'), blocks);

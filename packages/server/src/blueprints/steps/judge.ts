@@ -21,7 +21,10 @@ const maxOutputTokens = 1_500;
 
 const kinds = ['scope', 'missing', 'tests', 'suspicious', 'other'] as const;
 const reasonSchema = z.union([
-  z.string().max(1_000).transform((sentence) => ({ kind: 'other' as const, sentence })),
+  z
+    .string()
+    .max(1_000)
+    .transform((sentence) => ({ kind: 'other' as const, sentence })),
   z.strictObject({ kind: z.enum(kinds), sentence: z.string().max(1_000) }),
 ]);
 const verdictSchema = z.strictObject({

@@ -33,7 +33,10 @@ export const proposeStep: StepFunction = async (ctx, deps, visit) => {
   }
   const followed = await followBase(ctx, deps, visit, proposal);
   if (followed.kind === 'moved') {
-    return skipped(`the base moved to ${followed.to.slice(0, 12)}; the change is verified on it`, 'BASE_MOVED');
+    return skipped(
+      `the base moved to ${followed.to.slice(0, 12)}; the change is verified on it`,
+      'BASE_MOVED',
+    );
   }
   const gate = gateBefore(ctx, proposal, policy.objections);
   if (gate.kind === 'ask') {

@@ -90,7 +90,10 @@ export interface ProposalStore {
     | { readonly kind: 'rewritten' | 'there' }
   >;
   /** The repository's own template for pull requests, as it stands at a commit; hostile text. */
-  template(commit: string, signal: AbortSignal): Promise<{ readonly path: string; readonly text: string } | null>;
+  template(
+    commit: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly path: string; readonly text: string } | null>;
   /** The difference as text, cut at `maxBytes`. */
   diff(request: {
     readonly base: string;

@@ -37,7 +37,10 @@ afterEach(() => place.cleanUp());
 function workOf(n: number): { readonly tree: string; readonly pack: Uint8Array } {
   const clone = place.path(`clone-${n}`);
   execFileSync('git', ['clone', '-q', source, clone], { stdio: 'ignore' });
-  writeFiles(clone, { [`f${n}.txt`]: `${n}\n`, ...(rivals.includes(n) ? { 'shared.txt': `run ${n}\n` } : {}) });
+  writeFiles(clone, {
+    [`f${n}.txt`]: `${n}\n`,
+    ...(rivals.includes(n) ? { 'shared.txt': `run ${n}\n` } : {}),
+  });
   gitIn(clone, ['add', '-A']);
   const tree = gitIn(clone, ['write-tree']);
   const pack = execFileSync('git', ['pack-objects', '--revs', '--stdout', '-q'], {
@@ -47,81 +50,84 @@ function workOf(n: number): { readonly tree: string; readonly pack: Uint8Array }
   return { tree, pack };
 }
 
-test(
-  `${runs} runs at once on a base that moves with every merge: each has one pull request, and no work is lost`,
-  async () => {
-    const home = place.path('home');
-    const mirror = await openProject({ home, repository: source, signal });
-    const forge = new LocalForge({ home, projectId: 'p-1', mirror: mirror.directory, clock: systemClock, signal });
-    const works = Array.from({ length: runs }, (_, n) => workOf(n));
-    // The source moves as well, after all of them have pinned their base.
-    writeFiles(source, { 'README.md': 'hello again\n' });
-    commitAll(source, 'meanwhile');
+test(`${runs} runs at once on a base that moves with every merge: each has one pull request, and no work is lost`, async () => {
+  const home = place.path('home');
+  const mirror = await openProject({ home, repository: source, signal });
+  const forge = new LocalForge({
+    home,
+    projectId: 'p-1',
+    mirror: mirror.directory,
+    clock: systemClock,
+    signal,
+  });
+  const works = Array.from({ length: runs }, (_, n) => workOf(n));
+  // The source moves as well, after all of them have pinned their base.
+  writeFiles(source, { 'README.md': 'hello again\n' });
+  commitAll(source, 'meanwhile');
 
-    const one = async (n: number): Promise<{ pull: PullRequest; rebases: number; merged: boolean }> => {
-      const { tree, pack } = works[n]!;
-      const branch = `berth/task-${n}`;
-      const harness = stepHarness({
-        blueprint: { version: 1, checks: [{ name: 'test', kind: 'test', run: 'npm test' }] },
-        taskId: `t-${n}`,
-        branch,
-        base,
-        world: {
-          agent: (_request, world) => {
-            world.tree = tree;
-            return 'done';
-          },
+  const one = async (n: number): Promise<{ pull: PullRequest; rebases: number; merged: boolean }> => {
+    const { tree, pack } = works[n]!;
+    const branch = `berth/task-${n}`;
+    const harness = stepHarness({
+      blueprint: { version: 1, checks: [{ name: 'test', kind: 'test', run: 'npm test' }] },
+      taskId: `t-${n}`,
+      branch,
+      base,
+      world: {
+        agent: (_request, world) => {
+          world.tree = tree;
+          return 'done';
         },
-      });
-      const blobs: Blobs = {
-        put: () => Promise.resolve(''),
-        get: () => Promise.resolve(pack),
-        stream: async function* () {
-          yield await Promise.resolve(pack);
-        },
-      };
-      const proposals = proposalStore({
-        repository: runRepository(home, source, signal, () => true),
-        blobs,
-        forge,
-        knownSecrets: () => [],
-        policy: () => defaultProposalPolicy,
-        coAuthors: () => Promise.resolve([]),
-        maker: () => Promise.resolve(unsignedBerth),
-        redact: (text) => text,
-        assertHeld: () => undefined,
-        state: harness.state,
-      });
-      await walk(harness.context(), { ...harness.deps, proposals, forge });
-      const number = harness.state().pullRequest!.number;
-      const rebases = harness.events.filter(
-        (entry) => entry.type === 'proposal.base-moved' && entry.data.result === 'rebased',
-      ).length;
-      // A ready pull request is merged at once, which moves the base of all the others.
-      const merged = await forge.merge(number, { by: 'lead' }).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof BerthError && ['DRAFT_NOT_MERGEABLE', 'MERGE_CONFLICT'].includes(error.code)) return false;
-          throw error;
-        },
-      );
-      return { pull: (await forge.getPullRequest(number))!, rebases, merged };
+      },
+    });
+    const blobs: Blobs = {
+      put: () => Promise.resolve(''),
+      get: () => Promise.resolve(pack),
+      stream: async function* () {
+        yield await Promise.resolve(pack);
+      },
     };
-    const results = await Promise.all(works.map((_, n) => one(n)));
-
-    expect((await forge.listPullRequests()).map((pull) => pull.branch).sort()).toEqual(
-      works.map((_, n) => `berth/task-${n}`).sort(),
+    const proposals = proposalStore({
+      repository: runRepository(home, source, signal, () => true),
+      blobs,
+      forge,
+      knownSecrets: () => [],
+      policy: () => defaultProposalPolicy,
+      coAuthors: () => Promise.resolve([]),
+      maker: () => Promise.resolve(unsignedBerth),
+      redact: (text) => text,
+      assertHeld: () => undefined,
+      state: harness.state,
+    });
+    await walk(harness.context(), { ...harness.deps, proposals, forge });
+    const number = harness.state().pullRequest!.number;
+    const rebases = harness.events.filter(
+      (entry) => entry.type === 'proposal.base-moved' && entry.data.result === 'rebased',
+    ).length;
+    // A ready pull request is merged at once, which moves the base of all the others.
+    const merged = await forge.merge(number, { by: 'lead' }).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof BerthError && ['DRAFT_NOT_MERGEABLE', 'MERGE_CONFLICT'].includes(error.code))
+          return false;
+        throw error;
+      },
     );
-    expect(results.reduce((sum, result) => sum + result.rebases, 0)).toBeGreaterThan(0);
-    const main = new Set(gitIn(forge.directory, ['ls-tree', '-r', '--name-only', 'main']).split('\n'));
-    for (const [n, { pull, merged }] of results.entries()) {
-      expect(gitIn(forge.directory, ['show', `refs/heads/${pull.branch}:f${n}.txt`])).toBe(`${n}`);
-      expect(main.has(`f${n}.txt`), `run ${n}`).toBe(merged);
-    }
-    const left = results.flatMap(({ merged }, n) => (merged ? [] : [n]));
-    expect(left).toHaveLength(1);
-    expect(rivals).toContain(left[0]);
-    expect(gitIn(forge.directory, ['show', 'main:README.md'])).toBe('hello again');
-  },
-  600_000,
-);
+    return { pull: (await forge.getPullRequest(number))!, rebases, merged };
+  };
+  const results = await Promise.all(works.map((_, n) => one(n)));
+
+  expect((await forge.listPullRequests()).map((pull) => pull.branch).sort()).toEqual(
+    works.map((_, n) => `berth/task-${n}`).sort(),
+  );
+  expect(results.reduce((sum, result) => sum + result.rebases, 0)).toBeGreaterThan(0);
+  const main = new Set(gitIn(forge.directory, ['ls-tree', '-r', '--name-only', 'main']).split('\n'));
+  for (const [n, { pull, merged }] of results.entries()) {
+    expect(gitIn(forge.directory, ['show', `refs/heads/${pull.branch}:f${n}.txt`])).toBe(`${n}`);
+    expect(main.has(`f${n}.txt`), `run ${n}`).toBe(merged);
+  }
+  const left = results.flatMap(({ merged }, n) => (merged ? [] : [n]));
+  expect(left).toHaveLength(1);
+  expect(rivals).toContain(left[0]);
+  expect(gitIn(forge.directory, ['show', 'main:README.md'])).toBe('hello again');
+}, 600_000);

@@ -60,7 +60,12 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
     },
     async rebase({ commit, from, onto, ...request }) {
       const common = await requestOf(parts, request);
-      const answer: Rebased = await rebaseProposal(await repository.mirror(), { ...common, commit, from, onto });
+      const answer: Rebased = await rebaseProposal(await repository.mirror(), {
+        ...common,
+        commit,
+        from,
+        onto,
+      });
       return answer.kind === 'rebased' ? { kind: 'rebased', made: made(answer.proposal) } : answer;
     },
     template: async (commit, signal) => readTemplate(await repository.mirror(), commit, signal),

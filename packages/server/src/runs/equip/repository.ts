@@ -61,11 +61,13 @@ export function runRepository(
     mirror,
     async refreshed() {
       // Who reads the copy meanwhile has the same one.
-      const now = await openProject({ home, repository, signal, trustUserConfig: true }).catch((error: unknown) => {
-        if (signal.aborted || !(error instanceof BerthError)) throw error;
-        if (!error.code.startsWith('REPO_') && error.code !== 'GIT_TIMEOUT') throw error;
-        return null;
-      });
+      const now = await openProject({ home, repository, signal, trustUserConfig: true }).catch(
+        (error: unknown) => {
+          if (signal.aborted || !(error instanceof BerthError)) throw error;
+          if (!error.code.startsWith('REPO_') && error.code !== 'GIT_TIMEOUT') throw error;
+          return null;
+        },
+      );
       if (now !== null) opened = Promise.resolve(now);
       return now;
     },
