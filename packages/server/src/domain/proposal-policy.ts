@@ -121,7 +121,5 @@ function stricter(one: PolicyAction, other: PolicyAction): PolicyAction {
 }
 
 function given(layer: ProposalPolicyConfig | undefined): Partial<Record<PolicyRule, PolicyAction>> {
-  return Object.fromEntries(
-    Object.entries(layer?.rules ?? {}).filter(([, action]) => action !== undefined),
-  ) as Partial<Record<PolicyRule, PolicyAction>>;
+  return Object.fromEntries(Object.entries(layer?.rules ?? {}).filter(([, action]) => action !== undefined));
 }

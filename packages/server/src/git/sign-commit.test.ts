@@ -62,7 +62,7 @@ test('a commit signed by another key is not verified', async () => {
   writeFileSync(allowed, `berth@example.com ${readFileSync(`${keyOf('other')}.pub`, 'utf8')}`);
   expect(() =>
     gitIn(repository, ['-c', `gpg.ssh.allowedSignersFile=${allowed}`, 'verify-commit', commit]),
-  ).toThrow();
+  ).toThrow(/verify-commit/);
 });
 
 test('a key that cannot be used stops the commit instead of leaving it unsigned', async () => {

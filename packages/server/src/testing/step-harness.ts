@@ -55,8 +55,8 @@ export interface World {
   readonly pulls: PullRequest[];
   /** Where the base branch is now. */
   baseNow: string;
-  /** What becomes of a proposal on it; its tree, when it can be put there. */
-  rebase: string | 'conflict' | 'rewritten';
+  /** What becomes of a proposal on it: its tree, or `conflict` or `rewritten`. */
+  rebase: string;
   template: { readonly path: string; readonly text: string } | null;
   /** Counts down at every append, command, push and pull request; the harness throws a `Crash` at zero. */
   fuse: number;

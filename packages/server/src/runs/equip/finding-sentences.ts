@@ -8,7 +8,7 @@ const gravity = { refuse: 2, person: 1, note: 0 } as const;
 export function policyFindings(findings: readonly Finding[]): PolicyFinding[] {
   const groups = new Map<string, Finding[]>();
   for (const finding of findings) {
-    const key = `${finding.severity} ${finding.policy}`;
+    const key = `${finding.severity} ${finding.policy} ${finding.kind}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [finding]);
     else group.push(finding);
@@ -16,27 +16,34 @@ export function policyFindings(findings: readonly Finding[]): PolicyFinding[] {
   return [...groups.values()]
     .map((group): PolicyFinding => {
       const { severity, policy } = group[0]!;
-      return { code: codeOf(policy), sentence: sentenceOf(policy, group), severity, rule: policy };
+      return { code: codeOf(group[0]!), sentence: sentenceOf(policy, group), severity, rule: policy };
     })
     .sort((a, b) => gravity[b.severity] - gravity[a.severity]);
 }
 
-function codeOf(policy: Finding['policy']): ErrorCode {
-  switch (policy) {
-    case 'secrets':
-    case 'entropy':
-      return 'PROPOSAL_SECRET_FOUND';
-    case 'ci':
-    case 'codeowners':
-    case 'agentConfig':
-    case 'dotDirectories':
-    case 'gitConfig':
-    case 'lockfiles':
-    case 'protectedPaths':
-      return 'PROPOSAL_PROTECTED_PATH';
-    default:
-      return 'PROPOSAL_POLICY';
-  }
+const codes: Readonly<Record<Finding['policy'], ErrorCode>> = {
+  always: 'PROPOSAL_POLICY',
+  secrets: 'PROPOSAL_SECRET_FOUND',
+  entropy: 'PROPOSAL_SECRET_FOUND',
+  ci: 'PROPOSAL_PROTECTED_PATH',
+  codeowners: 'PROPOSAL_PROTECTED_PATH',
+  agentConfig: 'PROPOSAL_PROTECTED_PATH',
+  dotDirectories: 'PROPOSAL_PROTECTED_PATH',
+  gitConfig: 'PROPOSAL_PROTECTED_PATH',
+  lockfiles: 'PROPOSAL_PROTECTED_PATH',
+  protectedPaths: 'PROPOSAL_PROTECTED_PATH',
+  size: 'PROPOSAL_POLICY',
+  binary: 'PROPOSAL_POLICY',
+  symlinks: 'PROPOSAL_POLICY',
+  submodules: 'PROPOSAL_POLICY',
+  executables: 'PROPOSAL_POLICY',
+  fileNames: 'PROPOSAL_POLICY',
+  weakenedChecks: 'PROPOSAL_POLICY',
+};
+
+function codeOf({ kind, policy }: Finding): ErrorCode {
+  if (policy !== 'always') return codes[policy];
+  return kind === 'secret' ? 'PROPOSAL_SECRET_FOUND' : 'PROPOSAL_PROTECTED_PATH';
 }
 
 function sentenceOf(policy: Finding['policy'], group: readonly Finding[]): string {
@@ -50,30 +57,19 @@ function sentenceOf(policy: Finding['policy'], group: readonly Finding[]): strin
         : `the change touches protected paths: ${paths}`;
     }
     case 'file':
-      return `${wordsOf(policy)}: ${named(group.map(filePlace))}`;
+      return `${words[policy] ?? 'the policy has a word'}: ${named(group.map(filePlace))}`;
   }
 }
 
-function wordsOf(policy: Finding['policy']): string {
-  switch (policy) {
-    case 'weakenedChecks':
-      return 'the change may weaken checks';
-    case 'binary':
-      return 'the change holds files that cannot be reviewed as text';
-    case 'executables':
-      return 'the change makes files executable';
-    case 'fileNames':
-      return 'the change holds file names that not every system takes';
-    case 'symlinks':
-      return 'the change holds links out of the repository';
-    case 'submodules':
-      return 'the change moves submodules';
-    case 'size':
-      return 'the change is large';
-    default:
-      return 'policy';
-  }
-}
+const words: Partial<Readonly<Record<Finding['policy'], string>>> = {
+  weakenedChecks: 'the change may weaken checks',
+  binary: 'the change holds files that cannot be reviewed as text',
+  executables: 'the change makes files executable',
+  fileNames: 'the change holds file names that not every system takes',
+  symlinks: 'the change holds links out of the repository',
+  submodules: 'the change moves submodules',
+  size: 'the change is large',
+};
 
 function secretPlace(finding: Finding): string {
   return finding.kind === 'secret' ? `${finding.path}:${finding.line} (${finding.rule})` : finding.path;

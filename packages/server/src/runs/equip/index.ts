@@ -158,7 +158,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       deps = {
         ...common,
         agent: models === null ? null : agentRunner(models, repository),
-        judge: models === null ? null : judgeModel(models, offering.judgeMaxUsd),
+        judge: models === null ? null : judgeModel(models, () => offering.judgeMaxUsd()),
       };
       return deps;
     };

@@ -97,7 +97,7 @@ test(`${runs} runs at once on a base that moves with every merge: each has one p
       maker: () => Promise.resolve(unsignedBerth),
       redact: (text) => text,
       assertHeld: () => undefined,
-      state: harness.state,
+      state: () => harness.state(),
     });
     await walk(harness.context(), { ...harness.deps, proposals, forge });
     const number = harness.state().pullRequest!.number;
