@@ -46,6 +46,7 @@ if (blobKind === 'draft' || blobKind === 'whole') {
     for (const [name, bytes] of sizes(blobKind))
       if (!before.has(name) && bytes >= Number(blobBytes)) process.kill(process.pid, 'SIGKILL');
   }, 1).unref();
+}
 
 const killAtFile = env['E2E_KILL_AT_FILE'];
 if (killAtFile !== undefined) {
@@ -58,7 +59,7 @@ if (killAtFile !== undefined) {
       );
       if (held.length > 0) process.kill(process.pid, 'SIGKILL');
     }
-  }, 1);
+  }, 1).unref();
 }
 
 const server = await startServer({
