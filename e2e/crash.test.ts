@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cassetteText, script } from '../packages/server/src/models/index.ts';
@@ -134,6 +134,25 @@ describe.skipIf(bubblewrapMissing !== null)(`crash (${bubblewrapMissing ?? 'with
         moments.map((kind) => `${kind}:1`),
         moments.length,
       );
+    },
+  );
+
+  test.each(['refs/heads/berth', 'pull-requests'])(
+    'killed when the local forge has something in %s, before the log can say so',
+    async (directory) => {
+      const home = join(here.directory, `killed-at-${directory.replaceAll('/', '-')}`);
+      const first = await live(home, { E2E_REQUEST: asked(), E2E_KILL_AT_FILE: directory });
+      if (!first.killed) throw new Error(`it was not killed: ${first.stderr}`);
+      const last = await live(home, { E2E_RUN: first.runId ?? 'latest' });
+      if (last.ended === null) throw new Error(`it did not end: ${last.stderr}`);
+      const outcome = outcomeOf(last);
+      expect(outcome.run.status).toMatchObject({ state: 'succeeded' });
+      expect(outcome.tree).toBe(undisturbed.outcome.tree);
+      expect(outcome.pullRequests).toBe(1);
+      const [forge] = readdirSync(join(home, 'forge')).filter((name) => name.endsWith('.git'));
+      const stored = readdirSync(join(home, 'forge', forge!, 'pull-requests'));
+      expect(stored.filter((name) => name.endsWith('.json'))).toEqual(['1.json']);
+      expect(readdirSync(join(home, 'forge', forge!, 'refs/heads/berth'))).toHaveLength(1);
     },
   );
 

@@ -6,6 +6,8 @@
  * with); `E2E_KILL_AT` (`type:n`: at the n-th entry of that type, counted over the whole log).
  * `E2E_KILL_AFTER_MS` (so long after that entry). `E2E_KILL_ON_BLOB` (`draft:n` or `whole:n`: once the blob store holds a
  * draft, or a blob, of at least n bytes that was not there at the start).
+ * `E2E_KILL_AT_FILE`: as soon as this directory of a local forge (`refs/heads/berth`, `pull-requests`) holds something: what
+ * was done is not in the log yet.
  * `E2E_APPROVE_AS` approves every gate of the run, as this principal.
  * Prints `run <id>` and, at the end, `ended <JSON of the run>`.
  */
@@ -43,6 +45,20 @@ if (blobKind === 'draft' || blobKind === 'whole') {
   setInterval(() => {
     for (const [name, bytes] of sizes(blobKind))
       if (!before.has(name) && bytes >= Number(blobBytes)) process.kill(process.pid, 'SIGKILL');
+  }, 1).unref();
+}
+
+const killAtFile = env['E2E_KILL_AT_FILE'];
+if (killAtFile !== undefined) {
+  const forges = join(env['BERTH_HOME'] ?? '', 'forge');
+  const namesIn = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : []);
+  setInterval(() => {
+    for (const forge of namesIn(forges)) {
+      const held = namesIn(join(forges, forge, killAtFile)).filter((name) =>
+        /^[\w-]+(?:\.json)?$/.test(name),
+      );
+      if (held.length > 0) process.kill(process.pid, 'SIGKILL');
+    }
   }, 1).unref();
 }
 

@@ -114,6 +114,8 @@ function applyEvent(conversation: Conversation, event: StoredEvent): Conversatio
     case 'proposal.made':
     case 'proposal.pushed':
     case 'proposal.opened':
+    case 'proposal.base-moved':
+    case 'judge.decided':
     case 'model.retried':
       return conversation;
   }

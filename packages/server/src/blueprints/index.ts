@@ -7,6 +7,7 @@ export type {
   ChangedFile,
   JudgeModel,
   MadeProposal,
+  OfferSettings,
   PolicyFinding,
   PrefetchItem,
   PrefetchSource,

@@ -18,7 +18,9 @@ export async function policyOf(
   plan: Plan,
   proposal: Proposal,
 ): Promise<PolicyResult> {
-  const findings = [...(proposal.findings ?? [])].sort((a, b) => gravity(b) - gravity(a));
+  const findings = (proposal.findings ?? [])
+    .filter((finding) => finding.severity !== 'note')
+    .sort((a, b) => gravity(b) - gravity(a));
   const objections = findings.map(({ code, sentence }): Objection => ({
     code: isErrorCode(code) ? code : 'NEEDS_A_PERSON',
     sentence,
@@ -67,7 +69,7 @@ async function alteredDefinitions(
     ];
     for (const file of files.filter((one) => !seen.has(one))) {
       seen.add(file);
-      const before = await deps.proposals.readFileAt(plan.base.commit, file, ctx.signal);
+      const before = await deps.proposals.readFileAt(proposal.base, file, ctx.signal);
       const after = await deps.proposals.readFileAt(proposal.commit, file, ctx.signal);
       if (definitionOf(file, before) !== definitionOf(file, after)) {
         altered.push(file.endsWith('package.json') ? `scripts or local packages of ${file}` : file);
@@ -75,7 +77,7 @@ async function alteredDefinitions(
     }
   }
   const changed = await deps.proposals.changedFiles({
-    base: plan.base.commit,
+    base: proposal.base,
     commit: proposal.commit,
     signal: ctx.signal,
   });

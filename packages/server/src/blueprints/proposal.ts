@@ -33,6 +33,7 @@ export async function ensureProposal(ctx: RunContext, deps: StepDeps): Promise<P
     title: titleText(created.title, 72),
     atMs: workedAt,
     protectedPaths: plan.blueprint.protectedPaths,
+    policy: plan.blueprint.policy,
     signal: ctx.signal,
   });
   // What was verified before was another tree; its sandbox may not answer for this one.

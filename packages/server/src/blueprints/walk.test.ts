@@ -285,7 +285,7 @@ test('a package from the registry more is an ordinary change', async () => {
   expect(await walked(harness)).toMatchObject({ outcome: 'succeeded' });
 });
 
-test('the judge can only object: with a draft; an answer that is no verdict stops nothing', async () => {
+test('the judge can only object, with a draft; one that cannot be understood has not agreed', async () => {
   const steps = ['setup', 'agent', 'check', 'judge', 'verify', 'propose'];
   const agent: World['agent'] = (request, world) => works(world, request.round);
   const objects = stepHarness({
@@ -298,7 +298,7 @@ test('the judge can only object: with a draft; an answer that is no verdict stop
     blueprint: { ...blueprint, steps },
     world: { agent, judge: 'Looks great!' },
   });
-  expect(await walked(rambles)).toMatchObject({ outcome: 'succeeded' });
+  expect(await walked(rambles)).toMatchObject({ outcome: 'needs_human', code: 'JUDGE_SILENT' });
 });
 
 test('a blueprint without a model mends by its fix and proposes that', async () => {

@@ -7,7 +7,10 @@ import { codeOf, isLimit, lastStep, readinessOf, verifyVerdicts } from './readin
 
 /** One visit of a step: the same after a restart. */
 export interface Visit {
-  /** `<index>:<kind>` for the first visit of a step, `<index>:<kind>#<round>` when a repair round visits it again. */
+  /**
+   * `<index>:<kind>` for the first visit of a step, `<index>:<kind>#<round>` when a repair round visits it again; with
+   * `+<n>` after the proposal was put onto a new base.
+   */
   readonly key: string;
   readonly index: number;
   readonly step: Step;
@@ -15,7 +18,12 @@ export interface Visit {
   readonly round: number;
   /** True for an agent step that is to mend what failed. */
   readonly repair: boolean;
+  /** How often the proposal was put onto a base that had moved. */
+  readonly rebases: number;
 }
+
+/** How often a run follows a base that moves: then the change is offered on the last one it was verified on. */
+export const maxRebases = 2;
 
 export interface RunEnd {
   readonly outcome: Outcome;
@@ -54,6 +62,8 @@ export function decide(state: RunState): Decision {
   let round = 0;
   let index = 0;
   let repairing = false;
+  let rebases = 0;
+  let objected = false;
   let lastPlace = -1;
   // Every turn settles one visit; keys never repeat, because going back raises the round.
   while (index < blueprint.steps.length) {
@@ -61,11 +71,12 @@ export function decide(state: RunState): Decision {
     const again = visited.has(index);
     visited.add(index);
     const visit: Visit = {
-      key: again ? `${index}:${step.step}#${round}` : `${index}:${step.step}`,
+      key: keyOf(index, step.step, again ? { round, rebases } : { round: 0, rebases: 0 }),
       index,
       step,
       round: again ? round : 0,
       repair: again && step.step === 'agent' && repairing,
+      rebases,
     };
     const record = records.get(visit.key);
     if (record === undefined || record.state === 'running' || record.state === 'interrupted') {
@@ -77,7 +88,9 @@ export function decide(state: RunState): Decision {
     if (place < lastPlace) return { kind: 'step', ...visit };
     lastPlace = place;
     repairing = false;
-    const turn = after(record, blueprint, index, round < limits.rounds);
+    // One round for the judge, and none for what fails on a base that no agent has seen.
+    const roundLeft = round < limits.rounds && rebases === 0 && (step.step !== 'judge' || !objected);
+    const turn = after(record, blueprint, index, { roundLeft, rebaseLeft: rebases < maxRebases });
     switch (turn.go) {
       case 'on':
         index += 1;
@@ -86,6 +99,11 @@ export function decide(state: RunState): Decision {
         index = turn.agent;
         round += 1;
         repairing = true;
+        objected ||= step.step === 'judge';
+        break;
+      case 'verify':
+        index = turn.verify;
+        rebases += 1;
         break;
       case 'propose': {
         const propose = blueprint.steps.findIndex((other) => other.step === 'propose');
@@ -100,25 +118,49 @@ export function decide(state: RunState): Decision {
   return conclude(state);
 }
 
+function keyOf(
+  index: number,
+  kind: string,
+  { round, rebases }: { readonly round: number; readonly rebases: number },
+): string {
+  return `${index}:${kind}${round === 0 ? '' : `#${round}`}${rebases === 0 ? '' : `+${rebases}`}`;
+}
+
 type Turn =
   | { readonly go: 'on' }
   | { readonly go: 'repair'; readonly agent: number }
+  /** Judges the proposal anew, on its new base. */
+  | { readonly go: 'verify'; readonly verify: number }
   | { readonly go: 'propose' }
   | { readonly go: 'stop'; readonly end: Decision };
 
 /** Where a settled step leads. */
-function after(record: StepRecord, blueprint: Blueprint, index: number, roundLeft: boolean): Turn {
+function after(
+  record: StepRecord,
+  blueprint: Blueprint,
+  index: number,
+  { roundLeft, rebaseLeft }: { readonly roundLeft: boolean; readonly rebaseLeft: boolean },
+): Turn {
   const step = blueprint.steps[index]!;
   if (record.code === 'NOTHING_CHANGED') {
     // An agent that changed nothing did not do its task. Without an agent, nothing to change is a fine result.
     if (step.step === 'agent') return { go: 'stop', end: endOf('needs_human', record, 'NOTHING_CHANGED') };
     return { go: 'on' };
   }
+  if (record.code === 'BASE_MOVED' && record.state === 'skipped') {
+    const verify = blueprint.steps.findIndex((other) => other.step === 'verify');
+    return verify >= 0 && rebaseLeft ? { go: 'verify', verify } : { go: 'on' };
+  }
   if (record.state !== 'failed') return { go: 'on' };
   if (isLimit(record.code)) return { go: 'propose' };
   switch (step.step) {
+    case 'judge': {
+      const agent = blueprint.steps.slice(0, index).findLastIndex((other) => other.step === 'agent');
+      return record.code === 'JUDGE_OBJECTED' && agent >= 0 && roundLeft
+        ? { go: 'repair', agent }
+        : { go: 'on' };
+    }
     case 'prefetch':
-    case 'judge':
     case 'propose':
       return { go: 'on' };
     case 'setup':

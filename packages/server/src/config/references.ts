@@ -6,6 +6,7 @@ export function secretsOf(config: Config): readonly { readonly key: string; read
     ['signIn.oidc.clientSecret', config.signIn.oidc?.clientSecret],
     ['signIn.trustedHeader.secret', config.signIn.trustedHeader?.secret],
     ['audit.signingKey', config.audit.signingKey],
+    ['proposals.signingKey', config.proposals.signingKey],
     ['notifications.webhook.secret', config.notifications.webhook?.secret],
     ['secretSources.onePassword.token', config.secretSources.onePassword?.token],
     ...Object.entries(config.models.providers).map(

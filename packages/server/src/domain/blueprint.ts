@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { egressRuleSchema } from './egress.ts';
 import { runLimitsSchema } from './limits.ts';
+import { proposalPolicySchema } from './proposal-policy.ts';
 
 const name = z
   .string()
@@ -63,6 +64,8 @@ export const blueprintSchema = z.strictObject({
   limits: runLimitsSchema.partial().default({}),
   /** Paths (git pathspec globs) that a proposal may not touch. */
   protectedPaths: z.array(z.string().min(1).max(512)).max(500).default([]),
+  /** What a change may hold; counts where it is stricter than the configuration. */
+  policy: proposalPolicySchema.optional(),
 });
 export type Blueprint = z.infer<typeof blueprintSchema>;
 

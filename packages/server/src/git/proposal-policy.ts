@@ -1,44 +1,31 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BerthError } from '../domain/errors/index.ts';
-import { objectSizes, readObjects } from './object-reader.ts';
+import type { ProposalPolicy } from '../domain/proposal-policy.ts';
+import { rulesOnPath } from './change-rules.ts';
+import { contentFindings, type ContentPolicy } from './content-findings.ts';
+import { type Finding, type Severity, severityOf } from './finding.ts';
+import { objectSizes } from './object-reader.ts';
 import type { ObjectPlace } from './object-reader.ts';
-import { alwaysProtected, changeProblems, linkEscapes, needsAPerson, protectedBy } from './proposal-paths.ts';
+import { alwaysProtected, changeProblems, protectedBy } from './proposal-paths.ts';
 import { findSecrets } from './secret-scan.ts';
-import { shownPath, symlinkMode } from './tree-listing.ts';
+import { shapeFindings } from './shape-findings.ts';
+import { shownPath, submoduleMode } from './tree-listing.ts';
 import type { RawChange } from './tree-listing.ts';
+import { weakenings } from './weakened-checks.ts';
 
-/**
- * What a policy has to weigh. `refuse`: not pushed; the work is kept. `person`: may be pushed only as a draft
- * that a person looks at.
- */
-export type Finding =
-  | {
-      readonly kind: 'protected-path';
-      readonly severity: 'refuse' | 'person';
-      readonly path: string;
-      readonly pattern: string;
-    }
-  | {
-      readonly kind: 'secret';
-      readonly severity: 'refuse';
-      readonly path: string;
-      readonly line: number;
-      readonly rule: string;
-      readonly fingerprint: string;
-    };
-
-interface Policy {
+export interface Policy extends ContentPolicy {
   readonly limits: { readonly fileBytes: number; readonly totalBytes: number };
   readonly protectedPaths: readonly string[];
-  readonly knownSecrets: readonly string[];
+  /** What is proposed. */
+  readonly tree: string;
+  /** First line of the commit's message. */
+  readonly title: string;
 }
-
-/** Blobs are read in portions of this size. */
-const portionBytes = 32 * 1024 * 1024;
 
 /** The error for the gravest finding that forbids a push, or null. */
 export function blockingFinding(findings: readonly Finding[]): BerthError | null {
-  const secrets = findings.filter((finding) => finding.kind === 'secret');
+  const refused = findings.filter((finding) => finding.severity === 'refuse');
+  const secrets = refused.filter((finding) => finding.kind === 'secret');
   if (secrets.length > 0) {
     const { path, line, rule } = secrets[0]!;
     const more = secrets.length === 1 ? '' : ` (and ${secrets.length - 1} more)`;
@@ -48,16 +35,20 @@ export function blockingFinding(findings: readonly Finding[]): BerthError | null
       { details: { findings: secrets } },
     );
   }
-  const paths = findings.filter((finding) => finding.severity === 'refuse');
-  if (paths.length === 0) return null;
-  return new BerthError(
-    'PROPOSAL_PROTECTED_PATH',
-    `The change touches protected paths: ${paths
-      .slice(0, 5)
-      .map((finding) => finding.path)
-      .join(', ')}.`,
-    { details: { findings: paths } },
-  );
+  const paths = refused.filter((finding) => finding.kind === 'protected-path');
+  if (paths.length > 0) {
+    return new BerthError(
+      'PROPOSAL_PROTECTED_PATH',
+      `The change touches protected paths: ${paths
+        .slice(0, 5)
+        .map((finding) => finding.path)
+        .join(', ')}.`,
+      { details: { findings: paths } },
+    );
+  }
+  return refused.length === 0
+    ? null
+    : new BerthError('PROPOSAL_POLICY', undefined, { details: { findings: refused } });
 }
 
 /**
@@ -71,10 +62,12 @@ export async function judgeProposal(
   changes: readonly RawChange[],
   policy: Policy,
 ): Promise<Finding[]> {
-  refuseBadPaths(changes);
-  const contents = changes.filter((change) => change.status !== 'D' && change.oldId !== change.newId);
+  refuseBadPaths(changes, policy.policy);
+  const contents = changes.filter(
+    (change) => change.status !== 'D' && change.newMode !== submoduleMode && change.oldId !== change.newId,
+  );
   const sizes = await objectSizes(place, [
-    ...new Set(contents.flatMap((change) => [change.newId, change.oldId])),
+    ...new Set(changes.flatMap((change) => [change.newId, change.oldId])),
   ]);
   let total = 0;
   for (const change of contents) {
@@ -94,21 +87,47 @@ export async function judgeProposal(
       `The changed files have ${total} bytes together; ${policy.limits.totalBytes} are accepted.`,
     );
   }
-  const findings: Finding[] = [];
+  const findings: Finding[] = [
+    ...sizeFindings(changes.length, total, policy.policy),
+    ...secretFindings('the message of the commit', policy.title, policy),
+  ];
   for (const [count, change] of changes.entries()) {
-    findings.push(...pathFinding(change, policy.protectedPaths), ...nameFinding(change, policy));
+    findings.push(...pathFinding(change, policy), ...nameFinding(change, policy));
     // Thousands of paths against hundreds of patterns: others of this process have their turn meanwhile.
     if (count % 50 === 49) await nextTurn();
   }
   place.signal.throwIfAborted();
-  for (const portion of portions(contents, (change) => sizes.get(change.newId)!.bytes)) {
-    findings.push(...(await contentFindings(place, portion, sizes, policy)));
-  }
+  findings.push(...(await shapeFindings(place, changes, policy)));
+  findings.push(...(await contentFindings(place, contents, sizes, policy)));
+  findings.push(...goneTests(changes, contents, policy));
   return findings;
 }
 
-function refuseBadPaths(changes: readonly RawChange[]): void {
-  const problems = changeProblems(changes);
+function goneTests(
+  changes: readonly RawChange[],
+  contents: readonly RawChange[],
+  { policy }: Policy,
+): Finding[] {
+  const kept = new Set(contents.map((change) => change.newId));
+  // What is there under another name was moved.
+  const gone = changes.filter((change) => change.status === 'D' && !kept.has(change.oldId));
+  const severity = severityOf(policy.rules.weakenedChecks);
+  return gone.flatMap((change) => {
+    const path = shownPath(change.path);
+    return weakenings(path, '', null).map((weakening): Finding => ({
+      kind: 'file',
+      policy: 'weakenedChecks',
+      severity,
+      path,
+      ...weakening,
+    }));
+  });
+}
+
+function refuseBadPaths(changes: readonly RawChange[], { rules }: ProposalPolicy): void {
+  const problems = changeProblems(changes).filter(
+    ({ kind }) => kind !== 'submodule' || rules.submodules === 'block',
+  );
   const first = problems[0];
   if (first === undefined) return;
   const details = { problems: problems.slice(0, 50) };
@@ -127,70 +146,50 @@ function refuseBadPaths(changes: readonly RawChange[]): void {
   }
 }
 
-function pathFinding(change: RawChange, patterns: readonly string[]): Finding[] {
+function sizeFindings(
+  files: number,
+  bytes: number,
+  { rules, maxFiles, maxBytes }: ProposalPolicy,
+): Finding[] {
+  const why =
+    files > maxFiles
+      ? `it touches ${files} files; ${maxFiles} are accepted`
+      : bytes > maxBytes
+        ? `its files have ${bytes} bytes together; ${maxBytes} are accepted`
+        : null;
+  if (why === null) return [];
+  return [{ kind: 'file', policy: 'size', severity: severityOf(rules.size), path: '', line: null, why }];
+}
+
+const gravity: Readonly<Record<Severity, number>> = { note: 0, person: 1, refuse: 2 };
+
+/** The gravest word on a path. */
+function pathFinding(change: RawChange, { protectedPaths, policy }: Policy): Finding[] {
   const path = shownPath(change.path);
   const text = change.path.toString('utf8');
-  const refused = protectedBy(text, [...alwaysProtected, ...patterns]);
-  if (refused !== null) return [{ kind: 'protected-path', severity: 'refuse', path, pattern: refused }];
-  const looked = protectedBy(text, needsAPerson);
-  return looked === null ? [] : [{ kind: 'protected-path', severity: 'person', path, pattern: looked }];
+  const kind = 'protected-path';
+  const always = protectedBy(text, alwaysProtected);
+  if (always !== null) return [{ kind, policy: 'always', severity: 'refuse', path, pattern: always }];
+  const own = protectedBy(text, protectedPaths);
+  const words = [
+    ...(own === null ? [] : [{ rule: 'protectedPaths' as const, pattern: own }]),
+    ...rulesOnPath(text),
+  ].map(({ rule, pattern }) => ({ policy: rule, pattern, severity: severityOf(policy.rules[rule]) }));
+  const worst = words.sort((a, b) => gravity[b.severity] - gravity[a.severity])[0];
+  return worst === undefined ? [] : [{ kind, path, ...worst }];
 }
 
 /** A name can carry a secret out as well as what is in the file. */
-function nameFinding({ path, status }: RawChange, { knownSecrets }: Policy): Finding[] {
-  if (status === 'D') return [];
-  return findSecrets(path, knownSecrets).map((finding) => ({
+function nameFinding({ path, status }: RawChange, policy: Policy): Finding[] {
+  return status === 'D' ? [] : secretFindings('the name of a file', path, policy);
+}
+
+function secretFindings(where: string, content: Uint8Array | string, policy: Policy): Finding[] {
+  return findSecrets(Buffer.from(content), policy.knownSecrets).map((finding) => ({
     kind: 'secret',
+    policy: 'always',
     severity: 'refuse',
-    path: 'the name of a file',
+    path: where,
     ...finding,
   }));
-}
-
-function* portions(changes: readonly RawChange[], bytesOf: (change: RawChange) => number) {
-  let portion: RawChange[] = [];
-  let bytes = 0;
-  for (const change of changes) {
-    if (bytes + bytesOf(change) > portionBytes && portion.length > 0) {
-      yield portion;
-      portion = [];
-      bytes = 0;
-    }
-    portion.push(change);
-    bytes += bytesOf(change);
-  }
-  if (portion.length > 0) yield portion;
-}
-
-async function contentFindings(
-  place: ObjectPlace,
-  portion: readonly RawChange[],
-  sizes: ReadonlyMap<string, { readonly bytes: number }>,
-  policy: Policy,
-): Promise<Finding[]> {
-  const old = portion
-    .map((change) => change.oldId)
-    .filter((id) => (sizes.get(id)?.bytes ?? Infinity) <= policy.limits.fileBytes);
-  const ids = [...new Set([...portion.map((change) => change.newId), ...old])];
-  const bytes = ids.reduce((sum, id) => sum + (sizes.get(id)?.bytes ?? 0), 0);
-  const contents = await readObjects(place, ids, bytes);
-  return portion.flatMap((change) => {
-    const content = contents.get(change.newId);
-    if (content === undefined) throw new BerthError('PROPOSAL_INVALID');
-    const path = shownPath(change.path);
-    if (change.newMode === symlinkMode && linkEscapes(change.path, content)) {
-      throw new BerthError(
-        'PROPOSAL_SYMLINK_REFUSED',
-        `The change holds a symbolic link that points out of the repository: ${path}.`,
-      );
-    }
-    const before = new Set(
-      findSecrets(contents.get(change.oldId) ?? Buffer.alloc(0), policy.knownSecrets).map(
-        (finding) => finding.fingerprint,
-      ),
-    );
-    return findSecrets(content, policy.knownSecrets)
-      .filter((finding) => !before.has(finding.fingerprint))
-      .map((finding): Finding => ({ kind: 'secret', severity: 'refuse', path, ...finding }));
-  });
 }

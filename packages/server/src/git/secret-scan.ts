@@ -76,6 +76,51 @@ function knownForms(known: readonly string[]): readonly KnownForms[] {
   return made;
 }
 
+/** Something that is named like a secret and looks like no word: where a key would stand. */
+const assignment =
+  /(?:secret|token|passwd|password|api[_-]?key|private[_-]?key|access[_-]?key|credential|auth[_-]?key)[\w-]{0,20}["']?\s{0,4}(?:[:=]|=>|:=)\s{0,4}["'`]?([A-Za-z0-9+/_=.~-]{24,200})/gi;
+
+/** Bits a character, by how often each stands in it. */
+function entropyOf(value: string): number {
+  const counts = new Map<string, number>();
+  for (const character of value) counts.set(character, (counts.get(character) ?? 0) + 1);
+  return [...counts.values()].reduce(
+    (sum, times) => sum - (times / value.length) * Math.log2(times / value.length),
+    0,
+  );
+}
+
+/** Random hex has 4 bits a character and random base64 6; 32 characters show some 3.5 and 4.5 of them. */
+function looksRandom(value: string): boolean {
+  if (/^[0-9a-f]+$/i.test(value)) return value.length >= 32 && entropyOf(value) > 3.2;
+  const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/].filter((kind) => kind.test(value)).length;
+  return kinds === 3 && entropyOf(value) > 4 && !/[a-z]{7}|\.[a-z]+\(/i.test(value);
+}
+
+/** Values that stand where a key would stand and have no pattern. Weaker than `findSecrets`: some are harmless. */
+export function findRandomValues(content: Uint8Array): SecretFinding[] {
+  const text = Buffer.from(content).toString('latin1');
+  const found = new Map<string, SecretFinding>();
+  for (const match of text.matchAll(assignment)) {
+    const value = match[1]!;
+    if (isExample(value) || !looksRandom(value)) continue;
+    const fingerprint = fingerprintOf(value);
+    const line = text.slice(0, match.index).split('\n').length;
+    if (!found.has(fingerprint))
+      found.set(fingerprint, { rule: 'random value with the name of a secret', line, fingerprint });
+  }
+  return [...found.values()];
+}
+
+/** Text with every shape of a token replaced: for what leaves beside the change, titles and quoted tasks. */
+export function withoutTokens(text: string): string {
+  return rules.reduce(
+    (left, [rule, pattern]) =>
+      left.replaceAll(pattern, (value) => (isExample(value) ? value : `[${rule} left out]`)),
+    text,
+  );
+}
+
 /**
  * Looks for secrets in the bytes of one file: shapes of well-known tokens, and the known values in every form in which
  * redaction finds them.

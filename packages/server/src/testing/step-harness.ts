@@ -53,6 +53,11 @@ export interface World {
   readonly branches: Map<string, string>;
   readonly kept: Map<string, string>;
   readonly pulls: PullRequest[];
+  /** Where the base branch is now. */
+  baseNow: string;
+  /** What becomes of a proposal on it: its tree, or `conflict` or `rewritten`. */
+  rebase: string;
+  template: { readonly path: string; readonly text: string } | null;
   /** Counts down at every append, command, push and pull request; the harness throws a `Crash` at zero. */
   fuse: number;
 }
@@ -82,6 +87,10 @@ export function stepHarness(options: {
   /** Default: `Greet the user`. */
   readonly task?: string;
   readonly world?: Partial<World>;
+  /** For tests with several runs, or with a real repository. */
+  readonly taskId?: string;
+  readonly branch?: string;
+  readonly base?: string;
 }): Harness {
   const blueprint: Blueprint = blueprintSchema.parse(options.blueprint);
   const events: StoredEvent[] = [];
@@ -101,6 +110,9 @@ export function stepHarness(options: {
     branches: new Map(),
     kept: new Map(),
     pulls: [],
+    baseNow: baseCommit,
+    rebase: 'rebased-tree',
+    template: null,
     fuse: Number.POSITIVE_INFINITY,
     ...options.world,
   };
@@ -131,12 +143,12 @@ export function stepHarness(options: {
     {
       type: 'run.created',
       data: {
-        taskId: 't-1',
+        taskId: options.taskId ?? 't-1',
         projectId: 'p-1',
         repository: '/repo',
         title: options.task ?? 'Greet the user',
         text: options.task ?? 'Greet the user',
-        branch: 'berth/greet-the-user-1',
+        branch: options.branch ?? 'berth/greet-the-user-1',
         attempt: 1,
         options: runOptionsSchema.parse({ propose: options.propose ?? true }),
       },
@@ -144,7 +156,7 @@ export function stepHarness(options: {
     {
       type: 'run.planned',
       data: {
-        base: { ref: 'main', commit: baseCommit },
+        base: { ref: 'main', commit: options.base ?? baseCommit },
         blueprint,
         source: { kind: 'detected', ecosystems: ['node'] },
         limits: { ...defaultRunLimits, ...options.limits },
@@ -336,6 +348,16 @@ function depsOf(world: World, burn: () => void): StepDeps {
         removed: 1,
         findings: world.findings,
       }),
+      branchNow: async () => world.baseNow,
+      rebase: async () => {
+        burn();
+        if (world.rebase === 'conflict') return { kind: 'conflict', paths: ['src/a.ts'] };
+        if (world.rebase === 'rewritten') return { kind: 'rewritten' };
+        const tree = world.rebase;
+        const made = { commit: `commit-${tree}`, tree, files: 1, added: 1, removed: 1, findings: [] };
+        return { kind: 'rebased', made };
+      },
+      template: async () => world.template,
       diff: async () => ({ text: 'diff --git a/src/a.ts b/src/a.ts', truncated: false }),
       changedFiles: async () => world.proposed,
       readFileAt: async (commit, path) => world.contents.get(`${commit}:${path}`) ?? null,
@@ -366,5 +388,6 @@ function depsOf(world: World, burn: () => void): StepDeps {
     },
     judge: { ask: async () => world.judge },
     forge: forgeOf(world, burn),
+    offer: { runUrl: null, labels: [], reviewers: [] },
   };
 }

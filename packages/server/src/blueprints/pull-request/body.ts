@@ -4,6 +4,7 @@ import { latestByName, verifyVerdicts } from '../readiness.ts';
 import type { ChangedFile, Created, Plan } from '../steps/step.ts';
 import { codeCell, durationText, fenced, neutralised, titleText } from './markdown.ts';
 import { runStrip } from './run-strip.ts';
+import { fillTemplate, type BlockName, type TemplateBlocks } from './template.ts';
 
 /** Forges refuse bodies over 65,536 characters; this leaves room for what they add. */
 const maxBodyCharacters = 60_000;
@@ -21,6 +22,10 @@ export interface BodyFacts {
   readonly objections: readonly Objection[];
   /** What an approver waived; a reviewer should know. Who it was is in the run's record, not here. */
   readonly waived?: readonly Objection[];
+  /** The run's page; null: there is none. */
+  readonly runUrl?: string | null;
+  /** The repository's own, at the base; hostile. */
+  readonly template?: { readonly path: string; readonly text: string } | null;
 }
 
 /** Title of the pull request: the task's, as data. */
@@ -36,15 +41,62 @@ export function pullRequestBody(facts: BodyFacts): string {
   const sections = [
     verdictOf(facts),
     waivedOf(facts),
-    `### What was asked\n\n${fenced(cut(facts.created.text, maxTaskCharacters))}`,
-    changesOf(facts),
-    evidenceOf(facts),
+    noticedOf(facts),
+    partsOf(facts),
     failuresOf(facts),
     runOf(facts),
     reproduceOf(facts),
-    `<sub>Opened by Berth, run ${neutralised(facts.state.runId)}. Everything above was measured by Berth; the task and file names are quoted as data.</sub>`,
+    steeringOf(facts),
+    `<sub>Opened by Berth, run ${neutralised(facts.state.runId)}. Berth measured everything above but the words of the task${(facts.template ?? null) === null ? '' : ', of the form'} and of files, which are quoted as data.</sub>`,
   ];
   return cut(sections.filter((section) => section !== '').join('\n\n'), maxBodyCharacters);
+}
+
+const headings: Readonly<Record<BlockName, string>> = {
+  why: 'What was asked',
+  what: 'What changed',
+  evidence: 'Evidence',
+};
+
+/** What was asked, what changed and how it was checked, in the repository's own form where it has one. */
+function partsOf(facts: BodyFacts): string {
+  const blocks: TemplateBlocks = {
+    why: fenced(cut(facts.created.text, maxTaskCharacters)),
+    what: changesOf(facts),
+    evidence: evidenceOf(facts),
+  };
+  const own = (names: readonly BlockName[]): string =>
+    names.map((name) => `### ${headings[name]}\n\n${blocks[name]}`).join('\n\n');
+  const { template = null } = facts;
+  if (template === null) return own(['why', 'what', 'evidence']);
+  const { text, left } = fillTemplate(template.text, blocks);
+  const source = `<sub>The form is ${codeCell(template.path)} of the base; what Berth cannot know is left as it was.</sub>`;
+  return [text, own(left), source].filter((part) => part !== '').join('\n\n');
+}
+
+const maxNoticed = 12;
+
+/** What stops nothing and a reviewer should see: what policy allows with a word, and what the judge said. */
+function noticedOf({ state }: BodyFacts): string {
+  const notes = (state.proposal?.findings ?? []).filter((finding) => finding.severity === 'note');
+  const judge = state.steps.findLast((step) => step.kind === 'judge' && step.state === 'passed');
+  const lines = [
+    ...notes.map(({ sentence }) => oneLine(sentence)),
+    ...(judge === undefined ? [] : [oneLine(judge.sentence)]),
+  ];
+  if (lines.length === 0) return '';
+  const shownLines = lines.slice(0, maxNoticed).map((line) => `- ${line}`);
+  const more = lines.length > maxNoticed ? [`- and ${lines.length - maxNoticed} more`] : [];
+  return `**Worth a look**\n\n${[...shownLines, ...more].join('\n')}`;
+}
+
+function steeringOf({ state, runUrl = null }: BodyFacts): string {
+  const id = state.runId;
+  const page =
+    runUrl === null
+      ? ''
+      : `[The run](${runUrl.replaceAll(/[()\s<>]/g, encodeURIComponent)}) has every command and answer. `;
+  return `${page}Not right? ${codeCell(`berth retry ${id} --text "what to do instead"`)} works on this branch and pull request.`;
 }
 
 function verdictOf({ state, plan, objections }: BodyFacts): string {
@@ -89,15 +141,15 @@ function changesOf({ state, files }: BodyFacts): string {
     proposal === null
       ? ''
       : `${proposal.files} ${proposal.files === 1 ? 'file' : 'files'}, +${proposal.added} -${proposal.removed}, on base ${codeCell(proposal.base.slice(0, 12))}, tree ${codeCell(proposal.tree.slice(0, 12))}`;
-  return `### What changed\n\n${total}\n\n| file | added | removed |\n|---|---|---|\n${rows.join('\n')}${rest}`;
+  return `${total}\n\n| file | added | removed |\n|---|---|---|\n${rows.join('\n')}${rest}`;
 }
 
 function evidenceOf({ state, plan }: BodyFacts): string {
   if (plan.blueprint.checks.length === 0) {
-    return '### Evidence\n\nNo checks known: nothing about this change was verified but that its setup runs.';
+    return 'No checks known: nothing about this change was verified but that its setup runs.';
   }
   const { verdicts, verified } = shown(state);
-  if (verdicts.length === 0) return '### Evidence\n\nNo check ran on this change.';
+  if (verdicts.length === 0) return 'No check ran on this change.';
   const rows = verdicts.map(
     (check) =>
       `| ${codeCell(check.name)} | ${codeCell(check.command)} | ${check.exitCode ?? 'none'} | ${durationText(check.durationMs)} | ${codeCell(check.tree.slice(0, 12))} | ${words(check)} |`,
@@ -105,7 +157,7 @@ function evidenceOf({ state, plan }: BodyFacts): string {
   const where = verified
     ? 'Run by Berth in a fresh sandbox.'
     : 'These ran in the sandbox in which the agent worked. They are **no verification**.';
-  return `### Evidence\n\n${where}\n\n| check | command | exit code | duration | tree | verdict |\n|---|---|---|---|---|---|\n${rows.join('\n')}`;
+  return `${where}\n\n| check | command | exit code | duration | tree | verdict |\n|---|---|---|---|---|---|\n${rows.join('\n')}`;
 }
 
 function failuresOf({ state }: BodyFacts): string {
@@ -136,12 +188,23 @@ function runOf({ state, plan, created }: BodyFacts): string {
     ['tokens', `${state.use.inputTokens} in, ${state.use.outputTokens} out`],
     ['model', model],
     ['blueprint', `${codeCell(plan.blueprint.name)}, ${sourceWords(plan)}`],
-    ['base', `${codeCell(plan.base.ref)} at ${codeCell(plan.base.commit.slice(0, 12))}`],
+    ['base', baseWords(state, plan)],
     ['attempt', String(created.attempt)],
     ...secretRows(state),
   ];
   const table = rows.map(([name, value]) => `| ${name} | ${value} |`).join('\n');
-  return `### The run\n\n${fenced(runStrip(state.steps))}\n\n| | |\n|---|---|\n${table}`;
+  const limits = `${durationText(state.use.activeMs)} of ${plan.limits.minutes} min, $${state.use.costUsd.toFixed(2)} of $${plan.limits.costUsd.toFixed(2)}, ${roundsOf(state)} of ${plan.limits.rounds} repair rounds`;
+  return `<details><summary>The run: ${limits}</summary>\n\n${fenced(runStrip(state.steps))}\n\n| | |\n|---|---|\n${table}\n\n</details>`;
+}
+
+function roundsOf({ steps }: RunState): number {
+  return Math.max(0, ...steps.map((step) => step.round));
+}
+
+function baseWords({ proposal }: RunState, { base }: Plan): string {
+  const now = proposal?.base ?? base.commit;
+  const began = now === base.commit ? '' : `; the run began on ${codeCell(base.commit.slice(0, 12))}`;
+  return `${codeCell(base.ref)} at ${codeCell(now.slice(0, 12))}${began}`;
 }
 
 /** Names of what the agent could read, and of what stayed outside. */
@@ -163,7 +226,7 @@ function reproduceOf({ state, plan, created, fetchUrl }: BodyFacts): string {
     ...plan.blueprint.setup.map((command) => script(command.run, command.cwd)),
     ...plan.blueprint.checks.map((check) => script(check.run, check.cwd)),
   ];
-  return `### How to reproduce\n\n${fenced(commands.join('\n'), 'sh')}`;
+  return `<details><summary>How to reproduce</summary>\n\n${fenced(commands.join('\n'), 'sh')}\n\n</details>`;
 }
 
 function shown(state: RunState): { readonly verdicts: readonly CheckVerdict[]; readonly verified: boolean } {

@@ -82,9 +82,12 @@ const maxRepairBytes = 2 * maxFailureBytes;
 export function repairText(state: RunState, visit: Visit): string {
   const step = state.steps.findLast(
     (one) =>
-      (one.kind === 'check' || one.kind === 'verify') && one.state === 'failed' && one.key !== visit.key,
+      ['check', 'verify', 'judge'].includes(one.kind) && one.state === 'failed' && one.key !== visit.key,
   );
   if (step === undefined) return 'A check failed.';
+  if (step.kind === 'judge') {
+    return clip(`Somebody compared the change with the task. ${step.sentence}`, maxRepairBytes);
+  }
   const failures = latestByName(state.checks.filter((check) => check.step === step.key)).filter(
     (check) => check.verdict === 'failed',
   );

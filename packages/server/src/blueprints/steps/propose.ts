@@ -1,6 +1,7 @@
 import { BerthError } from '../../domain/errors/index.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
 import { isWaived, openGate, proposalGate, type GateAnswer } from '../gates.ts';
+import { followBase } from '../follow-base.ts';
 import { policyOf } from '../policy.ts';
 import { ensureProposal, type Proposal } from '../proposal.ts';
 import { pullRequestBody, pullRequestTitle } from '../pull-request/body.ts';
@@ -19,7 +20,7 @@ import {
  * Offers the change: policy, push as compare-and-swap, and the task's one pull request: ready only when it was
  * verified and policy is silent, otherwise a draft that says why. Both writes can be repeated after a crash.
  */
-export const proposeStep: StepFunction = async (ctx, deps) => {
+export const proposeStep: StepFunction = async (ctx, deps, visit) => {
   const proposal = await ensureProposal(ctx, deps);
   await ctx.workbench.release('verify');
   await ctx.workbench.release('baseline');
@@ -29,6 +30,13 @@ export const proposeStep: StepFunction = async (ctx, deps) => {
   if (!created.options.propose || deps.forge === null || !policy.mayPush) {
     await deps.proposals.keep({ commit: proposal.commit, branch: proposal.branch, signal: ctx.signal });
     return refusal(policy.objections) ?? passed(`kept as branch ${proposal.branch}, not pushed`);
+  }
+  const followed = await followBase(ctx, deps, visit, proposal);
+  if (followed.kind === 'moved') {
+    return skipped(
+      `the base moved to ${followed.to.slice(0, 12)}; the change is verified on it`,
+      'BASE_MOVED',
+    );
   }
   const gate = gateBefore(ctx, proposal, policy.objections);
   if (gate.kind === 'ask') {
@@ -42,7 +50,10 @@ export const proposeStep: StepFunction = async (ctx, deps) => {
   const waived = objectionsTo(ctx, policy.objections).filter((one) =>
     isWaived(ctx.log.state(), proposal, one),
   );
-  const standing = policy.objections.filter((one) => !waived.includes(one));
+  const standing = [
+    ...policy.objections.filter((one) => !waived.includes(one)),
+    ...(followed.objection === null ? [] : [followed.objection]),
+  ];
   const offered = await offer(ctx, deps, proposal, { standing, waived }).catch(async (error: unknown) => {
     // Somebody else moved the branch, or the code host refuses: trying again would not help, losing work neither.
     if (ctx.signal.aborted || !(error instanceof BerthError) || !error.code.startsWith('PUSH_')) throw error;
@@ -62,7 +73,7 @@ function gateBefore(ctx: RunContext, proposal: Proposal, policy: readonly Object
 /** What can be waived: what judge and policy object. What is not verified stays so. */
 function objectionsTo(ctx: RunContext, policy: readonly Objection[]): readonly Objection[] {
   const judge = judgeObjection(ctx.log.state());
-  return judge?.code === 'JUDGE_OBJECTED' ? [judge, ...policy] : policy;
+  return judge?.code === 'JUDGE_OBJECTED' || judge?.code === 'JUDGE_SILENT' ? [judge, ...policy] : policy;
 }
 
 async function offer(
@@ -88,7 +99,7 @@ async function offer(
     });
   }
   const files = await deps.proposals.changedFiles({
-    base: plan.base.commit,
+    base: proposal.base,
     commit: proposal.commit,
     signal: ctx.signal,
   });
@@ -104,10 +115,14 @@ async function offer(
       fetchUrl: deps.forge.fetchUrl,
       objections,
       waived,
+      runUrl: deps.offer.runUrl,
+      template: await deps.proposals.template(proposal.base, ctx.signal),
     }),
     branch: proposal.branch,
     base: plan.base.ref,
     draft,
+    ...(deps.offer.labels.length === 0 ? {} : { labels: deps.offer.labels }),
+    ...(deps.offer.reviewers.length === 0 ? {} : { reviewers: deps.offer.reviewers }),
   });
   const known = ctx.log.state().pullRequest;
   if (known?.number !== pull.number || known.head !== proposal.commit || known.draft !== draft) {

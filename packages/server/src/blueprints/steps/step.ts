@@ -3,6 +3,7 @@ import { BerthError } from '../../domain/errors/index.ts';
 import type { EventData } from '../../domain/events/index.ts';
 import type { Forge } from '../../domain/ports/forge.ts';
 import type { RunContext } from '../../domain/ports/run-context.ts';
+import type { ProposalPolicyConfig } from '../../domain/proposal-policy.ts';
 import type { RunState } from '../../domain/run-state.ts';
 import type { Visit } from '../walker.ts';
 
@@ -65,8 +66,34 @@ export interface ProposalStore {
     /** Time of the commit: the same whenever the request is repeated. */
     readonly atMs: number;
     readonly protectedPaths: readonly string[];
+    /** The blueprint's; counts where it is stricter than the configuration. */
+    readonly policy: ProposalPolicyConfig | undefined;
     readonly signal: AbortSignal;
   }): Promise<MadeProposal>;
+  /** Where a branch of the code host is now; null: it is no branch, or there is none of that name. */
+  branchNow(ref: string, signal: AbortSignal): Promise<string | null>;
+  /** Puts a proposal onto another base. The same request makes the same commit. */
+  rebase(request: {
+    readonly commit: string;
+    readonly from: string;
+    readonly onto: string;
+    readonly taskId: string;
+    readonly runId: string;
+    readonly title: string;
+    readonly atMs: number;
+    readonly protectedPaths: readonly string[];
+    readonly policy: ProposalPolicyConfig | undefined;
+    readonly signal: AbortSignal;
+  }): Promise<
+    | { readonly kind: 'rebased'; readonly made: MadeProposal }
+    | { readonly kind: 'conflict'; readonly paths: readonly string[] }
+    | { readonly kind: 'rewritten' | 'there' }
+  >;
+  /** The repository's own template for pull requests, as it stands at a commit; hostile text. */
+  template(
+    commit: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly path: string; readonly text: string } | null>;
   /** The difference as text, cut at `maxBytes`. */
   diff(request: {
     readonly base: string;
@@ -134,6 +161,7 @@ export interface AgentRunner {
 
 /** One question to the `judge` slot, answered with text. Reserves and records its own call. */
 export interface JudgeModel {
+  /** @throws BerthError `JUDGE_BUDGET` when the answer could cost more than the judge of this run may */
   ask(
     ctx: RunContext,
     request: {
@@ -160,6 +188,15 @@ export interface StepDeps {
   readonly agent: AgentRunner | null;
   readonly judge: JudgeModel | null;
   readonly forge: Forge | null;
+  readonly offer: OfferSettings;
+}
+
+/** How pull requests are offered, by the configuration. */
+export interface OfferSettings {
+  /** The page of this run; null: the installation has no address for people. */
+  readonly runUrl: string | null;
+  readonly labels: readonly string[];
+  readonly reviewers: readonly string[];
 }
 
 export type Plan = NonNullable<RunState['plan']>;

@@ -4,6 +4,7 @@ import { forgeSchema } from './forges.ts';
 import { limitsSchema } from './limits.ts';
 import { groupSchema, personSchema, serviceAccountSchema, signInSchema } from './people.ts';
 import { notificationsSchema } from './notifications.ts';
+import { proposalsSchema } from './proposals.ts';
 import { gatesSchema, modelsSchema, projectConfigSchema } from './projects.ts';
 import { sandboxProfileSchema } from './sandboxes.ts';
 import { secretSchema, secretSourcesSchema } from './secrets.ts';
@@ -17,6 +18,7 @@ export * from './limits.ts';
 export * from './notifications.ts';
 export * from './people.ts';
 export * from './projects.ts';
+export * from './proposals.ts';
 export * from './sandboxes.ts';
 export * from './schedules.ts';
 export * from './secrets.ts';
@@ -57,6 +59,8 @@ export const configSchema = z
     secretSources: secretSourcesSchema.prefault({}),
     /** For projects that have none of their own. */
     gates: gatesSchema.prefault({}),
+    /** Commits and pull requests. */
+    proposals: proposalsSchema.prefault({}),
     projects: z.array(projectConfigSchema).default([]),
     /** Code hosts; a repository on none of them, or on this machine, has Berth's own local forge. */
     forges: z.array(forgeSchema).default([]),

@@ -16,6 +16,8 @@ export const personSchema = z.strictObject({
     .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address, or <subject>@<issuer host>')
     .max(320),
   name: z.string().min(1).max(200).optional(),
+  /** Named in commits of their tasks, where `proposals.coAuthor` is on; published with the code. */
+  email: z.email().max(200).optional(),
   /** Cannot sign in any more; tokens and sessions end at once. */
   disabled: z.boolean().default(false),
   ...grants,

@@ -3,6 +3,7 @@ import { configEgressRuleSchema } from '../egress.ts';
 import { runLimitsSchema } from '../limits.ts';
 import { egressForSchema } from './egress.ts';
 import { budgetSchema } from './limits.ts';
+import { projectProposalsSchema } from './proposals.ts';
 import { credentialSchema, forwardEnvSchema } from './secrets.ts';
 import { durationSchema, nameSchema, secretReferenceSchema } from './text.ts';
 
@@ -84,6 +85,7 @@ export const projectConfigSchema = z.strictObject({
   /** Whether what `setup` made on the default branch is kept for later runs. Absent: as its sandbox profile says. */
   snapshots: z.boolean().optional(),
   gates: gatesSchema.optional(),
+  proposals: projectProposalsSchema.optional(),
   priority: z.int().min(-100).max(100).default(0),
 });
 export type ProjectConfig = z.infer<typeof projectConfigSchema>;

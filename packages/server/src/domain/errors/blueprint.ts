@@ -79,6 +79,13 @@ export const blueprintErrors = family({
     http: 409,
     exit: 5,
   },
+  JUDGE_SILENT: {
+    sentence: 'The judge gave no verdict.',
+    next: 'Look at the draft yourself; `docs/proposals.md` says why a judge can be silent.',
+    retryable: false,
+    http: 409,
+    exit: 5,
+  },
   NEEDS_A_PERSON: {
     sentence: 'The change touches what a person has to accept.',
     next: 'Look at these files in the draft; a person has to accept them.',

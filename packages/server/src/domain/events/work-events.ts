@@ -278,12 +278,50 @@ export const workEvents = {
       files: z.number(),
       added: z.number(),
       removed: z.number(),
-      /** What policy found: `refuse` is not pushed, `person` only as a draft. */
+      /** What policy found: `refuse` is not pushed, `person` only as a draft, `note` is told to the reader. */
       findings: z
-        .array(z.object({ code: z.string(), sentence: z.string(), severity: z.enum(['refuse', 'person']) }))
+        .array(
+          z.object({
+            code: z.string(),
+            sentence: z.string(),
+            severity: z.enum(['refuse', 'person', 'note']),
+            /** The rule of the policy; absent in older entries. */
+            rule: z.string().optional(),
+          }),
+        )
         .optional(),
     }),
     (data) => `proposal ${data.commit.slice(0, 10)}: ${data.files} files +${data.added} -${data.removed}`,
+  ),
+  /** The base branch moved while the run was at work. */
+  'proposal.base-moved': event(
+    'high',
+    z.object({
+      ref: z.string(),
+      from: z.string(),
+      to: z.string(),
+      /** `rebased`: a new proposal follows, and is verified again. Otherwise the one there is stays on its base. */
+      result: z.enum(['rebased', 'conflict', 'rewritten', 'left']),
+      sentence: z.string(),
+    }),
+    (data) => text(data.sentence, 200),
+  ),
+  /** The judge's answer; what it objects to is no longer than what people read. */
+  'judge.decided': event(
+    'high',
+    z.object({
+      step: z.string(),
+      commit: z.string(),
+      tree: z.string(),
+      verdict: z.enum(['ok', 'object', 'unreadable', 'unaffordable']),
+      reasons: z.array(z.object({ kind: z.string(), sentence: z.string() })),
+      /** What was computed and told to the judge. */
+      noticed: z.array(z.string()),
+    }),
+    (data) =>
+      data.verdict === 'ok'
+        ? 'the judge has no objection'
+        : `the judge: ${data.verdict}${data.reasons.length === 0 ? '' : `; ${text(data.reasons.map((one) => one.sentence).join('; '), 200)}`}`,
   ),
   'proposal.pushed': event(
     'normal',

@@ -9,6 +9,7 @@ import type { RunContext } from '../../domain/ports/run-context.ts';
 import type { SandboxDriver, SandboxLimits } from '../../domain/ports/sandbox.ts';
 import type { ProjectSettings } from '../../domain/settings.ts';
 import type { RunOptions } from '../../domain/task.ts';
+import { withoutTokens } from '../../git/secret-scan.ts';
 import { createLimitsGate } from '../../limits/create-limits-gate.ts';
 import { setRunCaps } from '../../limits/set-run-caps.ts';
 import type { ModelSlots } from '../../models/index.ts';
@@ -22,6 +23,7 @@ import { repositoryDelivery } from './delivery.ts';
 import { judgeModel } from './judge.ts';
 import { planRun } from './plan.ts';
 import { prefetchSource } from './prefetch.ts';
+import { offeringOf } from './offering.ts';
 import { proposalStore } from './proposals.ts';
 import { runRepository } from './repository.ts';
 import { runSecrets, type SecretsForRuns } from './secrets.ts';
@@ -72,7 +74,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       () => base.log.state().plan !== null,
     );
     const { directory } = await repository.mirror();
-    const redact = (text: string): string => base.redaction?.text(text) ?? text;
+    const redact = (text: string): string => withoutTokens(base.redaction?.text(text) ?? text);
     const forge = heldForge(
       await installation.forgeOf(created.projectId, directory),
       base.assertHeld,
@@ -125,16 +127,26 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
         await gate.reserve(request);
       },
     };
+    const offering = offeringOf({
+      db,
+      taskId: created.taskId,
+      runId: base.runId,
+      repository: created.repository,
+      pinned: settings,
+      config,
+      read: installation.secrets?.read ?? null,
+    });
     const proposals = proposalStore({
       assertHeld: base.assertHeld,
       repository,
       blobs: db.blobs,
       forge,
       knownSecrets: () => installation.knownSecrets(),
+      ...offering.store,
       redact,
       state: () => base.log.state(),
     });
-    const common = { proposals, prefetch: prefetchSource(repository), forge };
+    const common = { proposals, prefetch: prefetchSource(repository), forge, offer: offering.offer };
     let deps: StepDeps | null = null;
     /** Once the run is planned: only then is it known whether a model is needed, and what may be spent. */
     const prepared = async (ctx: RunContext): Promise<StepDeps> => {
@@ -146,7 +158,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       deps = {
         ...common,
         agent: models === null ? null : agentRunner(models, repository),
-        judge: models === null ? null : judgeModel(models),
+        judge: models === null ? null : judgeModel(models, () => offering.judgeMaxUsd()),
       };
       return deps;
     };

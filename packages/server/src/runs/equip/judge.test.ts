@@ -9,7 +9,7 @@ import { ScriptedModel, text } from '../../testing/scripted-model.ts';
 import { testClock } from '../../testing/test-clock.ts';
 import { judgeModel } from './judge.ts';
 
-function worldOf(model: Model) {
+function worldOf(model: Model, maxUsd = 1) {
   const log = memoryLog();
   const limits = new MemoryLimits({});
   const slots: ModelSlots = { model: () => model, ids: () => [model.id], simulated: true };
@@ -39,7 +39,7 @@ function worldOf(model: Model) {
       workbench,
     };
     const request = { callId: '3:judge/verdict', step: '3:judge', system: 'Judge.', text: 'diff' };
-    return judgeModel(slots).ask(ctx, { ...request, maxOutputTokens: 100 });
+    return judgeModel(slots, () => maxUsd).ask(ctx, { ...request, maxOutputTokens: 100 });
   };
   return { log, limits, ask };
 }
@@ -71,4 +71,16 @@ test('a judge that cannot be asked leaves nothing open in the log or reserved', 
   expect(log.state().open).toEqual([]);
   expect(log.entries.at(-1)?.type).toBe('model.failed');
   expect((await limits.remaining()).reservedUsd).toBe(0);
+});
+
+test('a judge that may not cost any more is not asked', async () => {
+  let asked = 0;
+  const model = new ScriptedModel(() => {
+    asked += 1;
+    return text('{"verdict":"ok","reasons":[]}');
+  });
+  const { log, ask } = worldOf(model, 0.000_000_1);
+  await expect(ask()).rejects.toMatchObject({ code: 'JUDGE_BUDGET' });
+  expect(asked).toBe(0);
+  expect(log.entries).toEqual([]);
 });

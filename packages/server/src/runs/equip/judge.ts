@@ -1,10 +1,14 @@
 import type { JudgeModel } from '../../blueprints/index.ts';
 import { asBerthError, BerthError } from '../../domain/errors/index.ts';
 import type { ModelRequest } from '../../domain/ports/model.ts';
+import type { RunContext } from '../../domain/ports/run-context.ts';
 import { costUsd, estimateTokens, type ModelSlots, upperBoundUsd } from '../../models/index.ts';
 
-/** One question to the `judge` slot: reserved, recorded and settled like every model call, and asked once. */
-export function judgeModel(models: ModelSlots): JudgeModel {
+/**
+ * One question to the `judge` slot: reserved, recorded and settled like every model call, and asked once.
+ * @param maxUsd the most that all questions of a run may cost
+ */
+export function judgeModel(models: ModelSlots, maxUsd: () => number): JudgeModel {
   return {
     async ask(ctx, { callId, step, system, text, maxOutputTokens }) {
       const answered = (await ctx.log.events({ types: ['model.answered'] })).find(
@@ -33,6 +37,8 @@ export function judgeModel(models: ModelSlots): JudgeModel {
         price: model.price,
       });
       if (reservedUsd === null) throw new BerthError('MODEL_PRICE_UNKNOWN');
+      // What was asked and not answered counts as if it had been.
+      if ((await spentUsd(ctx)) + reservedUsd > maxUsd()) throw new BerthError('JUDGE_BUDGET');
       const reservedTokens = inputTokens + maxOutputTokens;
       const reservation = reservationOf(callId, asked);
       await ctx.limits.reserve({
@@ -87,4 +93,23 @@ function reservationOf(callId: string, time: number): string {
 
 function textOf(parts: readonly { readonly type: string; readonly text?: string }[]): string {
   return parts.map((part) => (part.type === 'text' ? (part.text ?? '') : '')).join('');
+}
+
+/** What the judge of a run cost so far, at most. */
+async function spentUsd(ctx: RunContext): Promise<number> {
+  const entries = await ctx.log.events({ types: ['model.requested', 'model.answered'] });
+  let spent = 0;
+  const open = new Map<string, number>();
+  for (const entry of entries) {
+    if (entry.type === 'model.requested' && entry.data.slot === 'judge') {
+      spent += entry.data.reservedUsd;
+      open.set(entry.data.callId, entry.data.reservedUsd);
+    } else if (entry.type === 'model.answered') {
+      const reserved = open.get(entry.data.callId);
+      if (reserved === undefined) continue;
+      spent += entry.data.costUsd - reserved;
+      open.delete(entry.data.callId);
+    }
+  }
+  return spent;
 }

@@ -1,13 +1,19 @@
-import type { PolicyFinding, ProposalStore } from '../../blueprints/index.ts';
+import type { MadeProposal, ProposalStore } from '../../blueprints/index.ts';
 import type { Blobs } from '../../domain/ports/blobs.ts';
 import type { Forge } from '../../domain/ports/forge.ts';
+import { type ProposalPolicy, tightened } from '../../domain/proposal-policy.ts';
 import type { RunState } from '../../domain/run-state.ts';
+import { branchNow } from '../../git/branch-now.ts';
 import { diff, diffStat } from '../../git/diff.ts';
 import { gitText } from '../../git/git-process.ts';
 import { withMirrorLock } from '../../git/mirror.ts';
-import { diffOfCheckpoint, importProposal } from '../../git/import-proposal.ts';
-import type { Finding } from '../../git/proposal-policy.ts';
+import { diffOfCheckpoint, importProposal, type Proposal } from '../../git/import-proposal.ts';
+import type { CoAuthor, CommitMaker } from '../../git/proposal-commit.ts';
+import { readTemplate } from '../../git/read-template.ts';
+import { type Rebased, rebaseProposal } from '../../git/rebase-proposal.ts';
+import { withoutTokens } from '../../git/secret-scan.ts';
 import { push } from '../../git/push.ts';
+import { policyFindings } from './finding-sentences.ts';
 import type { RunRepository } from './repository.ts';
 
 export interface ProposalStoreParts {
@@ -18,6 +24,11 @@ export interface ProposalStoreParts {
   knownSecrets(): readonly string[];
   /** For the words of a commit. */
   redact(text: string): string;
+  /** What the configuration allows, now and when the run was planned. */
+  policy(): ProposalPolicy;
+  coAuthors(): Promise<readonly CoAuthor[]>;
+  /** @throws BerthError when the key cannot be read */
+  maker(signal: AbortSignal): Promise<CommitMaker>;
   /** Throws when the run is not ours any more. */
   readonly assertHeld: () => void;
   state(): RunState;
@@ -35,24 +46,29 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
         signal,
       });
     },
-    async importProposal({ base, blob, tree, taskId, runId, title, atMs, protectedPaths, signal }) {
-      const proposal = await importProposal(await repository.mirror(), {
-        base,
-        tree,
-        pack: await parts.blobs.get(blob),
-        taskId,
-        runId,
-        title: parts.redact(title),
-        body: '',
-        atMs,
-        protectedPaths,
-        knownSecrets: parts.knownSecrets(),
-        signal,
-      });
-      const { files, added, removed } = proposal.stat;
-      const { commit, findings } = proposal;
-      return { commit, tree: proposal.tree, files, added, removed, findings: policyFindings(findings) };
+    async importProposal({ base, blob, tree, ...request }) {
+      const pack = await parts.blobs.get(blob);
+      const common = await requestOf(parts, request);
+      return made(await importProposal(await repository.mirror(), { ...common, base, tree, pack }));
     },
+    async branchNow(ref, signal) {
+      const mirror = await repository.refreshed();
+      // On every other host the source is the place where it is merged.
+      const isElsewhere = parts.forge.kind === 'local';
+      const target = isElsewhere ? await parts.forge.pushTarget() : null;
+      return mirror === null ? null : branchNow(mirror, target, ref, signal);
+    },
+    async rebase({ commit, from, onto, ...request }) {
+      const common = await requestOf(parts, request);
+      const answer: Rebased = await rebaseProposal(await repository.mirror(), {
+        ...common,
+        commit,
+        from,
+        onto,
+      });
+      return answer.kind === 'rebased' ? { kind: 'rebased', made: made(answer.proposal) } : answer;
+    },
+    template: async (commit, signal) => readTemplate(await repository.mirror(), commit, signal),
     diff: async ({ base, commit, maxBytes, signal }) =>
       diff(await repository.mirror(), base, commit, { maxBytes, signal }),
     async changedFiles({ base, commit, signal }) {
@@ -77,30 +93,27 @@ export function proposalStore(parts: ProposalStoreParts): ProposalStore {
   };
 }
 
-/** One finding per kind, as people read it, with the gravest severity of its kind. */
-function policyFindings(findings: readonly Finding[]): PolicyFinding[] {
-  const named = (places: readonly string[]): string =>
-    `${places.slice(0, 5).join(', ')}${places.length > 5 ? ` and ${places.length - 5} more` : ''}`;
-  const secrets = findings.flatMap((one) =>
-    one.kind === 'secret' ? [`${one.path}:${one.line} (${one.rule})`] : [],
-  );
-  const paths = findings.filter((one) => one.kind === 'protected-path');
-  const found: PolicyFinding[] = [];
-  if (secrets.length > 0) {
-    found.push({
-      code: 'PROPOSAL_SECRET_FOUND',
-      sentence: `the change holds what looks like a secret in ${named(secrets)}`,
-      severity: 'refuse',
-    });
-  }
-  if (paths.length > 0) {
-    found.push({
-      code: 'PROPOSAL_PROTECTED_PATH',
-      sentence: `the change touches protected paths: ${named(paths.map((one) => one.path))}`,
-      severity: paths.some((one) => one.severity === 'refuse') ? 'refuse' : 'person',
-    });
-  }
-  return found;
+type Request = Pick<
+  Parameters<ProposalStore['importProposal']>[0],
+  'taskId' | 'runId' | 'title' | 'atMs' | 'protectedPaths' | 'policy' | 'signal'
+>;
+
+/** What every commit of a proposal is made and judged with. */
+async function requestOf(parts: ProposalStoreParts, { policy, title, ...rest }: Request) {
+  const effective: ProposalPolicy = policy === undefined ? parts.policy() : tightened(parts.policy(), policy);
+  return {
+    ...rest,
+    title: withoutTokens(parts.redact(title)),
+    body: '',
+    policy: effective,
+    coAuthors: await parts.coAuthors(),
+    maker: await parts.maker(rest.signal),
+    knownSecrets: parts.knownSecrets(),
+  };
+}
+
+function made({ commit, tree, stat: { files, added, removed }, findings }: Proposal): MadeProposal {
+  return { commit, tree, files, added, removed, findings: policyFindings(findings) };
 }
 
 /** Longest difference that is shown as a whole. */

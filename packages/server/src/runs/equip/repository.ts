@@ -14,6 +14,8 @@ export async function knownMirror(home: string, repository: string, signal: Abor
 /** A run's repository on this machine: opened once, at the first use. */
 export interface RunRepository {
   mirror(): Promise<Mirror>;
+  /** Brought up to date now; null: its source cannot be asked. */
+  refreshed(): Promise<Mirror | null>;
   /** Files of a commit; the first 50,000. */
   files(commit: string): Promise<readonly ListedFile[]>;
   /** A text file of a commit; null when there is none, or it is large, binary or a link. */
@@ -57,6 +59,18 @@ export function runRepository(
 
   return {
     mirror,
+    async refreshed() {
+      // Who reads the copy meanwhile has the same one.
+      const now = await openProject({ home, repository, signal, trustUserConfig: true }).catch(
+        (error: unknown) => {
+          if (signal.aborted || !(error instanceof BerthError)) throw error;
+          if (!error.code.startsWith('REPO_') && error.code !== 'GIT_TIMEOUT') throw error;
+          return null;
+        },
+      );
+      if (now !== null) opened = Promise.resolve(now);
+      return now;
+    },
     files(commit) {
       const known = listed.get(commit);
       if (known !== undefined) return known;
