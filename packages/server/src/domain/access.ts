@@ -89,7 +89,7 @@ export interface Principal {
    * or the one-time link.
    */
   readonly id: string;
-  readonly kind: 'person' | 'service' | 'local' | 'trigger';
+  readonly kind: 'person' | 'service' | 'local';
   /** What people read; not unique. */
   readonly name: string;
   readonly via: Entrance;
@@ -195,7 +195,7 @@ function inScope(scope: TokenScope, permission: Permission): boolean {
 export function triggerPrincipal(name: string, projectId: string): Principal {
   return {
     id: `trigger:${name}`,
-    kind: 'trigger',
+    kind: 'service',
     name: `trigger:${name}`,
     via: 'trigger',
     tokenId: null,

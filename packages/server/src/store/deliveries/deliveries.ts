@@ -283,7 +283,7 @@ function toView(row: Row): DeliveryView {
 }
 
 /** How long, and how much of one name, is kept. */
-export const deliveryRetention = { days: 30, rows: 10_000, bytes: 256 * 1_048_576 } as const;
+export const deliveryRetention = { days: 30, rows: 10_000, bytes: 256 * 1_048_576 };
 
 /** Forgets settled deliveries that are old, or beyond what is kept of one name; what waits stays. */
 export async function forgetDeliveries(db: Database, keep = deliveryRetention): Promise<number> {

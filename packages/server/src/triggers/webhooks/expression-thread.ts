@@ -20,7 +20,8 @@ const { body, expressions, most } = workerData as ExpressionWork;
 const results = expressions.map((expression): ExpressionResult => {
   try {
     const found: unknown = search(body, expression);
-    if (found === null || found === undefined) return { kind: 'nothing' };
+    // What every object inherits is no part of a body.
+    if (found === null || found === undefined || typeof found === 'function') return { kind: 'nothing' };
     if (typeof found === 'string') return { kind: 'text', text: found.slice(0, most) };
     return { kind: 'json', text: JSON.stringify(found).slice(0, most) };
   } catch (error) {

@@ -32,7 +32,10 @@ export async function planWebhook(trigger: WebhookTriggerConfig, body: unknown):
     names.map((name, place) => {
       const result = results[trigger.when.length + place];
       assertWorked(result, `values.${name}`);
-      return [name, result === undefined || result.kind === 'nothing' || result.kind === 'failed' ? '' : result.text];
+      return [
+        name,
+        result === undefined || result.kind === 'nothing' || result.kind === 'failed' ? '' : result.text,
+      ];
     }),
   );
   return { kind: 'task', ...filledTask(trigger, values) };
@@ -40,7 +43,10 @@ export async function planWebhook(trigger: WebhookTriggerConfig, body: unknown):
 
 function assertWorked(result: ExpressionResult | undefined, place: string): void {
   if (result === undefined || result.kind === 'failed') {
-    throw new BerthError('EXPRESSION_FAILED', `${place} could not be worked out: ${result?.sentence ?? 'no result'}.`);
+    throw new BerthError(
+      'EXPRESSION_FAILED',
+      `${place} could not be worked out: ${result?.sentence ?? 'no result'}.`,
+    );
   }
 }
 
@@ -98,10 +104,4 @@ export function filledTask(
   const first = trigger.task.split('\n').find((line) => line.trim() !== '') ?? trigger.name;
   const title = first.replaceAll(placeholder, (_, name: string) => outsideLine(values.get(name) ?? '', 60));
   return { title: titleOf(title), text };
-}
-
-/** Names that a task text uses and no value has. Pure. */
-export function unknownPlaceholders(task: string, values: Readonly<Record<string, string>>): string[] {
-  const used = new Set(Array.from(task.matchAll(placeholder), ([, name]) => name ?? ''));
-  return [...used].filter((name) => !Object.hasOwn(values, name));
 }
