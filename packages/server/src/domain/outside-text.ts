@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** Controls, bidirectional marks, zero-width characters and joiners, invisible letters of tags, variation selectors. */
-const invisible =
-  /[\p{Cc}\p{Cf}\u034F\u115F\u1160\u17B4\u17B5\u2028\u2029\u3164\uFE00-\uFE0E\uFFA0\u{E0000}-\u{E0FFF}]/gu;
+const invisible = /[\p{Cc}\p{Cf}\p{Variation_Selector}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu;
 
 /**
  * Text of somebody else as people saw it: without characters and HTML that hide from them what a machine reads, and
@@ -82,9 +81,7 @@ function cutElement(text: string, name: string): string {
 /** One clean line, at most so many characters. */
 export function outsideLine(text: string, most = 120): string {
   const characters = Array.from(cleanOutsideText(text).replaceAll(/\s+/g, ' ').trim());
-  return characters.length <= most
-    ? characters.join('')
-    : `${characters.slice(0, most - 1).join('')}…`;
+  return characters.length <= most ? characters.join('') : `${characters.slice(0, most - 1).join('')}…`;
 }
 
 /** Text from outside with where it is from and how far it is trusted. */

@@ -22,7 +22,7 @@ export interface DeliveryTables {
     attempts: Generated<number>;
     code: string | null;
     reason: string | null;
-    notes: JSONColumnType<readonly string[], string | undefined, string>;
+    notes: JSONColumnType<readonly string[], string | undefined>;
     trigger: string | null;
     task_id: string | null;
     settled_at: ColumnType<Date | null, Date | null | undefined, Date | null>;

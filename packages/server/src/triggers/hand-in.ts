@@ -34,7 +34,8 @@ export async function triggerPlace(
   if (trigger === undefined || !trigger.enabled) throw new BerthError('TRIGGER_GONE');
   const repository = projects.find((project) => project.name === trigger.project)?.repository;
   const project = repository === undefined ? null : await findProject(db, repository);
-  if (project === null) throw new BerthError('TRIGGER_GONE', `There is no project ${trigger.project} any more.`);
+  if (project === null)
+    throw new BerthError('TRIGGER_GONE', `There is no project ${trigger.project} any more.`);
   return { trigger, projectId: project.id, repository: project.repository };
 }
 

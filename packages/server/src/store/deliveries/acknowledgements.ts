@@ -22,7 +22,11 @@ const holdS = 60;
 /** Has a task's comment written and kept up; once for each task. */
 export async function acknowledge(
   db: Database,
-  { taskId, projectId, number }: { readonly taskId: string; readonly projectId: string; readonly number: number },
+  {
+    taskId,
+    projectId,
+    number,
+  }: { readonly taskId: string; readonly projectId: string; readonly number: number },
 ): Promise<void> {
   await db.sql
     .insertInto('trigger_acknowledgements')

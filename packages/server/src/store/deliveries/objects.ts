@@ -32,7 +32,11 @@ export async function taskOfObject(
       order by created_at limit 1`.execute(transaction);
     const before = rows[0]?.id ?? null;
     const taskId = before ?? (await make());
-    await transaction.updateTable('trigger_objects').set({ task_id: taskId }).where('key', '=', key).execute();
+    await transaction
+      .updateTable('trigger_objects')
+      .set({ task_id: taskId })
+      .where('key', '=', key)
+      .execute();
     return { taskId, isNew: before === null };
   });
 }

@@ -1,4 +1,4 @@
-import { asBerthError, BerthError, type ErrorCode } from '../../domain/errors/index.ts';
+import { asBerthError, type BerthError, type ErrorCode } from '../../domain/errors/index.ts';
 import {
   noteFailedTry,
   readDelivery,
@@ -67,7 +67,8 @@ async function outcomeOf(parts: ForgeTriggerParts, delivery: KeptDelivery): Prom
       return processWebhookDelivery(parts, delivery, body);
     case 'forge': {
       const [event = ''] = delivery.event.split('.');
-      if (event === 'ping') return ignored('DELIVERY_NOT_FOR_US', { reason: 'The forge asked whether we are here.' });
+      if (event === 'ping')
+        return ignored('DELIVERY_NOT_FOR_US', { reason: 'The forge asked whether we are here.' });
       return processForgeDelivery(parts, delivery, gitHubHappening(event, body));
     }
   }

@@ -45,7 +45,8 @@ function assertShape(text: string): void {
     else if (code === 0x7b || code === 0x5b) {
       depth += 1;
       values += 1;
-      if (depth > deepest) throw new BerthError('DELIVERY_INVALID', `The body is nested deeper than ${deepest}.`);
+      if (depth > deepest)
+        throw new BerthError('DELIVERY_INVALID', `The body is nested deeper than ${deepest}.`);
     } else if (code === 0x7d || code === 0x5d) depth -= 1;
     else if (code === 0x2c) values += 1;
     if (values > mostValues) {

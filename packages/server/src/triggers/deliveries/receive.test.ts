@@ -243,7 +243,7 @@ test('what is old or too much is forgotten, but not what waits', async () => {
     .execute();
   expect(await forgetDeliveries(database.db)).toBe(1);
   expect(await forgetDeliveries(database.db, { days: 30, rows: 1, bytes: 1e9 })).toBe(1);
-  expect((await rows()).map(({ id }) => id).toSorted()).toEqual([ids[2], ids[3]].toSorted());
+  expect((await rows()).map(({ id }) => id).toSorted()).toEqual(ids.slice(2));
 });
 
 test('answers come within 50 ms', async () => {

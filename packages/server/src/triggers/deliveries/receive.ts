@@ -23,7 +23,7 @@ const mostHeldBytes = 64 * 1_048_576;
 export interface HookRequest {
   readonly entrance: DeliveryEntrance;
   readonly name: string;
-  header(name: string): string | null;
+  readonly header: (name: string) => string | null;
 }
 
 export interface HookAnswer {

@@ -41,8 +41,8 @@ export function checkSignature(
       return checkOf(hmac, signatures, awayMs <= replayWindowMs, true);
     }
     case 'bearer': {
-      const holds = header?.startsWith(scheme.prefix) === true &&
-        sameText(header.slice(scheme.prefix.length), secret);
+      const holds =
+        header?.startsWith(scheme.prefix) === true && sameText(header.slice(scheme.prefix.length), secret);
       return {
         update: (chunk) => void hmac.update(chunk),
         end: () => {

@@ -26,8 +26,11 @@ export function forgeContext(
   subject: string,
   issue: ForgeIssue,
   comments: readonly ForgeComment[],
-  { standingOf, least }: {
-    standingOf(login: string): Standing;
+  {
+    standingOf,
+    least,
+  }: {
+    readonly standingOf: (login: string) => Standing;
     readonly least: ForgeTriggerConfig['authors'];
   },
 ): ForgeContext {
@@ -37,7 +40,9 @@ export function forgeContext(
   const issueStanding = issue.author.isBot ? 'bot' : standingOf(issue.author.login);
   const hasIssue = isEnough(issueStanding);
   if (!hasIssue) {
-    notes.push(`Title and text of the ${what} are of ${issueStanding === 'bot' ? 'a bot' : `somebody without ${least} access`} and were left out.`);
+    notes.push(
+      `Title and text of the ${what} are of ${issueStanding === 'bot' ? 'a bot' : `somebody without ${least} access`} and were left out.`,
+    );
   }
   const heard: string[] = [];
   const leftOut = { below: 0, bots: 0, tooLong: 0 };
@@ -66,9 +71,12 @@ export function forgeContext(
     );
   }
   if (leftOut.below > 0) {
-    notes.push(`${counted(leftOut.below, 'comment')} of people without ${least} access ${were(leftOut.below)} left out.`);
+    notes.push(
+      `${counted(leftOut.below, 'comment')} of people without ${least} access ${were(leftOut.below)} left out.`,
+    );
   }
-  if (leftOut.bots > 0) notes.push(`${counted(leftOut.bots, 'comment')} of bots ${were(leftOut.bots)} left out.`);
+  if (leftOut.bots > 0)
+    notes.push(`${counted(leftOut.bots, 'comment')} of bots ${were(leftOut.bots)} left out.`);
   if (leftOut.tooLong > 0) {
     notes.push(`${counted(leftOut.tooLong, 'older comment')} ${were(leftOut.tooLong)} left out: too long.`);
   }

@@ -51,7 +51,10 @@ export function gitHubHappening(event: string, body: unknown): ForgeHappening | 
     isOfBerth: cause.kind === 'written' && cause.text.includes(berthMark),
   });
   /** Who is said to have written it must be who sent it: an edit is somebody else's doing. */
-  const written = (text: string | null | undefined, author: Account | null | undefined): ForgeHappening | null =>
+  const written = (
+    text: string | null | undefined,
+    author: Account | null | undefined,
+  ): ForgeHappening | null =>
     text == null || text === '' || author?.login !== sender.login ? null : made({ kind: 'written', text });
   switch (`${event}.${action}`) {
     case 'issues.labeled':
@@ -85,5 +88,7 @@ export function gitHubSubject(body: unknown): string | null {
     .safeParse(body);
   if (!found.success) return null;
   const number = (found.data.issue ?? found.data.pull_request)?.number;
-  return number === undefined ? found.data.repository.full_name : `${found.data.repository.full_name}#${number}`;
+  return number === undefined
+    ? found.data.repository.full_name
+    : `${found.data.repository.full_name}#${number}`;
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BerthError } from '../../domain/errors/index.ts';
 import { keepDelivery, readDeliveryView, waitingDeliveries } from '../../store/deliveries/deliveries.ts';
@@ -220,7 +220,7 @@ test('what may pass is tried again; what is given up is dead, and can be run aga
     { method: 'getIssue', error: new Error('one') },
     { method: 'getIssue', error: new Error('two: secret words') },
   );
-  await expect(processDelivery(world.parts, { id, round: 1 }, false)).rejects.toThrow();
+  await expect(processDelivery(world.parts, { id, round: 1 }, false)).rejects.toThrow('one');
   expect(await readDeliveryView(database.db, id)).toMatchObject({ state: 'waiting', attempts: 1 });
   await processDelivery(world.parts, { id, round: 1 }, true);
   const dead = await readDeliveryView(database.db, id);
@@ -349,7 +349,7 @@ test('any order, loss and repetition, on two workers that die anywhere: one task
       const expected = new Set(
         arrivals.filter(({ cause }) => cause !== 6).map(({ cause }) => (cause < 4 ? 1 : 2)),
       );
-      const urls = (await world.tasks()).map(({ origin }) => origin.url?.split('/').at(-1));
+      const urls = (await world.tasks()).map(({ origin }) => origin.url?.split('/').at(-1) ?? '');
       expect(urls.toSorted()).toEqual([...expected].map(String).toSorted());
       const open = await waitingDeliveries(database.db, 100);
       expect(open).toEqual([]);

@@ -69,17 +69,20 @@ export async function planForge(
   if (happening === null) return nothing('DELIVERY_NOT_FOR_US');
   const { config } = parts.config.current();
   const project = projectOnForge(config, forge, happening.repository);
-  if (project === null) return nothing('DELIVERY_NOT_FOR_US', { reason: 'Its repository is no project of this forge.' });
+  if (project === null)
+    return nothing('DELIVERY_NOT_FOR_US', { reason: 'Its repository is no project of this forge.' });
   const meant = triggersFor(happening, forgeTriggersOf(config, project.name)).filter(
     ({ name }) => only === undefined || name === only,
   );
   const [first] = meant;
   if (first === undefined) return nothing('DELIVERY_NOT_FOR_US');
   // Before anything is asked or answered: whoever is a bot, or writes as Berth does, is not spoken with.
-  if (happening.actor.isBot || happening.isOfBerth) return nothing('DELIVERY_OF_BOT', { trigger: first.name });
+  if (happening.actor.isBot || happening.isOfBerth)
+    return nothing('DELIVERY_OF_BOT', { trigger: first.name });
   const { projectId } = await triggerPlace(parts, first.name);
   const conversation = await parts.conversationOf(projectId);
-  if (conversation === null) return nothing('DELIVERY_NOT_FOR_US', { reason: 'Its project has no forge with people.' });
+  if (conversation === null)
+    return nothing('DELIVERY_NOT_FOR_US', { reason: 'Its project has no forge with people.' });
   const self = await conversation.self();
   const isSelf = (login: string): boolean => login.toLowerCase() === self.login.toLowerCase();
   if (isSelf(happening.actor.login)) return nothing('DELIVERY_OF_BOT', { trigger: first.name });
@@ -93,7 +96,8 @@ export async function planForge(
     });
   }
   const issue = await conversation.getIssue(happening.number);
-  if (issue === null || issue.state === 'closed') return nothing('DELIVERY_OBJECT_GONE', { trigger: trigger.name });
+  if (issue === null || issue.state === 'closed')
+    return nothing('DELIVERY_OBJECT_GONE', { trigger: trigger.name });
   if (issue.isPullRequest && isSelf(issue.author.login)) {
     return nothing('DELIVERY_OF_OWN_CHANGE', { trigger: trigger.name });
   }
@@ -104,10 +108,16 @@ export async function planForge(
 }
 
 async function contextOf(
-  { conversation, issue, isSelf, permissionOf, trigger }: {
+  {
+    conversation,
+    issue,
+    isSelf,
+    permissionOf,
+    trigger,
+  }: {
     readonly conversation: ForgeConversation;
     readonly issue: ForgeIssue;
-    isSelf(login: string): boolean;
+    readonly isSelf: (login: string) => boolean;
     readonly permissionOf: PermissionOf;
     readonly trigger: ForgeTriggerConfig;
   },
@@ -134,7 +144,10 @@ export function forgeOfTrigger(
   trigger: ForgeTriggerConfig,
 ): string {
   const { config: now } = config.current();
-  const found = now.forges.find(({ name }) => projectOnForge(now, name, repository)?.name === trigger.project);
-  if (found === undefined) throw new BerthError('USAGE', 'The repository of the body is not that of the trigger’s project.');
+  const found = now.forges.find(
+    ({ name }) => projectOnForge(now, name, repository)?.name === trigger.project,
+  );
+  if (found === undefined)
+    throw new BerthError('USAGE', 'The repository of the body is not that of the trigger’s project.');
   return found.name;
 }

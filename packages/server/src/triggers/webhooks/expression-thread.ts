@@ -28,4 +28,4 @@ const results = expressions.map((expression): ExpressionResult => {
     return { kind: 'failed', sentence: error instanceof Error ? error.name : 'Error' };
   }
 });
-parentPort?.postMessage(results);
+parentPort?.postMessage(results, []);

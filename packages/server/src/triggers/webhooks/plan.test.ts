@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { triggerSchema, type WebhookTriggerConfig } from '../../domain/config/index.ts';
 import { cleanOutsideText, fencedOutside } from '../../domain/outside-text.ts';
