@@ -8,6 +8,7 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
       ['run', '"text", -f FILE or -: create a task and follow its run'],
       ['gates, approve, refuse', 'what waits for approval; let it go on; end it'],
       ['schedules, campaigns', 'tasks again and again; one task over many projects'],
+      ['triggers, deliveries', 'tasks from outside: what makes them; what came in'],
       ['retry, fork', 'another attempt; a new task from a checkpoint of a run'],
       ['proposals', 'changes with their evidence: show, diff, merge, close'],
     ],

@@ -6,6 +6,7 @@ import { collect, type Act, type Acting, type Leaf } from './command-tree.ts';
 import { egressCommands } from './egress-commands.ts';
 import { gateCommands } from './gate-commands.ts';
 import { jobCommands } from './job-commands.ts';
+import { triggerCommands } from './trigger-commands.ts';
 import { serverCommands } from './server-commands.ts';
 import { secondRunCommands, taskCommands } from './task-commands.ts';
 import { addExamples } from './help-examples.ts';
@@ -131,6 +132,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
   serverCommands(program, leaf, act);
   configCommands(program, leaf, act);
   jobCommands(program, leaf, act);
+  triggerCommands(program, leaf, act);
   auditCommands(program, leaf, act);
   watchable(paged(leaf(program, 'usage', 'what was used, by project, principal, model or day')))
     .option('--by <names>', 'project, principal, model, day; comma-separated', 'project')

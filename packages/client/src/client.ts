@@ -1,6 +1,7 @@
 import createFetchClient from 'openapi-fetch';
 import { ApiFailure, failureFrom, unreachable } from './api-failure.ts';
 import type { components, operations, paths } from './generated/api.ts';
+import { deliveryCalls } from './deliveries.ts';
 import { jobCalls } from './jobs.ts';
 import type { OpenTerminal, TerminalEvents } from './open-terminal.ts';
 import { baseUrlOf, fetchOver, type ServerAddress } from './http-fetch.ts';
@@ -75,6 +76,7 @@ export function createClient(address: ServerAddress) {
   const post = { body: {} } as const;
   return {
     ...jobCalls(api, answer),
+    ...deliveryCalls(api, answer),
     createTask: async (task: NewTask, idempotencyKey: string) =>
       answer(
         api.POST('/api/v1/tasks', {

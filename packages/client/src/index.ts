@@ -42,4 +42,5 @@ export { followRun, type Followed, type FollowOptions } from './follow-run.ts';
 export { harmless, harmlessLine } from './harmless.ts';
 export type { ServerAddress } from './http-fetch.ts';
 export { socketPathOf } from './socket-path.ts';
+export type { Delivery, Trigger, TriggerTrial } from './deliveries.ts';
 export type { Campaign, CampaignResult, NewCampaign, Schedule } from './jobs.ts';

@@ -312,6 +312,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Deliveries of projects one maintains, newest first; `dead` are those given up. */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery with its body, as it was kept: without secrets. */
+        get: operations["getDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}/run-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Works a settled delivery off again; what has a task gets no second one. */
+        post: operations["runDeliveryAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/doctor": {
         parameters: {
             query?: never;
@@ -391,6 +442,40 @@ export interface paths {
         put?: never;
         /** Refuses what a gate asks; the run ends and its work is kept. */
         post: operations["refuseGate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hooks/forges/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a signed delivery of a code host. */
+        post: operations["receiveForgeHook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hooks/triggers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a signed delivery for a webhook trigger. */
+        post: operations["receiveTriggerHook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1151,6 +1236,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The triggers of projects one may see, with the path their deliveries are sent to. */
+        get: operations["listTriggers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what a trigger would make of a body, and why not; makes nothing. */
+        post: operations["testTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage": {
         parameters: {
             query?: never;
@@ -1409,6 +1528,55 @@ export interface components {
             /** @enum {string} */
             source: "file" | "database";
         };
+        Delivery: {
+            attempts: number;
+            bytes: number;
+            code: string | null;
+            /** @enum {string} */
+            entrance: "forge" | "trigger";
+            event: string;
+            externalId: string;
+            id: string;
+            name: string;
+            notes: string[];
+            project: string | null;
+            reason: string | null;
+            receivedAt: string;
+            round: number;
+            /** @constant */
+            schema: "berth.delivery/v1";
+            settledAt: string | null;
+            /** @enum {string} */
+            state: "waiting" | "queued" | "done" | "ignored" | "dead";
+            subject: string | null;
+            taskId: string | null;
+            trigger: string | null;
+        };
+        DeliveryWithBody: {
+            attempts: number;
+            body: string;
+            bytes: number;
+            code: string | null;
+            /** @enum {string} */
+            entrance: "forge" | "trigger";
+            event: string;
+            externalId: string;
+            id: string;
+            name: string;
+            notes: string[];
+            project: string | null;
+            reason: string | null;
+            receivedAt: string;
+            round: number;
+            /** @constant */
+            schema: "berth.delivery/v1";
+            settledAt: string | null;
+            /** @enum {string} */
+            state: "waiting" | "queued" | "done" | "ignored" | "dead";
+            subject: string | null;
+            taskId: string | null;
+            trigger: string | null;
+        };
         Doctor: {
             checks: {
                 fix: string | null;
@@ -1534,6 +1702,12 @@ export interface components {
             state: "open" | "approved" | "refused" | "expired" | "withdrawn";
             title: string;
             whoMay: string;
+        };
+        HookAnswer: {
+            id: string | null;
+            repeated: boolean;
+            /** @constant */
+            schema: "berth.hook/v1";
         };
         LiveFrame: {
             callId: string;
@@ -2261,6 +2435,30 @@ export interface components {
             schema: "berth.token/v1";
             /** @enum {string} */
             state: "active" | "expired" | "revoked";
+        };
+        Trigger: {
+            enabled: boolean;
+            /** @enum {string} */
+            kind: "forge" | "webhook";
+            name: string;
+            on: string;
+            path: string | null;
+            principal: string;
+            project: string;
+            /** @constant */
+            schema: "berth.trigger/v1";
+        };
+        TriggerTrial: {
+            code: string | null;
+            notes: string[];
+            project: string;
+            reason: string | null;
+            /** @constant */
+            schema: "berth.trigger-trial/v1";
+            text: string | null;
+            title: string | null;
+            trigger: string;
+            wouldStart: boolean;
         };
         Usage: {
             by: ("project" | "principal" | "model" | "day")[];
@@ -3388,6 +3586,142 @@ export interface operations {
             };
         };
     };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                /** @description Of the forge or trigger it came in by. */
+                name?: string;
+                state?: "waiting" | "queued" | "done" | "ignored" | "dead";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        deliveries: components["schemas"]["Delivery"][];
+                        next: string | null;
+                    };
+                };
+            };
+        };
+    };
+    getDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryWithBody"];
+                };
+            };
+        };
+    };
+    runDeliveryAgain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description An id, a unique prefix of one, or `latest`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never> | null;
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+        };
+    };
     doctor: {
         parameters: {
             query?: never;
@@ -3614,6 +3948,94 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Gate"];
+                };
+            };
+        };
+    };
+    receiveForgeHook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Of a forge, or of a webhook trigger. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookAnswer"];
+                };
+            };
+        };
+    };
+    receiveTriggerHook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Of a forge, or of a webhook trigger. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookAnswer"];
                 };
             };
         };
@@ -5988,6 +6410,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Token"];
+                };
+            };
+        };
+    };
+    listTriggers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        triggers: components["schemas"]["Trigger"][];
+                    };
+                };
+            };
+        };
+    };
+    testTrigger: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeats of a request with the same key answer as the first did, for a day. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The name of a trigger. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default {} */
+                    body?: {
+                        [key: string]: unknown;
+                    };
+                    /**
+                     * @description Of a forge: what its header names, like `issues`.
+                     * @default
+                     */
+                    event?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerTrial"];
                 };
             };
         };

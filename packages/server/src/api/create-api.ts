@@ -23,10 +23,12 @@ import { apiDocsRoutes } from './routes/api-docs.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { egressRoutes } from './routes/egress.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { eventRoutes } from './routes/events.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
+import { hookRoutes } from './routes/hooks.ts';
 import { meRoutes } from './routes/me.ts';
 import { oidcRoutes } from './routes/oidc.ts';
 import { peopleRoutes } from './routes/people.ts';
@@ -74,6 +76,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
     config: options.config ?? null,
     schedules: options.schedules ?? null,
     campaigns: options.campaigns ?? null,
+    deliveries: options.deliveries ?? null,
+    hooks: options.hooks ?? null,
     egress: options.egress ?? null,
     usage: options.usage ?? noUsage,
     ready: options.ready ?? (async () => undefined),
@@ -183,6 +187,8 @@ export function createApi(controlPlane: ControlPlane, options: ApiOptions = {}):
       snapshotRoutes(v1, context);
       scheduleRoutes(v1, context);
       campaignRoutes(v1, context);
+      deliveryRoutes(v1, context);
+      hookRoutes(v1, context);
       configRoutes(v1, context);
     },
     { prefix: '/api/v1' },

@@ -7,6 +7,8 @@ import type { Health } from '../domain/ports/health.ts';
 import type { Redactor } from '../domain/ports/redaction.ts';
 import type { Terminals } from '../domain/ports/terminal.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { DeliveryPlane } from '../triggers/deliveries/plane.ts';
+import type { HookDoor } from '../triggers/deliveries/receive.ts';
 import type { SchedulePlane } from '../triggers/schedules/plane.ts';
 import type { CampaignPlane } from '../runs/campaigns/plane.ts';
 import type { AuditReader, AuditSink } from '../domain/ports/audit.ts';
@@ -50,6 +52,10 @@ export interface ApiOptions {
   readonly egress?: EgressExplainer;
   /** One task over many projects; without it there are none. */
   readonly campaigns?: CampaignPlane;
+  /** What came in by webhooks; without it nothing did. */
+  readonly deliveries?: DeliveryPlane;
+  /** Where deliveries come in; without it none is taken. */
+  readonly hooks?: HookDoor;
   /** Throws while the server cannot serve (`/readyz` answers 503 then). */
   readonly ready?: () => Promise<void>;
   /** Shells in sandboxes; without it there are none. */
@@ -79,6 +85,8 @@ export interface ApiContext {
   readonly config: ConfigPlane | null;
   readonly schedules: SchedulePlane | null;
   readonly campaigns: CampaignPlane | null;
+  readonly deliveries: DeliveryPlane | null;
+  readonly hooks: HookDoor | null;
   readonly egress: EgressExplainer | null;
   readonly usage: UsageReader;
   readonly ready: () => Promise<void>;

@@ -12,6 +12,10 @@ export function secretsOf(config: Config): readonly { readonly key: string; read
     ...Object.entries(config.models.providers).map(
       ([name, provider]) => [`models.providers.${name}.apiKey`, provider.apiKey] as const,
     ),
+    ...config.triggers.map(
+      (one) => [`triggers.${one.name}`, one.kind === 'webhook' ? one.secret : undefined] as const,
+    ),
+    ...config.forges.map((one) => [`forges.${one.name}.webhookSecret`, one.webhookSecret] as const),
     ...config.secrets.map(({ name, from }) => [`secrets.${name}`, from] as const),
   ];
   return all.flatMap(([key, reference]) => (reference === undefined ? [] : [{ key, reference }]));

@@ -85,7 +85,8 @@ export interface TokenScope {
 export interface Principal {
   /**
    * Unique and stable: a person's e-mail address or `<subject>@<issuer host>` (always with an @), `service:<name>`
-   * for a service account, the bare account name for whoever came over the unix socket or the one-time link.
+   * for a service account, `trigger:<name>` for a trigger, the bare account name for whoever came over the unix socket
+   * or the one-time link.
    */
   readonly id: string;
   readonly kind: 'person' | 'service' | 'local';
@@ -188,6 +189,21 @@ function roleOf(projectRoles: Principal['projectRoles'], projectId: string): Rol
 /** Seeing what an act is about is part of every permission. */
 function inScope(scope: TokenScope, permission: Permission): boolean {
   return scope.permissions === null || scope.permissions.includes(permission);
+}
+
+/** A trigger while it is there: it hands tasks in to its own project, and nothing else. */
+export function triggerPrincipal(name: string, projectId: string): Principal {
+  return {
+    id: `trigger:${name}`,
+    kind: 'service',
+    name: `trigger:${name}`,
+    via: 'trigger',
+    tokenId: null,
+    sessionId: null,
+    globalRole: null,
+    projectRoles: { [projectId]: 'member' },
+    scope: { projects: [projectId], permissions: ['task.create'] },
+  };
 }
 
 /** Whoever owns the account this server runs as: may do everything, as they could with the files anyway. */

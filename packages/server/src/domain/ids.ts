@@ -4,7 +4,7 @@ const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**
  * A new id (project, task, run, sandbox, worker, message, call, inbox entry, token (k), session (n), gate, campaign (v),
- * schedule firing (d), act): prefix, eight characters of time (so ids sort by age), eight random ones (40 bits). Lower-case
+ * delivery (d), act): prefix, eight characters of time (so ids sort by age), eight random ones (40 bits). Lower-case
  * Crockford base 32: no letters that are mistaken for digits, safe in paths, branches and labels.
  */
 export function newId(

@@ -129,6 +129,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       const { taskId, runId } = await createTask(db, {
         project,
         text,
+        ...(request.title === undefined ? {} : { title: request.title }),
         origin: { url: null, ...request.origin },
         ...(request.owner === undefined ? {} : { owner: request.owner }),
         options: request.options,

@@ -4,6 +4,7 @@ import { BerthError } from '../domain/errors/index.ts';
 import type { Located, ObjectKind } from '../domain/ports/control-plane.ts';
 import type { Database } from '../store/database.ts';
 import { findCampaign } from '../store/campaigns/campaigns.ts';
+import { projectOfDelivery } from '../store/deliveries/deliveries.ts';
 import { findProject } from '../store/runs/find-project.ts';
 import { readPlace } from '../store/runs/read-place.ts';
 import { readTask } from '../store/runs/read-task.ts';
@@ -23,6 +24,18 @@ export function locators(
     if (place !== null && isVisible(visible, place.projectId)) return place;
     const { id, projectId, ownerId } = await findRun(db, text, visible);
     return { id, projectId, ownerId };
+  };
+  /** Something of the configuration that is for one project. */
+  const ofProject = async (
+    text: string,
+    among: readonly { readonly name: string; readonly project: string }[],
+    visible: VisibleProjects,
+  ): Promise<Located | null> => {
+    const { projects } = config.current().config;
+    const name = among.find((one) => one.name === text)?.project;
+    const repository = projects.find((project) => project.name === name)?.repository;
+    const project = repository === undefined ? null : await findProject(db, repository, visible);
+    return project === null ? null : { id: text, projectId: project.id, ownerId: null };
   };
   return {
     run,
@@ -48,11 +61,16 @@ export function locators(
     },
     campaign: (text, visible) => findCampaign(db.sql, text, visible),
     async schedule(text, visible) {
-      const { schedules, projects } = config.current().config;
-      const name = schedules.find((schedule) => schedule.name === text)?.project;
-      const repository = projects.find((project) => project.name === name)?.repository;
-      const project = repository === undefined ? null : await findProject(db, repository, visible);
-      return project === null ? null : { id: text, projectId: project.id, ownerId: null };
+      return ofProject(text, config.current().config.schedules, visible);
+    },
+    trigger: (text, visible) => ofProject(text, config.current().config.triggers, visible),
+    async delivery(text, visible) {
+      const found = await projectOfDelivery(db, text);
+      if (found === null) return null;
+      const { projectId } = found;
+      // What belongs to no project is only there for those who see all.
+      const isThere = projectId === null ? visible === 'all' : isVisible(visible, projectId);
+      return isThere ? { id: text, projectId, ownerId: null } : null;
     },
   };
 }
@@ -61,6 +79,8 @@ export function locators(
 const lists: Readonly<Partial<Record<ObjectKind, string>>> = {
   project: 'berth projects',
   task: 'berth tasks',
+  delivery: 'berth deliveries',
+  trigger: 'berth triggers',
 };
 
 /** @throws BerthError `NOT_FOUND`, `AMBIGUOUS_ID` */

@@ -6,6 +6,8 @@ import { configPlane } from '../config/plane.ts';
 import type { ControlPlane } from '../domain/ports/control-plane.ts';
 import { asBerthError } from '../domain/errors/index.ts';
 import { checkBlueprint } from './check-config.ts';
+import { deliveryPlane } from '../triggers/deliveries/plane.ts';
+import { deliveryPartsOf, hookDoorOf } from './deliveries.ts';
 import { egressExplainer } from './egress-explainer.ts';
 import { entranceOf } from './entrance.ts';
 import { campaignPlane } from '../runs/campaigns/plane.ts';
@@ -51,6 +53,8 @@ export async function startApiPart(
     const usage = createUsageReader(foundation.db, foundation.config);
     const { db, config: current, redactor } = foundation;
     const schedules = schedulePlane({ db, config: current, controlPlane, audit: audit.sink });
+    const hooks = hookDoorOf(foundation);
+    closers.push(async () => hooks.close());
     const common = {
       ...shared,
       ...services,
@@ -60,6 +64,8 @@ export async function startApiPart(
       usage,
       schedules,
       campaigns: campaignPlane(db),
+      deliveries: deliveryPlane(deliveryPartsOf(foundation, controlPlane)),
+      hooks: hooks.door,
       egress: egressExplainer(foundation),
     };
     const local = createApi(controlPlane, common);

@@ -13,8 +13,10 @@ import { startWorker, type WorkerStatus } from '../runs/worker.ts';
 import { sharedKey } from '../access/sign-in/shared-key.ts';
 import { defaultSandboxLimits } from '../sandboxes/default-limits.ts';
 import { notifiersOf } from './notifiers.ts';
+import { startDeliveries } from '../triggers/deliveries/start.ts';
 import { startSchedules } from '../triggers/schedules/start.ts';
 import { forWork } from '../store/database.ts';
+import { deliveryPartsOf } from './deliveries.ts';
 import type { Foundation } from './foundation.ts';
 import type { StartServerOptions } from './options.ts';
 
@@ -83,6 +85,11 @@ export function startWorkerPart(
   const endExpiring = expireGates(db, onError);
   const endTelling = tellPeople(notifiersOf(foundation, onError));
   const schedules = startSchedules({ db, config, controlPlane, audit: audit.sink, onError });
+  const deliveries = startDeliveries({
+    ...deliveryPartsOf(foundation, controlPlane),
+    publicUrl: () => config.current().config.server.publicUrl ?? null,
+    onError,
+  });
   const campaigns = startCampaigns(
     { db, controlPlane, audit: audit.sink, principalNow: principalNow(db, config) },
     { onError },
@@ -97,7 +104,7 @@ export function startWorkerPart(
   return {
     status: () => worker.status(),
     async stop() {
-      await Promise.all([schedules.stop(), campaigns.stop()]);
+      await Promise.all([schedules.stop(), campaigns.stop(), deliveries.stop()]);
       await worker.stop();
       await endPool();
       await endExpiring();

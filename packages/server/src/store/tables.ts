@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { ConfigTables } from './config-tables.ts';
 import type { AuditTables } from './audit-tables.ts';
+import type { DeliveryTables } from './delivery-tables.ts';
 import type { GateTables } from './gate-tables.ts';
 import type { TokenTables } from './token-tables.ts';
 import type { SignInTables } from './sign-in-tables.ts';
@@ -22,7 +23,8 @@ export interface Tables
     GateTables,
     ScheduleTables,
     CampaignTables,
-    SnapshotTables {
+    SnapshotTables,
+    DeliveryTables {
   schema_migrations: {
     number: number;
     name: string;

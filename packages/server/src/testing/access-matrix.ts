@@ -7,6 +7,7 @@ import { gateIdOf } from '../domain/gates.ts';
 import { runOptionsSchema } from '../domain/task.ts';
 import type { Database } from '../store/database.ts';
 import { insertCampaign } from '../store/campaigns/campaigns.ts';
+import { keepDelivery } from '../store/deliveries/deliveries.ts';
 import { createTask } from '../store/runs/create-task.ts';
 import { ensureProject } from '../store/runs/ensure-project.ts';
 import { accessWorld, type AccessWorld } from './access-world.ts';
@@ -41,6 +42,7 @@ export interface AccessMatrix {
 
 export const person = (role: Role): string => `${role}@example.org`;
 const projects = ['web', 'vault'] as const;
+const triggerOf = (project: string): string => `hook-${project}`;
 const scheduleOf = (project: string): string => `nightly-${project}`;
 const plenty = { perSecond: 1e6, burst: 1e6 };
 
@@ -56,6 +58,13 @@ export async function accessMatrix(db: Database, permissions: readonly Permissio
       project,
       task: `scheduled in ${project}`,
       cron: '30 2 * * *',
+    })),
+    triggers: projects.map((project) => ({
+      kind: 'webhook',
+      name: triggerOf(project),
+      project,
+      secret: '${env:HOOK}',
+      task: `hooked in ${project}`,
     })),
     people: [
       ...roles.map((role) => ({ id: person(role), projects: { web: role } })),
@@ -196,5 +205,21 @@ async function makeObjects(db: Database, project: string, by: string): Promise<O
     gate,
     campaign,
     schedule: scheduleOf(project),
+    trigger: triggerOf(project),
+    delivery: await makeDelivery(db, project, by, id),
   };
+}
+
+async function makeDelivery(db: Database, project: string, by: string, projectId: string): Promise<string> {
+  const kept = await keepDelivery(db, {
+    entrance: 'trigger',
+    name: triggerOf(project),
+    externalId: by,
+    fingerprint: null,
+    event: 'webhook',
+    subject: null,
+    projectId,
+    body: JSON.stringify({ by }),
+  });
+  return kept === 'full' ? '' : kept.id;
 }

@@ -21,6 +21,8 @@ import { campaignPlane } from '../runs/campaigns/plane.ts';
 import { createControlPlane } from '../runs/control-plane.ts';
 import { liveHub } from '../runs/live-hub.ts';
 import type { Database } from '../store/database.ts';
+import { deliveryPlane } from '../triggers/deliveries/plane.ts';
+import { askedPermissions } from '../triggers/forge/permissions.ts';
 import { schedulePlane } from '../triggers/schedules/plane.ts';
 
 /** A configuration that a test changes. */
@@ -142,6 +144,14 @@ export function accessWorld(
     audit: { sink: audit, reader: nothingToRead },
     schedules: schedulePlane({ db, config, controlPlane, audit }),
     campaigns: campaignPlane(db),
+    deliveries: deliveryPlane({
+      db,
+      config,
+      controlPlane,
+      audit,
+      permissions: askedPermissions(db.clock),
+      conversationOf: async () => null,
+    }),
     tokens,
     revocations: over,
     idempotency: idempotencyIn(db),

@@ -67,7 +67,7 @@ export function guardRoutes(
     request.target = nothing;
     const { access } = request.routeOptions.config;
     // Without a route there is nothing to guard but whether one exists: only the known may learn that.
-    if (access?.kind === 'public') return;
+    if (access?.kind === 'public' || access?.kind === 'signature') return;
     request.principal = await authenticate(request);
   });
   // After validation, so that an id that cannot be one is told apart from one that names nothing.
@@ -84,6 +84,7 @@ async function authorise(
 ): Promise<void> {
   switch (access.kind) {
     case 'public':
+    case 'signature':
     case 'signed-in':
       return;
     case 'list':

@@ -71,7 +71,8 @@ export function honourIdempotencyKeys(app: FastifyInstance, store: IdempotencySt
   app.addHook('preHandler', async (request, reply) => {
     const key = request.raw.headers['idempotency-key'];
     const { access, idempotency } = request.routeOptions.config;
-    if (request.method !== 'POST' || access === undefined || access.kind === 'public') return;
+    if (request.method !== 'POST' || access === undefined) return;
+    if (access.kind === 'public' || access.kind === 'signature') return;
     if (key === undefined) return;
     const at: RequestKey = {
       principal: keyHolder(request.principal),

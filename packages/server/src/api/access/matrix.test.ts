@@ -88,6 +88,11 @@ test('only these routes ask nobody who they are', () => {
   ).toEqual([]);
 });
 
+test('only these routes are let in by a signature', async () => {
+  const signed = matrix.gates.routeTable.filter((route) => route.access.kind === 'signature').map(nameOf);
+  expect(signed.toSorted()).toEqual(['POST /api/v1/hooks/forges/:name', 'POST /api/v1/hooks/triggers/:name']);
+});
+
 test.each(roles)('object routes: %s of the project', async (role) => {
   const wrong: string[] = [];
   for (const route of objectRoutes()) {
@@ -234,6 +239,8 @@ test('a foreign object answers as one that is not there, to the letter', async (
     gate: 'g-zzzzzzzzzzzzzzzz-1',
     campaign: 'v-zzzzzzzzzzzzzzzz',
     schedule: 'nightly-zzzzz',
+    trigger: 'hook-zzzzz',
+    delivery: 'd-zzzzzzzzzzzzzzzz',
   };
   /** What the routes need that answer nothing without. */
   const queries: Readonly<Record<string, string>> = {

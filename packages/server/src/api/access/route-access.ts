@@ -5,6 +5,7 @@ import type { ObjectKind } from '../../domain/ports/control-plane.ts';
  * Who may use a route. Every route declares one in its `config.access`; a route without is refused at start.
  *
  * - `public`: nobody needs to be known (health, sign-in).
+ * - `signature`: nobody signs in; the handler checks a signature over the raw body (webhooks).
  * - `signed-in`: any principal, about themselves alone.
  * - `installation`: a permission on the whole installation.
  * - `list`: a permission; the handler answers with what lies in `visibleProjects(request.principal)` alone.
@@ -14,6 +15,7 @@ import type { ObjectKind } from '../../domain/ports/control-plane.ts';
  */
 export type RouteAccess =
   | { readonly kind: 'public' }
+  | { readonly kind: 'signature' }
   | { readonly kind: 'signed-in' }
   | { readonly kind: 'installation'; readonly permission: Permission }
   | { readonly kind: 'list'; readonly permission: Permission }
@@ -47,4 +49,5 @@ export function newIn(permission: Permission): { readonly access: RouteAccess } 
 }
 
 export const publicRoute: { readonly access: RouteAccess } = { access: { kind: 'public' } };
+export const bySignature: { readonly access: RouteAccess } = { access: { kind: 'signature' } };
 export const signedIn: { readonly access: RouteAccess } = { access: { kind: 'signed-in' } };

@@ -1,6 +1,7 @@
 import { namedSections, type Config } from '../../domain/config/index.ts';
 import { cronFault } from '../cron.ts';
 import { secretRules } from './secret-rules.ts';
+import { triggerRules } from './trigger-rules.ts';
 
 export interface BrokenRule {
   readonly path: readonly PropertyKey[];
@@ -20,6 +21,7 @@ export function rulesOf(config: Config, checkBlueprint: CheckBlueprint = () => n
     ...providerRules(config),
     ...slotRules(config),
     ...scheduleRules(config),
+    ...triggerRules(config),
     ...addressRules(config),
     ...denyRules(config),
     ...secretRules(config),

@@ -18,6 +18,7 @@ import { serviceErrors } from './services.ts';
 import { signInErrors } from './sign-in.ts';
 import { storeErrors } from './store.ts';
 import { tokenErrors } from './tokens.ts';
+import { triggerErrors } from './triggers.ts';
 import { viewErrors } from './view.ts';
 
 /**
@@ -45,6 +46,7 @@ export const errorRegistry = {
   ...signInErrors,
   ...storeErrors,
   ...tokenErrors,
+  ...triggerErrors,
   ...viewErrors,
 } as const;
 

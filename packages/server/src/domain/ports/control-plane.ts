@@ -13,6 +13,8 @@ import type { RunMaking, RunReading } from './run-reading.ts';
 export interface CreateTask {
   readonly repository: string;
   readonly text: string;
+  /** Instead of the first line of the text. */
+  readonly title?: string;
   readonly options: RunOptions;
   readonly origin: { readonly kind: Origin['kind']; readonly by: string; readonly url?: string | null };
   /** Principal id whose task it is; `origin.by` unless somebody hands it in for another. */
@@ -32,7 +34,17 @@ export interface ListFilter {
 }
 
 /** What an address can name. A proposal has the id of its run. */
-export const objectKinds = ['project', 'task', 'run', 'proposal', 'gate', 'campaign', 'schedule'] as const;
+export const objectKinds = [
+  'project',
+  'task',
+  'run',
+  'proposal',
+  'gate',
+  'campaign',
+  'schedule',
+  'delivery',
+  'trigger',
+] as const;
 export type ObjectKind = (typeof objectKinds)[number];
 
 /** An object as found: its whole id, and what rights on it are decided by. */

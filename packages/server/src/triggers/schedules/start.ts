@@ -1,11 +1,9 @@
-import { PgBoss, type ConstructorOptions } from 'pg-boss';
+import { PgBoss } from 'pg-boss';
 import { asBerthError, BerthError } from '../../domain/errors/index.ts';
-import { connectTimeoutMs } from '../../store/connect.ts';
 import type { Database } from '../../store/database.ts';
+import { aborted, bossOptions } from '../job-queue.ts';
 import { lookAtSchedules, type LookParts } from './look.ts';
 
-/** Schema of the job queue, made at its first start. */
-export const jobsSchema = 'berth_jobs';
 const tickQueue = 'schedules-tick';
 const retryMs = 15_000;
 
@@ -85,27 +83,4 @@ async function keepTicking(
       await boss.stop({ graceful: true, timeout: 10_000 }).catch(() => undefined);
     }
   }
-}
-
-function bossOptions(db: Database): ConstructorOptions {
-  const { directAddress: address } = db;
-  return {
-    // Past a transaction pooler; without the time-out of our own statements: its migrations may take longer.
-    ...(address.kind === 'url'
-      ? { connectionString: address.url }
-      : { host: address.directory, port: 5432, database: address.database, user: address.user }),
-    application_name: 'berth-jobs',
-    connectionTimeoutMillis: connectTimeoutMs,
-    schema: jobsSchema,
-    max: 2,
-    cronMonitorIntervalSeconds: 10,
-    cronWorkerIntervalSeconds: 2,
-  };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,0 +1,96 @@
+import { family } from './entry.ts';
+
+/** Codes of deliveries (what comes in by webhooks) and of the triggers that make tasks of them. */
+export const triggerErrors = family({
+  HOOK_REFUSED: {
+    sentence: 'This delivery is not taken: there is no such hook, or its signature does not hold.',
+    next: 'Compare name, secret and signature header with docs/triggers.md; the server’s log says which it was.',
+    retryable: false,
+    http: 401,
+    exit: 4,
+  },
+  DELIVERY_INVALID: {
+    sentence: 'The body of the delivery is not what this hook takes.',
+    next: 'Send a JSON object as UTF-8, nested less than 64 deep.',
+    retryable: false,
+    http: 422,
+    exit: 2,
+  },
+  DELIVERIES_FULL: {
+    sentence: 'Too many deliveries of this name wait.',
+    next: 'Nothing: they are taken again once earlier ones were worked off. Look at `berth deliveries list`.',
+    retryable: true,
+    http: 503,
+    exit: 10,
+  },
+  DELIVERIES_UNAVAILABLE: {
+    sentence: 'Deliveries are stored but not worked off: their queue does not start.',
+    next: "The database's user must be able to create the schema `berth_jobs`; Berth tries again by itself.",
+    retryable: true,
+    http: 503,
+    exit: 1,
+  },
+  DELIVERY_NOT_FOR_US: {
+    sentence: 'No trigger is for this event.',
+    next: 'Nothing, or see `on` of the trigger.',
+    retryable: false,
+    http: 409,
+    exit: 1,
+  },
+  DELIVERY_OF_BOT: {
+    sentence: 'It comes from a bot, or from Berth itself: those start nothing.',
+    next: 'Nothing.',
+    retryable: false,
+    http: 409,
+    exit: 1,
+  },
+  DELIVERY_NOT_PERMITTED: {
+    sentence: 'Whoever did it may do less on the repository than the trigger asks for.',
+    next: 'Somebody with that permission can do it; see `authors` of the trigger.',
+    retryable: false,
+    http: 403,
+    exit: 4,
+  },
+  DELIVERY_NOTHING_LEFT: {
+    sentence: 'All of its text is of people below the trigger’s threshold.',
+    next: 'Say in a comment what is to be done, then run the delivery again.',
+    retryable: false,
+    http: 409,
+    exit: 1,
+  },
+  DELIVERY_OBJECT_GONE: {
+    sentence: 'The issue or pull request is closed or not there any more.',
+    next: 'Nothing; open it again to hand it in.',
+    retryable: false,
+    http: 409,
+    exit: 1,
+  },
+  DELIVERY_OF_OWN_CHANGE: {
+    sentence: 'It is about a pull request that Berth made.',
+    next: 'Nothing: its own task follows it.',
+    retryable: false,
+    http: 409,
+    exit: 1,
+  },
+  TRIGGER_GONE: {
+    sentence: 'The trigger is switched off or not there any more.',
+    next: 'Switch it on in the configuration, then run the delivery again.',
+    retryable: false,
+    http: 403,
+    exit: 4,
+  },
+  TRIGGER_FILTERED: {
+    sentence: 'A condition of the trigger does not hold.',
+    next: 'Nothing, or see `when` of the trigger: `berth triggers test NAME --body FILE`.',
+    retryable: false,
+    http: 409,
+    exit: 1,
+  },
+  EXPRESSION_FAILED: {
+    sentence: 'An expression of the trigger could not be worked out.',
+    next: 'Try it with `berth triggers test NAME --body FILE`.',
+    retryable: false,
+    http: 422,
+    exit: 1,
+  },
+});
