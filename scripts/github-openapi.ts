@@ -57,9 +57,13 @@ function lean(value: unknown, isNames = false): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(
-        ([key]) => isNames || !(['description', 'title', 'externalDocs'].includes(key) || key.startsWith('x-')),
+        ([key]) =>
+          isNames || !(['description', 'title', 'externalDocs'].includes(key) || key.startsWith('x-')),
       )
-      .map(([key, one]) => [key, ['example', 'value', 'enum'].includes(key) ? one : lean(one, key === 'properties')]),
+      .map(([key, one]) => [
+        key,
+        ['example', 'value', 'enum'].includes(key) ? one : lean(one, key === 'properties'),
+      ]),
   );
 }
 

@@ -12,12 +12,7 @@ import { trusted } from '../net/exchange.ts';
  * @param url of the repository, http(s), without credentials
  * @param caFile certificates that git trusts, in place of the system's; null: the system's
  */
-export function targetWithToken(
-  url: string,
-  user: string,
-  token: string,
-  caFile: string | null,
-): GitTarget {
+export function targetWithToken(url: string, user: string, token: string, caFile: string | null): GitTarget {
   const { origin } = new URL(url);
   const basic = Buffer.from(`${user}:${token}`).toString('base64');
   const settings: readonly (readonly [string, string])[] = [

@@ -31,7 +31,14 @@ export interface DoctorParts {
 export async function inspectInstallation(parts: DoctorParts): Promise<DoctorView> {
   const { driver, signal } = parts;
   const [own, probed] = await Promise.all([
-    Promise.all([git(parts), database(parts), disk(parts), model(parts), ...secrets(parts), ...forges(parts)]),
+    Promise.all([
+      git(parts),
+      database(parts),
+      disk(parts),
+      model(parts),
+      ...secrets(parts),
+      ...forges(parts),
+    ]),
     driver.probe(signal),
   ]);
   const checks = [...own, ...probed.checks];

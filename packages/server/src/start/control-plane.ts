@@ -18,11 +18,18 @@ export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPla
     config: foundation.config,
     checkedRepository: (repository) => checkedRepository(repository, signal),
     forgeOf: (projectId) => foundation.forgeOf(projectId, null),
-    mirrorOf: (repository, stop) => knownMirror(home, repository, AbortSignal.any([signal, stop]), forges.fetchTargetOf),
+    mirrorOf: (repository, stop) =>
+      knownMirror(home, repository, AbortSignal.any([signal, stop]), forges.fetchTargetOf),
     diffOf: (state) =>
       diffOf(
         state,
-        runRepository(home, state.created?.repository ?? '', signal, () => state.plan !== null, forges.fetchTargetOf),
+        runRepository(
+          home,
+          state.created?.repository ?? '',
+          signal,
+          () => state.plan !== null,
+          forges.fetchTargetOf,
+        ),
         db.blobs,
         signal,
       ),

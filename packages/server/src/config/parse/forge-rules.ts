@@ -28,7 +28,9 @@ export function forgeRules(config: Config): BrokenRule[] {
       if (choice.kind !== 'unknown') return [];
       const names = config.forges.map(({ name }) => name).join(', ');
       const known = names === '' ? 'there is none' : `there are: ${names}`;
-      return [{ path: ['projects', place, 'forge'], sentence: `${choice.sentence.replace(/\.$/, '')} (${known})` }];
+      return [
+        { path: ['projects', place, 'forge'], sentence: `${choice.sentence.replace(/\.$/, '')} (${known})` },
+      ];
     }),
   ];
 }
@@ -37,7 +39,8 @@ function addressFault(address: string): string | null {
   const url = URL.parse(address);
   if (url === null) return null;
   if (url.search !== '' || url.hash !== '') return 'an address without ? and # is needed';
-  const isLoopback = url.hostname === 'localhost' || url.hostname === '[::1]' || url.hostname.startsWith('127.');
+  const isLoopback =
+    url.hostname === 'localhost' || url.hostname === '[::1]' || url.hostname.startsWith('127.');
   return url.protocol === 'http:' && !isLoopback
     ? 'https:// is needed: the credential could be read on its way'
     : null;

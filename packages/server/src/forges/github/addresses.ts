@@ -21,9 +21,13 @@ export function gitHubAddresses(forge: {
   for (const address of [web, rest]) {
     const { protocol, hostname } = new URL(address);
     if (protocol === 'https:' || isLoopback(hostname)) continue;
-    throw new BerthError('FORGE_REFUSED', `${address} is plain HTTP: the credential could be read on its way.`, {
-      next: 'Give an https:// address; for a private authority set `ca`.',
-    });
+    throw new BerthError(
+      'FORGE_REFUSED',
+      `${address} is plain HTTP: the credential could be read on its way.`,
+      {
+        next: 'Give an https:// address; for a private authority set `ca`.',
+      },
+    );
   }
   const graphql = rest.endsWith('/api/v3') ? rest.replace(/\/v3$/, '/graphql') : `${rest}/graphql`;
   return { web, rest, graphql };

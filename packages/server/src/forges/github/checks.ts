@@ -80,7 +80,11 @@ function statusState(state: string): CommitCheck['state'] {
  * own leads to: our credential stays here.
  * @throws BerthError `FORGE_NOT_FOUND` where there is none (any more), `FORGE_*`
  */
-export async function failedLog(repository: GitHubRepository, log: string, maxBytes: number): Promise<string> {
+export async function failedLog(
+  repository: GitHubRepository,
+  log: string,
+  maxBytes: number,
+): Promise<string> {
   const id = /^job:([1-9]\d{0,17})$/.exec(log)?.[1];
   if (id === undefined) throw new BerthError('FORGE_NOT_FOUND', 'This check has no log on GitHub.');
   const { client, credentials, name, addresses } = repository.connection;
@@ -149,7 +153,8 @@ export async function setStatus(
     body: {
       state: states[status.state],
       context: ownContext,
-      description: sentence.length <= longestSentence ? sentence : `${sentence.slice(0, longestSentence - 1)}…`,
+      description:
+        sentence.length <= longestSentence ? sentence : `${sentence.slice(0, longestSentence - 1)}…`,
       ...(url === null ? {} : { target_url: url }),
     },
     purpose: 'talk',

@@ -38,7 +38,10 @@ export interface ApiAnswer {
 }
 
 /** What stands in the header `authorization`; a refused one is made anew once. */
-export type Authorize = (options: { readonly isRefused: boolean; readonly answer?: ApiAnswer }) => Promise<string>;
+export type Authorize = (options: {
+  readonly isRefused: boolean;
+  readonly answer?: ApiAnswer;
+}) => Promise<string>;
 
 export interface GitHubClientOptions {
   /** As it is called in the configuration. */
@@ -51,6 +54,8 @@ export interface GitHubClientOptions {
   readonly longestWaitMs?: number;
   /** Default 30 s. */
   readonly exchangeMs?: number;
+  /** Default 32 MiB. */
+  readonly maxAnswerBytes?: number;
 }
 
 /** Speaks with one GitHub: bounded, patient with limits and outages where that is safe, in codes otherwise. */
@@ -74,7 +79,7 @@ export class GitHubClient {
     let authorization = await authorize({ isRefused: false });
     let isRenewed = false;
     let waitedMs = 0;
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       waitedMs += await this.#waitForLimit(request, account, waitedMs);
       const tried = await this.#try(request, account, authorization);
       if ('error' in tried) {
@@ -172,10 +177,14 @@ export class GitHubClient {
     const pauseMs = untilMs - nowMs;
     if (waitedMs + pauseMs > longestWaitMs) {
       const until = new Date(untilMs).toISOString();
-      throw new BerthError('FORGE_RATE_LIMITED', `${forge} takes no requests until ${until} (${request.what}).`, {
-        next: `Try again after ${until}.`,
-        details: { forge, until },
-      });
+      throw new BerthError(
+        'FORGE_RATE_LIMITED',
+        `${forge} takes no requests until ${until} (${request.what}).`,
+        {
+          next: `Try again after ${until}.`,
+          details: { forge, until },
+        },
+      );
     }
     await clock.sleep(pauseMs, signal);
     return pauseMs;
@@ -250,7 +259,7 @@ export class GitHubClient {
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
       ca: await ca(),
       timeoutMs: this.options.exchangeMs ?? exchangeMs,
-      maxBytes: request.maxBytes ?? maxAnswerBytes,
+      maxBytes: request.maxBytes ?? this.options.maxAnswerBytes ?? maxAnswerBytes,
       ...(request.longer === undefined ? {} : { longer: request.longer }),
       signal,
     });

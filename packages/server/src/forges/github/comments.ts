@@ -32,7 +32,12 @@ export function accountOf(shape: ShapeOfAccount | null, self: string, isByApp = 
 type Source = 'issue' | 'review-comment';
 
 /** Without the marker where it is ours: what people see. */
-function commentOf(shape: ShapeOfComment, self: string, rest: Pick<ForgeComment, 'place' | 'thread'>, kind: string) {
+function commentOf(
+  shape: ShapeOfComment,
+  self: string,
+  rest: Pick<ForgeComment, 'place' | 'thread'>,
+  kind: string,
+) {
   const isByApp = shape.performed_via_github_app !== null && shape.performed_via_github_app !== undefined;
   const author = accountOf(shape.user, self, isByApp);
   const body = shape.body ?? '';
@@ -126,7 +131,11 @@ export async function listComments(
 
 function inOrder(comments: readonly ForgeComment[]): ForgeComment[] {
   return comments.toSorted((one, other) =>
-    one.createdAt === other.createdAt ? compareIds(one.id, other.id) : one.createdAt < other.createdAt ? -1 : 1,
+    one.createdAt === other.createdAt
+      ? compareIds(one.id, other.id)
+      : one.createdAt < other.createdAt
+        ? -1
+        : 1,
   );
 }
 

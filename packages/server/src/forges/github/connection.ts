@@ -29,7 +29,7 @@ export interface ConnectionParts {
   /** Values to be looked for in whatever is stored or shown, until they end. */
   readonly learn: (secret: Secret, untilMs?: number) => void;
   readonly signal: AbortSignal;
-  readonly limits?: Pick<GitHubClientOptions, 'longestWaitMs' | 'exchangeMs'>;
+  readonly limits?: Pick<GitHubClientOptions, 'longestWaitMs' | 'exchangeMs' | 'maxAnswerBytes'>;
 }
 
 /** @throws BerthError `FORGE_REFUSED` for an address that is not safe */

@@ -13,7 +13,13 @@ describe('the conversation on GitHub', () => {
     await under.forge.openPullRequest({
       ...{ key: 't-1', title: 'T', body: '', branch: 'berth/x-1', base: 'main', draft: false },
     });
-    under.github.state.issues.push({ number: 7, title: 'Broken', body: 'It is', login: 'rita', labels: ['bug'] });
+    under.github.state.issues.push({
+      number: 7,
+      title: 'Broken',
+      body: 'It is',
+      login: 'rita',
+      labels: ['bug'],
+    });
   });
   afterEach(async () => {
     await under.cleanUp();
@@ -49,11 +55,20 @@ describe('the conversation on GitHub', () => {
     const thread = said({ body: 'here', place, login: 'ben' });
     said({ body: 'moved away', place: { ...place, line: null, side: 'LEFT' } });
     said({ body: 'and here', place, replyTo: thread });
-    state.reviews.push({ id: 1, number: 1, login: 'anna', body: 'Please change', state: 'CHANGES_REQUESTED', at: state.stamp() });
+    state.reviews.push({
+      id: 1,
+      number: 1,
+      login: 'anna',
+      body: 'Please change',
+      state: 'CHANGES_REQUESTED',
+      at: state.stamp(),
+    });
     state.reviews.push({ id: 2, number: 1, login: 'anna', body: '', state: 'APPROVED', at: state.stamp() });
     said({ body: 'I am a machine', login: 'other[bot]' });
     const all = await talk().listComments(1);
-    expect(all.map((one) => [one.body, one.author.isBot, one.place?.line, one.place?.side, one.thread])).toEqual([
+    expect(
+      all.map((one) => [one.body, one.author.isBot, one.place?.line, one.place?.side, one.thread]),
+    ).toEqual([
       ['first', false, undefined, undefined, null],
       ['here', false, 3, 'new', String(thread)],
       ['moved away', false, null, 'old', String(thread + 2)],
@@ -77,8 +92,11 @@ describe('the conversation on GitHub', () => {
     await talk().comment(1, { key: 'b', body: 'Another' });
     const ours = under.github.state.comments.filter((one) => one.login.startsWith('berth'));
     expect(ours).toHaveLength(2);
-    expect((await talk().listComments(1)).filter((one) => one.author.login.startsWith('berth')).map((one) => one.body))
-      .toEqual(['Done', 'Another']);
+    expect(
+      (await talk().listComments(1))
+        .filter((one) => one.author.login.startsWith('berth'))
+        .map((one) => one.body),
+    ).toEqual(['Done', 'Another']);
   });
 
   test('a mark that somebody else copied, or that the text itself holds, leads nowhere', async () => {
@@ -101,7 +119,9 @@ describe('the conversation on GitHub', () => {
     const thread = said({ body: 'here', place: { path: 'a.txt', line: 3, side: 'RIGHT' } });
     const answer = await talk().comment(1, { key: 'a', body: 'Changed', thread: String(thread) });
     expect(answer).toMatchObject({ thread: String(thread), place: { path: 'a.txt' }, body: 'Changed' });
-    expect((await talk().comment(1, { key: 'a', body: 'Changed', thread: String(thread) })).id).toBe(answer.id);
+    expect((await talk().comment(1, { key: 'a', body: 'Changed', thread: String(thread) })).id).toBe(
+      answer.id,
+    );
     await expect(talk().comment(1, { key: 'c', body: 'x', thread: '../1' })).rejects.toMatchObject({
       code: 'FORGE_NOT_FOUND',
     });
@@ -121,8 +141,13 @@ describe('the conversation on GitHub', () => {
 
   test('checks of all kinds in one list, without our own word', async () => {
     const { checkRuns, statuses } = under.github.state;
-    const run = (id: number, name: string, status: string, conclusion: string | null, app = 'github-actions') =>
-      checkRuns.push({ id, name, status, conclusion, app });
+    const run = (
+      id: number,
+      name: string,
+      status: string,
+      conclusion: string | null,
+      app = 'github-actions',
+    ) => checkRuns.push({ id, name, status, conclusion, app });
     run(1, 'build', 'completed', 'success');
     run(2, 'test', 'completed', 'failure');
     run(3, 'slow', 'in_progress', null);

@@ -14,7 +14,13 @@ export function gitHubConversation(repository: GitHubRepository): ForgeConversat
     self: async () => ({ login: await selfLogin(), isBot: true }),
     async getIssue(number) {
       const shape = await repository.jsonOrNull(
-        { method: 'GET', path: `/issues/${number}`, purpose: 'talk', what: `reading #${number}`, isPolled: true },
+        {
+          method: 'GET',
+          path: `/issues/${number}`,
+          purpose: 'talk',
+          what: `reading #${number}`,
+          isPolled: true,
+        },
         issueSchema,
       );
       if (shape === null) return null;

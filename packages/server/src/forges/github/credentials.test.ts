@@ -16,7 +16,8 @@ describe('tokens of a GitHub App', () => {
   });
   const minted = () =>
     [...under.github.state.tokens.values()].filter((held) => held.token.startsWith('ghs_'));
-  const mints = (): number => under.github.seen.filter((one) => one.path.endsWith('/access_tokens')).length;
+  const mints = (): number =>
+    under.github.seen.filter((one) => one.path.endsWith('/access_tokens') && one.status === 201).length;
 
   test('are for one repository and what one purpose needs, and known as secrets before they are used', async () => {
     expect(minted().map((one) => [one.repositories, one.permissions])).toEqual([

@@ -36,7 +36,9 @@ export function refusalOf(text: string): Refusal {
   const words = errors.map((one) => (typeof one === 'string' ? one : (one.message ?? '')));
   return {
     message: visible([message, ...words].filter((one) => one !== '').join(': ')).slice(0, longestWords),
-    faults: errors.flatMap((one) => (typeof one === 'string' ? [] : [`${one.field ?? ''}:${one.code ?? ''}`])),
+    faults: errors.flatMap((one) =>
+      typeof one === 'string' ? [] : [`${one.field ?? ''}:${one.code ?? ''}`],
+    ),
   };
 }
 
@@ -57,9 +59,13 @@ export function failureOf(forge: string, what: string, answer: { status: number;
   const said = message === '' ? '' : `: ${message}`;
   switch (true) {
     case status === 401:
-      return new BerthError('FORGE_AUTH_FAILED', `${forge} does not accept the credential (${what})${said}.`, {
-        details,
-      });
+      return new BerthError(
+        'FORGE_AUTH_FAILED',
+        `${forge} does not accept the credential (${what})${said}.`,
+        {
+          details,
+        },
+      );
     case status === 403:
       return new BerthError('FORGE_FORBIDDEN', `${forge} does not allow ${what}${said}.`, { details });
     case status === 404 || status === 410 || status === 451:
@@ -67,7 +73,9 @@ export function failureOf(forge: string, what: string, answer: { status: number;
         details,
       });
     case status >= 500:
-      return new BerthError('FORGE_UNREACHABLE', `${forge} is in trouble (${status}) at ${what}.`, { details });
+      return new BerthError('FORGE_UNREACHABLE', `${forge} is in trouble (${status}) at ${what}.`, {
+        details,
+      });
     case status >= 300 && status < 400:
       return new BerthError('FORGE_ANSWER_INVALID', `${forge} leads elsewhere (${status}) at ${what}.`, {
         details,

@@ -52,7 +52,10 @@ export async function mergePullRequest(
     const isMethod = /(merge commits|squash merges?|rebase merges?) (is|are) not allowed/i.test(message);
     if (isMethod && method !== 'rebase') continue;
     if (now.mergeable_state === 'dirty' || now.mergeable === false) throw conflicts(shape);
-    throw new BerthError('FORGE_REFUSED', `${repository.connection.name} does not merge #${number}: ${message}.`);
+    throw new BerthError(
+      'FORGE_REFUSED',
+      `${repository.connection.name} does not merge #${number}: ${message}.`,
+    );
   }
   return pullRequestOf(await readOrThrow(repository, number));
 }

@@ -58,7 +58,12 @@ export class GitHubRepository {
   }
 
   /** A mutation of GraphQL that may be repeated. @throws BerthError `FORGE_REFUSED` with what it says */
-  async mutate(purpose: Purpose, what: string, query: string, variables: Record<string, string>): Promise<void> {
+  async mutate(
+    purpose: Purpose,
+    what: string,
+    query: string,
+    variables: Record<string, string>,
+  ): Promise<void> {
     const { client, credentials, addresses, name } = this.connection;
     const { account, authorize } = credentials.for(this.name, purpose);
     const answer = await client.send(

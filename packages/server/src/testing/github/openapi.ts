@@ -25,9 +25,7 @@ ajv.addSchema({ $id: 'github', ...(asJsonSchema(published) as Tree) });
 const compiled = new Map<string, ValidateFunction>();
 
 function validator(pointer: readonly string[]): ValidateFunction {
-  const escaped = pointer.map((part) =>
-    encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')),
-  );
+  const escaped = pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')));
   const $ref = `github#/${escaped.join('/')}`;
   const known = compiled.get($ref) ?? ajv.compile({ $ref });
   compiled.set($ref, known);

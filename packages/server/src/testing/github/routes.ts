@@ -47,13 +47,16 @@ const shown = (asked: Asked, status = 200): Answered => {
 function openPull(asked: Asked): Answered {
   const { state, body } = asked;
   const { title, head, base, draft } = body as { title: string; head: string; base: string; draft?: boolean };
-  const fault = (field: string) => invalid('Validation Failed', [{ resource: 'PullRequest', field, code: 'invalid' }]);
+  const fault = (field: string) =>
+    invalid('Validation Failed', [{ resource: 'PullRequest', field, code: 'invalid' }]);
   const [from, onto] = [state.headOf(head), state.headOf(base)];
   if (from === null) return fault('head');
   if (onto === null) return fault('base');
   const custom = (message: string) =>
     invalid('Validation Failed', [{ resource: 'PullRequest', code: 'custom', message }]);
-  if (state.pulls.some((one) => one.branch === head && one.base === base && one.state === 'open' && !one.fork))
+  if (
+    state.pulls.some((one) => one.branch === head && one.base === base && one.state === 'open' && !one.fork)
+  )
     return custom(`A pull request already exists for ${state.owner}:${head}.`);
   if (!state.isAhead(onto, from)) return custom(`No commits between ${base} and ${head}`);
   const pull = {
@@ -102,7 +105,8 @@ function mergePull(asked: Asked): Answered {
   const head = state.headOf(pull.branch);
   if (body['sha'] !== undefined && body['sha'] !== head)
     return { status: 409, body: { message: 'Head branch was modified. Review and try the merge again.' } };
-  if (state.mergedTree(state.headOf(pull.base)!, head!) === null) return refused('Pull Request is not mergeable');
+  if (state.mergedTree(state.headOf(pull.base)!, head!) === null)
+    return refused('Pull Request is not mergeable');
   const sha = state.merge(pull, `${String(body['commit_title'])}\n\n${String(body['commit_message'])}`);
   return ok({ sha, merged: true, message: 'Pull Request successfully merged' });
 }
@@ -154,7 +158,8 @@ const commentsOf = ({ state, params }: Asked, isReview: boolean): HeldComment[] 
 export const routes: Readonly<Record<string, Route>> = {
   'get /app': {
     needs: 'app',
-    answer: ({ state }) => ok(over(exampleOf('get', '/app', 200), { slug: state.slug, permissions: state.granted })),
+    answer: ({ state }) =>
+      ok(over(exampleOf('get', '/app', 200), { slug: state.slug, permissions: state.granted })),
   },
   'get /user': {
     needs: null,
@@ -293,7 +298,7 @@ export const routes: Readonly<Record<string, Route>> = {
       if (role === undefined) return notFound;
       const legacy = { maintain: 'write', triage: 'read' }[role] ?? role;
       const example = exampleOf('get', `${repo}/collaborators/{username}/permission`, 200);
-      const user = userShape(params['username']!);
+      const user = over(userShape(params['username']!), { role_name: role });
       return ok(over(example, { permission: legacy, role_name: role, user }));
     },
   },
@@ -302,7 +307,9 @@ export const routes: Readonly<Record<string, Route>> = {
     answer: ({ state }) => {
       const path = `${repo}/commits/{ref}/check-runs`;
       const example = exampleOf('get', path, 200) as { check_runs: unknown[] };
-      const runs = state.checkRuns.map(({ app, ...run }) => over(example.check_runs[0], { ...run, app: { slug: app } }));
+      const runs = state.checkRuns.map(({ app, ...run }) =>
+        over(example.check_runs[0], { ...run, app: { slug: app } }),
+      );
       return ok({ total_count: runs.length, check_runs: runs });
     },
   },

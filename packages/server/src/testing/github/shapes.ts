@@ -81,7 +81,9 @@ export class Shapes {
   issue(number: number): unknown {
     const pull = this.#state.pulls.find((one) => one.number === number);
     const issue = this.#state.issues.find((one) => one.number === number);
-    const { pull_request: example, ...rest } = issueExample;
+    const { pull_request: _, ...rest } = issueExample;
+    const page = `${this.#web()}/acme/web/pull/${number}`;
+    const pullLinks = { url: page, html_url: page, diff_url: page, patch_url: page };
     return over(rest, {
       number,
       title: pull?.title ?? issue?.title ?? '',
@@ -91,7 +93,9 @@ export class Shapes {
       user: userShape(issue?.login ?? `${this.#state.slug}[bot]`),
       labels: (issue?.labels ?? pull?.labels ?? []).map(labelShape),
       created_at: '2026-01-01T00:00:00Z',
-      ...(pull === undefined ? {} : { pull_request: example }),
+      assignee: null,
+      closed_at: null,
+      ...(pull === undefined ? {} : { pull_request: pullLinks }),
     });
   }
 
@@ -107,7 +111,8 @@ export class Shapes {
   }
 
   reviewComment(comment: HeldComment): unknown {
-    const { in_reply_to_id: _, ...example } = reviewCommentExample as Tree;
+    // Of a comment that the diff moved away from, `line` is left out.
+    const { in_reply_to_id: _, line: __, ...example } = reviewCommentExample as Tree;
     const place = comment.place ?? { path: 'a.txt', line: 1, side: 'RIGHT' };
     return over(example, {
       id: comment.id,
@@ -118,7 +123,7 @@ export class Shapes {
       side: place.side,
       created_at: comment.createdAt,
       updated_at: comment.createdAt,
-      ...(place.line === null ? { line: null } : { line: place.line }),
+      ...(place.line === null ? {} : { line: place.line }),
       ...(comment.replyTo === undefined ? {} : { in_reply_to_id: comment.replyTo }),
     });
   }

@@ -94,7 +94,9 @@ export class GitHubState {
   /** Seconds apart, in the order they were made. */
   stamp(): string {
     this.#last += 1;
-    return new Date(Date.parse('2026-01-01T00:00:00Z') + this.#last * 1_000).toISOString().replace('.000', '');
+    return new Date(Date.parse('2026-01-01T00:00:00Z') + this.#last * 1_000)
+      .toISOString()
+      .replace('.000', '');
   }
 
   giveToken(over: Partial<HeldToken> = {}): HeldToken {

@@ -19,7 +19,12 @@ export interface Fault {
   /** Of how many of them; default all. */
   times?: number;
   readonly kind:
-    | { readonly name: 'answers'; readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
+    | {
+        readonly name: 'answers';
+        readonly status: number;
+        readonly headers?: Record<string, string>;
+        readonly body?: string;
+      }
     /** It is done, and the connection ends before the answer. */
     | { readonly name: 'loses-answer' }
     | { readonly name: 'never-answers' }
@@ -51,6 +56,8 @@ export class TestGitHub {
   readonly elsewhere: IncomingMessage['headers'][] = [];
   /** Fewer than GitHub answers on a page, to see them all read. */
   pageSize = 100;
+  /** Called while a process of git waits for its answer. */
+  onGit: (() => void) | null = null;
   /** Where git requests are sent instead. */
   gitRedirect: string | null = null;
   readonly #publicKey;
@@ -92,7 +99,9 @@ export class TestGitHub {
   async stop(): Promise<void> {
     for (const server of [this.#server, this.#other]) {
       server?.closeAllConnections();
-      await new Promise<void>((resolve) => (server === null ? resolve() : void server.close(() => resolve())));
+      await new Promise<void>((resolve) =>
+        server === null ? resolve() : void server.close(() => resolve()),
+      );
     }
   }
 
@@ -173,7 +182,8 @@ export class TestGitHub {
     const { owner, name } = this.state;
     if (route.needs === 'app' ? !(await this.#isApp(bearer)) : this.#held(bearer) === null)
       return { status: 401, body: { message: 'Bad credentials' } };
-    if (params['owner'] !== undefined && (params['owner'] !== owner || params['repo'] !== name)) return notFound;
+    if (params['owner'] !== undefined && (params['owner'] !== owner || params['repo'] !== name))
+      return notFound;
     if (route.needs !== 'app' && !this.#may(bearer, route.needs)) return refused;
     const shapes = new Shapes(this.state, () => this.url);
     const token = this.#held(bearer);
@@ -193,7 +203,8 @@ export class TestGitHub {
     if (!this.#may(bearer, ['pull_requests', 'write']))
       return failed('Resource not accessible by integration', 'FORBIDDEN');
     const pull = this.state.pulls.find(({ number }) => `PR_${number}` === variables.id);
-    const mutation = /(markPullRequestReadyForReview|convertPullRequestToDraft)\(input: \{ pullRequestId: \$id \}\)/;
+    const mutation =
+      /(markPullRequestReadyForReview|convertPullRequestToDraft)\(input: \{ pullRequestId: \$id \}\)/;
     const name = mutation.exec(query)?.[1];
     if (pull === undefined || name === undefined) return failed('Could not resolve to a node', 'NOT_FOUND');
     pull.draft = name === 'convertPullRequestToDraft';
@@ -236,6 +247,7 @@ export class TestGitHub {
 
   async #git(incoming: IncomingMessage, outgoing: ServerResponse, seen: Seen): Promise<void> {
     this.gitSeen.push(seen);
+    this.onGit?.();
     const token = Buffer.from(seen.authorization.replace(/^Basic /, ''), 'base64')
       .toString()
       .replace(/^x-access-token:/, '');
@@ -267,7 +279,10 @@ export class TestGitHub {
 
   async #isApp(token: string): Promise<boolean> {
     try {
-      const { payload } = await jwtVerify(token, this.#publicKey, { issuer: this.appId, algorithms: ['RS256'] });
+      const { payload } = await jwtVerify(token, this.#publicKey, {
+        issuer: this.appId,
+        algorithms: ['RS256'],
+      });
       // GitHub takes none for longer.
       return (payload.exp ?? 0) - Date.now() / 1_000 <= 600;
     } catch {

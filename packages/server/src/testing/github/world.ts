@@ -1,6 +1,10 @@
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { GitTarget } from '../../domain/ports/forge.ts';
-import { connectGitHub, type ConnectionParts, type GitHubConnection } from '../../forges/github/connection.ts';
+import {
+  connectGitHub,
+  type ConnectionParts,
+  type GitHubConnection,
+} from '../../forges/github/connection.ts';
 import { GitHubForge } from '../../forges/github/github-forge.ts';
 import { openProject, type Mirror } from '../../git/mirror.ts';
 import { push, remoteBranch } from '../../git/push.ts';
