@@ -110,7 +110,7 @@ const model = (parts: DoctorParts): Promise<DoctorCheck> =>
 
 /** One line for each code host: whether its credential works, and what it may do. */
 function forges(parts: DoctorParts): Promise<DoctorCheck>[] {
-  return (parts.forges?.() ?? []).map(({ look }) => timed('forge', parts, look));
+  return (parts.forges?.() ?? []).map((forge) => timed('forge', parts, () => forge.look()));
 }
 
 /** Redaction does not look for shorter values. */

@@ -16,7 +16,7 @@ export interface Forges {
   /** @param mirror Berth's own copy of the project's repository, where this process opened it */
   of(projectId: string, mirror: string | null): Promise<Forge>;
   /** Where a repository is fetched from, with a credential; null: from its address, as this account may. */
-  fetchTargetOf(repository: string): Promise<GitTarget | null>;
+  readonly fetchTargetOf: (repository: string) => Promise<GitTarget | null>;
   /** For `berth doctor`: each configured forge, and a look at it. */
   inspections(): readonly { readonly name: string; look(): Promise<ForgeFinding> }[];
 }

@@ -58,7 +58,7 @@ export async function checksOf(repository: GitHubRepository, commit: string): Pr
 
 /** What is not known to be well has failed. */
 function conclusionState(conclusion: string | null): CommitCheck['state'] {
-  switch (conclusion) {
+  switch (conclusion ?? '') {
     case 'success':
       return 'passed';
     case 'neutral':

@@ -23,7 +23,6 @@ describe('the conversation on GitHub', () => {
   });
   afterEach(async () => {
     await under.cleanUp();
-    expect(under.github.faultsOfForm).toEqual([]);
   });
   const said = (over: object): number => {
     const { state } = under.github;

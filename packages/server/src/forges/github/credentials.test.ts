@@ -12,7 +12,6 @@ describe('tokens of a GitHub App', () => {
   });
   afterEach(async () => {
     await under.cleanUp();
-    expect(under.github.faultsOfForm).toEqual([]);
   });
   const minted = () =>
     [...under.github.state.tokens.values()].filter((held) => held.token.startsWith('ghs_'));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BerthError } from '../../domain/errors/index.ts';
+import { BerthError, type ErrorCode } from '../../domain/errors/index.ts';
 import { visible } from '../../domain/events/index.ts';
 
 /** Longest part of GitHub's own words that is shown. */
@@ -57,34 +57,16 @@ export function failureOf(forge: string, what: string, answer: { status: number;
   const { message } = refusalOf(answer.text);
   const details = { forge, status, said: message };
   const said = message === '' ? '' : `: ${message}`;
-  switch (true) {
-    case status === 401:
-      return new BerthError(
-        'FORGE_AUTH_FAILED',
-        `${forge} does not accept the credential (${what})${said}.`,
-        {
-          details,
-        },
-      );
-    case status === 403:
-      return new BerthError('FORGE_FORBIDDEN', `${forge} does not allow ${what}${said}.`, { details });
-    case status === 404 || status === 410 || status === 451:
-      return new BerthError('FORGE_NOT_FOUND', `${forge} has nothing there, or does not show it: ${what}.`, {
-        details,
-      });
-    case status >= 500:
-      return new BerthError('FORGE_UNREACHABLE', `${forge} is in trouble (${status}) at ${what}.`, {
-        details,
-      });
-    case status >= 300 && status < 400:
-      return new BerthError('FORGE_ANSWER_INVALID', `${forge} leads elsewhere (${status}) at ${what}.`, {
-        details,
-      });
-    case status >= 400:
-      return new BerthError('FORGE_REFUSED', `${forge} refused ${what} (${status})${said}.`, { details });
-    default:
-      return new BerthError('FORGE_ANSWER_INVALID', `${forge} answered ${status} at ${what}.`, { details });
-  }
+  const fail = (code: ErrorCode, sentence: string): BerthError => new BerthError(code, sentence, { details });
+  if (status === 401)
+    return fail('FORGE_AUTH_FAILED', `${forge} does not accept the credential (${what})${said}.`);
+  if (status === 403) return fail('FORGE_FORBIDDEN', `${forge} does not allow ${what}${said}.`);
+  if (status === 404 || status === 410 || status === 451)
+    return fail('FORGE_NOT_FOUND', `${forge} has nothing there, or does not show it: ${what}.`);
+  if (status >= 500) return fail('FORGE_UNREACHABLE', `${forge} is in trouble (${status}) at ${what}.`);
+  if (status >= 400) return fail('FORGE_REFUSED', `${forge} refused ${what} (${status})${said}.`);
+  if (status >= 300) return fail('FORGE_ANSWER_INVALID', `${forge} leads elsewhere (${status}) at ${what}.`);
+  return fail('FORGE_ANSWER_INVALID', `${forge} answered ${status} at ${what}.`);
 }
 
 /** No answer came. */

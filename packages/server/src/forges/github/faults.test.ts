@@ -18,7 +18,6 @@ describe('a GitHub in trouble', () => {
   });
   afterEach(async () => {
     await under.cleanUp();
-    expect(under.github.faultsOfForm).toEqual([]);
   });
   const fault = (over: Partial<Fault> & Pick<Fault, 'kind'>): void =>
     void under.github.faults.push({ path: /\/pulls\/1$/, ...over });

@@ -96,7 +96,7 @@ function mergePull(asked: Asked): Answered {
   const pull = pullOf(asked);
   if (pull === undefined) return notFound;
   const refused = (message: string): Answered => ({ status: 405, body: { message } });
-  const method = String(body['merge_method'] ?? 'merge');
+  const method = typeof body['merge_method'] === 'string' ? body['merge_method'] : 'merge';
   if (pull.state !== 'open' || pull.draft) return refused('Pull Request is not mergeable');
   if (!state.allowedMethods.includes(method))
     return refused(
