@@ -11,7 +11,12 @@ describe('the conversation on GitHub', () => {
     under.github.pageSize = 2;
     commit = await under.pushBranch('berth/x-1', { 'a.txt': 'a' });
     await under.forge.openPullRequest({
-      ...{ key: 't-1', title: 'T', body: '', branch: 'berth/x-1', base: 'main', draft: false },
+      key: 't-1',
+      title: 'T',
+      body: '',
+      branch: 'berth/x-1',
+      base: 'main',
+      draft: false,
     });
     under.github.state.issues.push({
       number: 7,
@@ -28,7 +33,12 @@ describe('the conversation on GitHub', () => {
     const { state } = under.github;
     const id = state.nextId();
     state.comments.push({
-      ...{ id, number: 1, login: 'anna', type: 'User', body: 'x', createdAt: state.stamp() },
+      id,
+      number: 1,
+      login: 'anna',
+      type: 'User',
+      body: 'x',
+      createdAt: state.stamp(),
       ...over,
     });
     return id;

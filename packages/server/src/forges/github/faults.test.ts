@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BerthError } from '../../domain/errors/index.ts';
 import type { Fault } from '../../testing/github/test-forge.ts';
 import { gitHubUnderTest, type GitHubUnderTest } from '../../testing/github/world.ts';
 
@@ -133,7 +134,7 @@ describe('a GitHub in trouble', () => {
 
   test('git that is led to another host does not go there', async () => {
     under.github.gitRedirect = under.github.otherUrl;
-    await expect(under.pushBranch('berth/x-2', { 'b.txt': 'b' })).rejects.toThrow();
+    await expect(under.pushBranch('berth/x-2', { 'b.txt': 'b' })).rejects.toBeInstanceOf(BerthError);
     expect(under.github.elsewhere).toEqual([]);
   });
 });

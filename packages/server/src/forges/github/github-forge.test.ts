@@ -75,8 +75,18 @@ describe('pull requests on GitHub', () => {
 
   test("a fork's pull request of the same branch name is another's", async () => {
     under.github.state.pulls.push({
-      ...{ number: 1, branch: 'berth/x-1', title: 'evil', body: '', base: 'main', draft: false },
-      ...{ state: 'open', mergedAs: null, endHead: null, fork: true, labels: [], reviewers: [] },
+      number: 1,
+      branch: request.branch,
+      base: 'main',
+      body: '',
+      draft: false,
+      title: 'evil',
+      state: 'open',
+      mergedAs: null,
+      endHead: null,
+      fork: true,
+      labels: [],
+      reviewers: [],
       createdAt: '2026-01-01T00:00:00Z',
     });
     const opened = await under.forge.openPullRequest(request);

@@ -320,7 +320,9 @@ export const routes: Readonly<Record<string, Route>> = {
       const last = new Map(
         state.statuses.filter(({ commit }) => commit === params['ref']).map((one) => [one.context, one]),
       );
-      const statuses = [...last.values()].map(({ commit: _, ...one }) => over(example.statuses[0], one));
+      const statuses = [...last.values()].map(({ context, state: how, description }) =>
+        over(example.statuses[0], { context, state: how, description }),
+      );
       return ok({ ...example, sha: params['ref'], statuses, total_count: statuses.length });
     },
   },

@@ -109,6 +109,8 @@ export async function gitHubUnderTest(
       abort.abort();
       await github.stop();
       place.cleanUp();
+      // What was asked and answered is of GitHub's document: no test passes otherwise.
+      if (github.faultsOfForm.length > 0) throw new Error(github.faultsOfForm.join('\n'));
     },
   };
 }
