@@ -49,7 +49,8 @@ export function exampleOf(method: string, path: string, status: number): unknown
     | Tree
     | undefined;
   const [first] = Object.values((content?.['examples'] ?? {}) as Tree);
-  return resolved(first)['value'];
+  // Some values are references themselves.
+  return resolved(resolved(first)['value']);
 }
 
 /** What is wrong with an answer by GitHub's own document; null: nothing. */
