@@ -50,7 +50,8 @@ export function exampleOf(method: string, path: string, status: number): unknown
     | undefined;
   const [first] = Object.values((content?.['examples'] ?? {}) as Tree);
   // Some values are references themselves.
-  return resolved(resolved(first)['value']);
+  const value = resolved(resolved(first)['value']);
+  return typeof value === 'object' && 'value' in value ? value['value'] : value;
 }
 
 /** What is wrong with an answer by GitHub's own document; null: nothing. */
