@@ -114,9 +114,7 @@ export function createProgram(io: Io, setExitCode: (code: number) => void): Comm
     act(async () => (await import('./commands/proposals.ts')).diff, 'diff'),
   );
   for (const name of ['merge', 'close'] as const) {
-    oneRun(
-      leaf(proposals, name, name === 'merge' ? 'merge it on the local forge' : 'close it without merging'),
-    )
+    oneRun(leaf(proposals, name, name === 'merge' ? 'merge it on its code host' : 'close it without merging'))
       .option('--yes', 'do not ask')
       .action(act(async () => (await import('./commands/proposals.ts'))[name], 'proposal'));
   }

@@ -1,4 +1,4 @@
-import type { Config } from '../domain/config/index.ts';
+import type { Config, ForgeConfig } from '../domain/config/index.ts';
 
 /** Every secret that a configuration refers to, with the key that does. Pure. */
 export function secretsOf(config: Config): readonly { readonly key: string; readonly reference: string }[] {
@@ -15,8 +15,18 @@ export function secretsOf(config: Config): readonly { readonly key: string; read
     ...config.triggers.map(
       (one) => [`triggers.${one.name}`, one.kind === 'webhook' ? one.secret : undefined] as const,
     ),
-    ...config.forges.map((one) => [`forges.${one.name}.webhookSecret`, one.webhookSecret] as const),
+    ...config.forges.flatMap((forge) => forgeSecrets(forge)),
     ...config.secrets.map(({ name, from }) => [`secrets.${name}`, from] as const),
   ];
   return all.flatMap(([key, reference]) => (reference === undefined ? [] : [{ key, reference }]));
+}
+
+function forgeSecrets(forge: ForgeConfig): (readonly [string, string | undefined])[] {
+  const own = `forges.${forge.name}`;
+  const privateKey = forge.kind === 'github' ? forge.app?.privateKey : undefined;
+  return [
+    [`${own}.token`, forge.token],
+    [`${own}.privateKey`, privateKey],
+    [`${own}.webhookSecret`, forge.webhookSecret],
+  ];
 }

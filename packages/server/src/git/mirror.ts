@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../domain/errors/index.ts';
+import type { GitTarget } from '../domain/ports/forge.ts';
 import { createBare, removeAbandoned, removeStaleLocks } from './bare-repository.ts';
 import { withFileLock } from './file-lock.ts';
 import { localUploadPack } from './git-environment.ts';
@@ -36,6 +37,8 @@ export interface OpenProject {
   readonly signal: AbortSignal;
   /** Use the operator's git configuration for fetching (credential helpers); default false. */
   readonly trustUserConfig?: boolean;
+  /** Where it is fetched from, and with what, in place of its address and this account's own git configuration. */
+  readonly target?: GitTarget | null;
   /** For the fetch; default 15 minutes. */
   readonly timeoutMs?: number;
 }
@@ -47,7 +50,7 @@ interface Source {
   readonly uncommitted: UncommittedChanges | null;
   /** Some of its objects are only on its own remote. */
   readonly partial: boolean;
-  readonly command: Pick<GitCommand, 'transport' | 'trustUserConfig'>;
+  readonly command: Pick<GitCommand, 'transport' | 'trustUserConfig' | 'env'>;
   readonly far: readonly string[];
   readonly refspecs: readonly string[];
 }
@@ -58,6 +61,21 @@ const abandonedMs = 24 * 60 * 60_000;
 const refspecs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
 async function locate(address: RepositoryAddress, shadow: string, options: OpenProject): Promise<Source> {
+  if (address.kind === 'remote' && options.target != null) {
+    const target = parseAddress(options.target.url, '/');
+    if (target.kind === 'local') throw new BerthError('REPO_ADDRESS_INVALID');
+    return {
+      url: target.url,
+      // The mirror is the repository's, whichever way it is fetched.
+      identity: address.shown,
+      shown: address.shown,
+      uncommitted: null,
+      partial: false,
+      command: { transport: target.transport, env: options.target.env },
+      far: [],
+      refspecs,
+    };
+  }
   if (address.kind === 'remote') {
     return {
       url: address.url,

@@ -20,6 +20,8 @@ export interface DoctorParts {
   readonly signal: AbortSignal;
   /** The sandbox profiles of the configuration; left out: there are none. */
   readonly profiles?: () => readonly ProvedProfile[];
+  /** Each configured code host, and a look at it; left out: there are none. */
+  readonly forges?: () => readonly { readonly name: string; look(): Promise<Finding> }[];
   /** Every secret that the configuration refers to, and how to read one; left out: there are none. */
   readonly secrets?: {
     references(): readonly { readonly key: string; readonly reference: string }[];
@@ -31,7 +33,14 @@ export interface DoctorParts {
 export async function inspectInstallation(parts: DoctorParts): Promise<DoctorView> {
   const { driver, signal } = parts;
   const [own, probed] = await Promise.all([
-    Promise.all([git(parts), database(parts), disk(parts), model(parts), ...secrets(parts)]),
+    Promise.all([
+      git(parts),
+      database(parts),
+      disk(parts),
+      model(parts),
+      ...secrets(parts),
+      ...forges(parts),
+    ]),
     driver.probe(signal),
   ]);
   // Where sandboxes cannot be made at all, nothing more is to be learnt.
@@ -102,6 +111,11 @@ const model = (parts: DoctorParts): Promise<DoctorCheck> =>
       fix,
     };
   });
+
+/** One line for each code host: whether its credential works, and what it may do. */
+function forges(parts: DoctorParts): Promise<DoctorCheck>[] {
+  return (parts.forges?.() ?? []).map((forge) => timed('forge', parts, () => forge.look()));
+}
 
 /** Redaction does not look for shorter values. */
 const shortestFound = 8;

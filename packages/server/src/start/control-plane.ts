@@ -12,7 +12,7 @@ import type { Foundation } from './foundation.ts';
 
 /** What the API asks, on this foundation. @param hub what viewers of live frames watch */
 export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPlane {
-  const { db, redact, home, signal, env, driver } = foundation;
+  const { db, redact, home, signal, env, driver, forges } = foundation;
   return createControlPlane({
     db,
     hub,
@@ -20,11 +20,18 @@ export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPla
     config: foundation.config,
     checkedRepository: (repository) => checkedRepository(repository, signal),
     forgeOf: (projectId) => foundation.forgeOf(projectId, null),
-    mirrorOf: (repository, stop) => knownMirror(home, repository, AbortSignal.any([signal, stop])),
+    mirrorOf: (repository, stop) =>
+      knownMirror(home, repository, AbortSignal.any([signal, stop]), forges.fetchTargetOf),
     diffOf: (state) =>
       diffOf(
         state,
-        runRepository(home, state.created?.repository ?? '', signal, () => state.plan !== null),
+        runRepository(
+          home,
+          state.created?.repository ?? '',
+          signal,
+          () => state.plan !== null,
+          forges.fetchTargetOf,
+        ),
         db.blobs,
         signal,
       ),
@@ -40,6 +47,7 @@ export function controlPlaneOn(foundation: Foundation, hub: LiveHub): ControlPla
             profile,
             limits: limitsOfProfile(profile, defaultSandboxLimits()),
           })),
+        forges: () => forges.inspections(),
         secrets: {
           references: () => secretsOf(foundation.config.current().config),
           read: foundation.secrets.read,

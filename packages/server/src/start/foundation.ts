@@ -3,7 +3,6 @@ import { systemClock } from '../domain/clock.ts';
 import type { Audit } from '../audit/open-audit.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Forge } from '../domain/ports/forge.ts';
-import { LocalForge } from '../forges/local/local-forge.ts';
 import { knownSecrets } from '../models-for.ts';
 import type { OpenConfig } from '../config/open-config.ts';
 import { type LiveHub, liveHub } from '../runs/live-hub.ts';
@@ -17,6 +16,7 @@ import { type Database, openDatabase } from '../store/database.ts';
 import { createLog, type Log, silentLog } from '../telemetry/log.ts';
 import { databaseFailure } from './database-failure.ts';
 import { openServerConfig } from './config.ts';
+import { type Forges, openForges } from './forges.ts';
 import { type LiveSecrets, liveSecrets } from './live-secrets.ts';
 import type { StartServerOptions } from './options.ts';
 import { openRecord } from './record.ts';
@@ -46,6 +46,7 @@ export interface Foundation {
   readonly log: Log;
   readonly redact: (value: unknown) => unknown;
   readonly forgeOf: (projectId: string, mirror: string | null) => Promise<Forge>;
+  readonly forges: Forges;
 }
 
 /** Opens the database (an embedded one where none is named) and makes what all parts share. */
@@ -97,6 +98,7 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     throw error;
   });
   const owned = new OwnedRuns();
+  const forges = openForges({ home, db, clock, config, secrets, signal });
   return {
     home,
     env,
@@ -117,6 +119,7 @@ export async function layFoundation(options: StartServerOptions, signal: AbortSi
     onProgress,
     log,
     redact,
-    forgeOf: async (projectId, mirror) => new LocalForge({ home, projectId, mirror, clock, signal }),
+    forgeOf: (projectId, mirror) => forges.of(projectId, mirror),
+    forges,
   };
 }

@@ -9,6 +9,8 @@ import type { Secret } from '../secrets/secret-forms.ts';
 
 /** A value shorter than this is no credential, and would turn every log into blanks. */
 const shortestSecret = 8;
+/** Clocks differ, and what was said shortly before is written shortly after. */
+const rememberedAfterEndMs = 60 * 60_000;
 /** The server starts, and a changed configuration counts, without what a source does not answer in this time. */
 const longestLookMs = 15_000;
 
@@ -18,8 +20,11 @@ export interface LiveSecrets {
   readonly redactor: Redactor;
   /** Values that must not leave in a change. */
   values(): readonly string[];
-  /** Also looked for from now on; what was known stays known: it may still be valid elsewhere. */
-  learn(secret: Secret): void;
+  /**
+   * Also looked for from now on; what was known stays known: it may still be valid elsewhere.
+   * @param untilMs of the wall clock: when it ends by itself, and is forgotten an hour later
+   */
+  learn(secret: Secret, untilMs?: number): void;
   /** Reads what a reference leads to now; known to the redactor before it is answered. */
   readonly read: ReadSecret;
   /** Reads what the configuration refers to, now and after each change. Answers after the first time. */
@@ -37,9 +42,17 @@ export function liveSecrets(
 ): LiveSecrets {
   const known = new Map(initial.map((secret) => [secret.value, secret]));
   let redactor = createRedactor([...known.values()]);
-  const learn = (secret: Secret): void => {
+  /** When those that end by themselves do: tokens that are minted every hour would fill the memory. */
+  const ends = new Map<string, number>();
+  const learn = (secret: Secret, untilMs?: number): void => {
     if (secret.value.length < shortestSecret || known.has(secret.value)) return;
+    for (const [value, endMs] of ends) {
+      if (endMs + rememberedAfterEndMs > parts.clock.nowMs()) continue;
+      known.delete(value);
+      ends.delete(value);
+    }
     known.set(secret.value, secret);
+    if (untilMs !== undefined) ends.set(secret.value, untilMs);
     redactor = createRedactor([...known.values()]);
   };
   const read = sourcesOf(parts);

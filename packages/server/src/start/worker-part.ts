@@ -66,6 +66,7 @@ export function startWorkerPart(
         learn: (secret) => secrets.learn(secret),
       }),
     forgeOf,
+    fetchTargetOf: (repository) => foundation.forges.fetchTargetOf(repository),
   });
   const worker = startWorker({
     db,

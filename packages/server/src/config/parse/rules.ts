@@ -1,5 +1,6 @@
 import { namedSections, type Config } from '../../domain/config/index.ts';
 import { cronFault } from '../cron.ts';
+import { forgeRules } from './forge-rules.ts';
 import { secretRules } from './secret-rules.ts';
 import { triggerRules } from './trigger-rules.ts';
 
@@ -25,6 +26,7 @@ export function rulesOf(config: Config, checkBlueprint: CheckBlueprint = () => n
     ...addressRules(config),
     ...denyRules(config),
     ...secretRules(config),
+    ...forgeRules(config),
   ];
 }
 
@@ -120,6 +122,10 @@ function addressRules(config: Config): BrokenRule[] {
     [['server', 'publicUrl'], config.server.publicUrl],
     [['signIn', 'oidc', 'issuer'], config.signIn.oidc?.issuer],
     [['secretSources', 'onePassword', 'url'], config.secretSources.onePassword?.url],
+    ...config.forges.flatMap(({ url, apiUrl }, place): [readonly PropertyKey[], string | undefined][] => [
+      [['forges', place, 'url'], url],
+      [['forges', place, 'apiUrl'], apiUrl],
+    ]),
     [['signIn', 'cloudflareAccess', 'team'], config.signIn.cloudflareAccess?.team],
     ...Object.entries(config.models.providers).map(
       ([name, provider]): [readonly PropertyKey[], string | undefined] => [

@@ -3,6 +3,7 @@ import { apiErrors } from './api.ts';
 import { auditErrors } from './audit.ts';
 import { blueprintErrors } from './blueprint.ts';
 import { configErrors } from './config.ts';
+import { forgeErrors } from './forge.ts';
 import { gateErrors } from './gates.ts';
 import { gitErrors } from './git.ts';
 import { inspectionErrors } from './inspection.ts';
@@ -31,6 +32,7 @@ export const errorRegistry = {
   ...auditErrors,
   ...blueprintErrors,
   ...configErrors,
+  ...forgeErrors,
   ...gateErrors,
   ...gitErrors,
   ...inspectionErrors,

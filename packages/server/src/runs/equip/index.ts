@@ -25,7 +25,7 @@ import { planRun } from './plan.ts';
 import { prefetchSource } from './prefetch.ts';
 import { offeringOf } from './offering.ts';
 import { proposalStore } from './proposals.ts';
-import { runRepository } from './repository.ts';
+import { type FetchTargetOf, runRepository } from './repository.ts';
 import { runSecrets, type SecretsForRuns } from './secrets.ts';
 import { runSnapshots } from './snapshots.ts';
 import {
@@ -56,6 +56,8 @@ export interface Installation {
   modelsFor(options: RunOptions, settings: ProjectSettings, pinned: ConfigRevision): ModelSlots;
   /** The code host of a project; `mirror` is Berth's own copy of its repository. */
   forgeOf(projectId: string, mirror: string): Promise<Forge>;
+  /** Left out: repositories are fetched from their addresses. */
+  readonly fetchTargetOf?: FetchTargetOf;
 }
 
 /** Puts together what one run needs, from what the installation offers. */
@@ -72,6 +74,7 @@ export function equipRun(installation: Installation): OwnRunParts['equip'] {
       created.repository,
       base.signal,
       () => base.log.state().plan !== null,
+      installation.fetchTargetOf,
     );
     const { directory } = await repository.mirror();
     const redact = (text: string): string => withoutTokens(base.redaction?.text(text) ?? text);

@@ -1,14 +1,39 @@
 import { BerthError } from '../../domain/errors/index.ts';
+import type { GitTarget } from '../../domain/ports/forge.ts';
 import { listFilesAt, type ListedFile, readFileAt } from '../../git/read-files.ts';
-import { type Mirror, openProject, reopenMirror } from '../../git/mirror.ts';
+import { type Mirror, openProject, type OpenProject, reopenMirror } from '../../git/mirror.ts';
 
 /** Text files that Berth itself reads from a repository (blueprint, manifests, rules) are small. */
 const maxTextBytes = 512 * 1024;
 
 /** The copy of a repository as it is here, without asking its source; fetched where there is none yet. */
-export async function knownMirror(home: string, repository: string, signal: AbortSignal): Promise<Mirror> {
+export async function knownMirror(
+  home: string,
+  repository: string,
+  signal: AbortSignal,
+  fetchTargetOf: FetchTargetOf = noTarget,
+): Promise<Mirror> {
   const options = { home, repository, signal };
-  return (await reopenMirror(options)) ?? openProject({ ...options, trustUserConfig: true });
+  const known = await reopenMirror(options);
+  return known ?? openProject({ ...options, ...(await wayOf(repository, fetchTargetOf)) });
+}
+
+/** Where a repository is fetched from, by its forge; null: from its address. */
+export type FetchTargetOf = (repository: string) => Promise<GitTarget | null>;
+const noTarget: FetchTargetOf = () => Promise.resolve(null);
+
+/** The operator's own credential helpers are asked only where no forge has a credential. */
+async function wayOf(
+  repository: string,
+  fetchTargetOf: FetchTargetOf,
+): Promise<Pick<OpenProject, 'target' | 'trustUserConfig'>> {
+  const target = await fetchTargetOf(repository);
+  return target === null ? { trustUserConfig: true } : { target };
+}
+
+/** It cannot be asked, for now or for good: not something wrong with us. */
+function isSourceAway(error: unknown): boolean {
+  return error instanceof BerthError && (/^(REPO|FORGE)_/.test(error.code) || error.code === 'GIT_TIMEOUT');
 }
 
 /** A run's repository on this machine: opened once, at the first use. */
@@ -25,24 +50,28 @@ export interface RunRepository {
 /**
  * @param signal aborts what is under way when the run stops
  * @param isPinned whether the run knows its base: then a source that went away since is no reason to stop
+ * @param fetchTargetOf asked at each fetch
  */
 export function runRepository(
   home: string,
   repository: string,
   signal: AbortSignal,
   isPinned: () => boolean,
+  fetchTargetOf: FetchTargetOf = noTarget,
 ): RunRepository {
   let opened: Promise<Mirror> | null = null;
   const listed = new Map<string, Promise<readonly ListedFile[]>>();
 
+  const options = { home, repository, signal };
+  /** Addresses with credentials are refused. */
+  const fetchNow = async (): Promise<Mirror> =>
+    openProject({ ...options, ...(await wayOf(repository, fetchTargetOf)) });
+
   const open = async (): Promise<Mirror> => {
-    const options = { home, repository, signal };
     try {
-      // The operator's own credential helpers are asked: addresses with credentials are refused.
-      return await openProject({ ...options, trustUserConfig: true });
+      return await fetchNow();
     } catch (error) {
-      if (signal.aborted || !isPinned() || !(error instanceof BerthError)) throw error;
-      if (!error.code.startsWith('REPO_') && error.code !== 'GIT_TIMEOUT') throw error;
+      if (signal.aborted || !isPinned() || !isSourceAway(error)) throw error;
       const kept = await reopenMirror(options);
       if (kept === null) throw error;
       return kept;
@@ -61,13 +90,10 @@ export function runRepository(
     mirror,
     async refreshed() {
       // Who reads the copy meanwhile has the same one.
-      const now = await openProject({ home, repository, signal, trustUserConfig: true }).catch(
-        (error: unknown) => {
-          if (signal.aborted || !(error instanceof BerthError)) throw error;
-          if (!error.code.startsWith('REPO_') && error.code !== 'GIT_TIMEOUT') throw error;
-          return null;
-        },
-      );
+      const now = await fetchNow().catch((error: unknown) => {
+        if (signal.aborted || !isSourceAway(error)) throw error;
+        return null;
+      });
       if (now !== null) opened = Promise.resolve(now);
       return now;
     },
