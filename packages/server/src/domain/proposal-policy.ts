@@ -35,8 +35,10 @@ export const policyDefaults = {
   submodules: 'block',
   /** Files that become executable. */
   executables: 'allow',
-  /** Names that collide by case or Unicode form, or that Windows does not take. */
+  /** New names that differ from another in case or Unicode form alone: some file systems hold one of the two. */
   fileNames: 'draft',
+  /** New names that Windows does not take. */
+  windowsNames: 'allow',
   /** Tests deleted or skipped, thresholds lowered, rules of a linter switched off. */
   weakenedChecks: 'allow',
 } as const satisfies Readonly<Record<string, PolicyAction>>;

@@ -71,7 +71,7 @@ const cases: readonly (readonly [PolicyRule, string, () => void])[] = [
     },
   ],
   ['fileNames', 'B.txt', () => writeFiles(source, { 'B.txt': 'x\n' })],
-  ['fileNames', 'aux.c', () => writeFiles(source, { 'aux.c': 'x\n' })],
+  ['windowsNames', 'aux.c', () => writeFiles(source, { 'aux.c': 'x\n' })],
   ['weakenedChecks', 'test/a.test.ts', () => rmSync(join(source, 'test/a.test.ts'))],
 ];
 

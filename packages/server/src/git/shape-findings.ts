@@ -34,7 +34,7 @@ export async function shapeFindings(
   const added = changes.filter((change) => change.status === 'A');
   for (const change of added) {
     const why = windowsProblem(change.path.toString('utf8'));
-    if (why !== null) findings.push(found('fileNames', shownPath(change.path), why));
+    if (why !== null) findings.push(found('windowsNames', shownPath(change.path), why));
   }
   if (added.length > 0) {
     const paths = added.map((change) => change.path.toString('utf8'));

@@ -38,6 +38,7 @@ const codes: Readonly<Record<Finding['policy'], ErrorCode>> = {
   submodules: 'PROPOSAL_POLICY',
   executables: 'PROPOSAL_POLICY',
   fileNames: 'PROPOSAL_POLICY',
+  windowsNames: 'PROPOSAL_POLICY',
   weakenedChecks: 'PROPOSAL_POLICY',
 };
 
@@ -65,7 +66,8 @@ const words: Partial<Readonly<Record<Finding['policy'], string>>> = {
   weakenedChecks: 'the change may weaken checks',
   binary: 'the change holds files that cannot be reviewed as text',
   executables: 'the change makes files executable',
-  fileNames: 'the change holds file names that not every system takes',
+  fileNames: 'the change holds file names that some file systems take for another',
+  windowsNames: 'the change holds file names that Windows does not take',
   symlinks: 'the change holds links out of the repository',
   submodules: 'the change moves submodules',
   size: 'the change is large',
@@ -80,7 +82,9 @@ function filePlace(finding: Finding): string {
   const { path, line, why, policy } = finding;
   const place = line === null ? path : `${path}:${line}`;
   if (path === '') return why;
-  return policy === 'weakenedChecks' || policy === 'fileNames' ? `${place} (${why})` : place;
+  return policy === 'weakenedChecks' || policy === 'fileNames' || policy === 'windowsNames'
+    ? `${place} (${why})`
+    : place;
 }
 
 function named(places: readonly string[]): string {

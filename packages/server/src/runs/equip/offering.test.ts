@@ -34,7 +34,7 @@ test('findings are told in one sentence for each rule and severity, the gravest 
       fingerprint: '0',
     },
     { ...path, policy: 'ci', severity: 'person', path: '.github/workflows/b.yml' },
-    { kind: 'file', policy: 'fileNames', severity: 'person', path: 'aux.c', line: null, why: 'a device' },
+    { kind: 'file', policy: 'windowsNames', severity: 'person', path: 'aux.c', line: null, why: 'a device' },
   ];
   expect(
     policyFindings(findings).map(({ severity, code, sentence }) => `${severity} ${code} ${sentence}`),
@@ -42,7 +42,7 @@ test('findings are told in one sentence for each rule and severity, the gravest 
     'refuse PROPOSAL_PROTECTED_PATH the change touches protected paths: .berth/blueprint.yaml',
     'refuse PROPOSAL_SECRET_FOUND the change holds what looks like a secret in k.txt:2 (known secret)',
     'person PROPOSAL_PROTECTED_PATH the change touches protected paths: .github/workflows/a.yml, .github/workflows/b.yml',
-    'person PROPOSAL_POLICY the change holds file names that not every system takes: aux.c (a device)',
+    'person PROPOSAL_POLICY the change holds file names that Windows does not take: aux.c (a device)',
     'note PROPOSAL_PROTECTED_PATH the change touches lockfiles: a.lock',
   ]);
 });
