@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '../../packages/client/src/index.ts';
 import { cassetteText, script } from '../../packages/server/src/models/index.ts';
 import type { BenchmarkContext, Figure, Measured } from '../lib/benchmark.ts';
-import { withPostgres } from '../lib/database.ts';
+import { type BenchmarkPostgres, withPostgres } from '../lib/database.ts';
 import { startReaders, type Readers } from '../lib/load-readers.ts';
 import type { LoadAnswer, LoadRequest } from '../lib/load-server.ts';
 import { sampleRepository } from '../lib/sample-repository.ts';
@@ -25,10 +25,14 @@ const readsPerSecond = 40;
 const streams = 20;
 
 export function run(context: BenchmarkContext): Promise<Measured> {
-  return withPostgres(context, (databaseUrl) => measure(context, databaseUrl));
+  return withPostgres(context, (databaseUrl, postgres) => measure(context, databaseUrl, postgres));
 }
 
-async function measure(context: BenchmarkContext, databaseUrl: string): Promise<Measured> {
+async function measure(
+  context: BenchmarkContext,
+  databaseUrl: string,
+  postgres: BenchmarkPostgres,
+): Promise<Measured> {
   const { quick, signal } = context;
   const wanted = quick ? 20 : wantedRuns;
   const server = startServerProcess(context, databaseUrl, wanted, quick ? 500 : commandMs);
@@ -49,9 +53,11 @@ async function measure(context: BenchmarkContext, databaseUrl: string): Promise<
     );
     const rampedMs = performance.now();
     const before = await server.counts();
+    const databaseBeforeMs = postgres.cpuMs();
     const reached = server.working.length - before.ended;
     await delay(quick ? 3_000 : measureMs, undefined, { signal });
     const after = await server.counts();
+    const databaseAfterMs = postgres.cpuMs();
     const endMs = performance.now();
     if (server.trouble.length > 0) throw new Error(`the server said: ${server.trouble[0]}`);
     if (readers.failures.length > 0) throw new Error(`a reader was told: ${readers.failures[0]}`);
@@ -67,6 +73,11 @@ async function measure(context: BenchmarkContext, databaseUrl: string): Promise<
         },
         { name: 'entries written', value: (after.events - before.events) / seconds, unit: 'per second' },
         { name: 'server, busy', value: (after.cpuMs - before.cpuMs) / seconds, unit: 'ms/s' },
+        { name: 'database, busy', value: (databaseAfterMs - databaseBeforeMs) / seconds, unit: 'ms/s' },
+        { name: "server's timers late, p99", value: after.lateP99Ms, unit: 'ms' },
+        { name: "server's timers late, worst", value: after.lateMaxMs, unit: 'ms' },
+        { name: 'server, collecting garbage', value: after.collectingMs / seconds, unit: 'ms/s' },
+        { name: 'server, longest collection', value: after.longestCollectionMs, unit: 'ms' },
         {
           name: 'runs started',
           value: (server.working.length / (rampedMs - rampStartedMs)) * 60_000,

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { asBerthError } from '../../packages/server/src/domain/errors/index.ts';
 import type { CreateTask } from '../../packages/server/src/domain/ports/control-plane.ts';
@@ -14,7 +15,18 @@ export type LoadAnswer =
   | { readonly kind: 'ready'; readonly url: string; readonly socketPath: string }
   /** A run that has asked its model. */
   | { readonly kind: 'working'; readonly run: string }
-  | { readonly kind: 'counts'; readonly ended: number; readonly events: number; readonly cpuMs: number }
+  | {
+      readonly kind: 'counts';
+      readonly ended: number;
+      readonly events: number;
+      readonly cpuMs: number;
+      /** How late timers came since the last time, 99th percentile and worst. */
+      readonly lateP99Ms: number;
+      readonly lateMaxMs: number;
+      /** Spent collecting garbage on the main thread since the last time, all together and longest. */
+      readonly collectingMs: number;
+      readonly longestCollectionMs: number;
+    }
   | { readonly kind: 'trouble'; readonly text: string };
 
 const blueprint = 'version: 1\nsteps: [agent]\n';
@@ -26,6 +38,13 @@ const working = new Set<string>();
 let ended = 0;
 let events = 0;
 let started = 0;
+
+const late = monitorEventLoopDelay({ resolution: 10 });
+late.enable();
+let collections: number[] = [];
+new PerformanceObserver((list) => {
+  collections.push(...list.getEntries().map(({ duration }) => duration));
+}).observe({ entryTypes: ['gc'] });
 
 const server = await startServer({
   home,
@@ -82,7 +101,14 @@ async function handle(request: LoadRequest): Promise<void> {
         ended,
         events,
         cpuMs: process.cpuUsage().user / 1_000 + process.cpuUsage().system / 1_000,
+        // Of the resolution each is a timer's own.
+        lateP99Ms: Math.max(0, late.percentile(99) / 1e6 - 10),
+        lateMaxMs: Math.max(0, late.max / 1e6 - 10),
+        collectingMs: collections.reduce((sum, ms) => sum + ms, 0),
+        longestCollectionMs: Math.max(0, ...collections),
       });
+      late.reset();
+      collections = [];
       return;
     case 'stop':
       await server.stop();
