@@ -56,7 +56,10 @@ describe.skipIf(missing !== null)(`bad input: full disk (${missing ?? 'tmpfs'})`
   };
   const makeRoom = (): void => rmSync(filler(), { force: true });
   const task = () =>
-    withBlueprint(repository, changing('sleep 0.2; od -An -v -tx1 -N 30000 /dev/urandom > new.txt', 'sleep 0.2'));
+    withBlueprint(
+      repository,
+      changing('sleep 0.2; od -An -v -tx1 -N 30000 /dev/urandom > new.txt', 'sleep 0.2'),
+    );
 
   test('with room it works', async () => {
     const { run } = await world.run(task());

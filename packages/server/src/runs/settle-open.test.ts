@@ -49,7 +49,8 @@ test('what a killed worker had reserved is settled from the log by the next owne
   const dead = await makeOwnedRun(store.db);
   const { runId } = dead;
   await setRunCaps(store.db, runId, defaultRunLimits);
-  const gate = createLimitsGate(store.db, runId, () => ({ minutes: 0, rounds: 0 }));
+  const gateOf = () => createLimitsGate(store.db, runId, () => ({ minutes: 0, rounds: 0 }));
+  const gate = gateOf();
   const log = await writerOf(store.db, dead);
   const reserve = (callId: string, costUsd: number) =>
     gate.reserve({ callId, costUsd, tokens: 100, model: 'p/m' });
@@ -91,7 +92,8 @@ test('what a killed worker had reserved is settled from the log by the next owne
   await settleOpenCalls(store.db, next!);
   await settleOpenCalls(store.db, next!);
 
-  const { used, reservedUsd } = await gate.remaining();
+  // The next owner has a gate of its own.
+  const { used, reservedUsd } = await gateOf().remaining();
   expect(reservedUsd).toBe(0);
   const { total } = await createUsageReader(store.db, fixedConfig()).usage({
     by: [],

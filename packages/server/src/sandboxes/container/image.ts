@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { BerthError } from '../../domain/errors/index.ts';
 import { authorityFiles } from '../local/etc-files.ts';
@@ -92,7 +93,9 @@ export async function describeImage(
 
 async function isThere(container: Docker.Container, path: string): Promise<boolean> {
   try {
-    await container.infoArchive({ path });
+    // The answer to HEAD has no body, and keeps its connection until somebody has seen that.
+    const answer = (await container.infoArchive({ path })) as Readable;
+    answer.destroy();
     return true;
   } catch (error) {
     if (engineStatus(error) === 404) return false;
