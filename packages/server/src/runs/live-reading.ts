@@ -1,7 +1,6 @@
 import type { LiveReading } from '../domain/ports/live-reading.ts';
 import type { Database } from '../store/database.ts';
 import type { LiveHub } from './live-hub.ts';
-import { readHeads } from '../store/runs/read-heads.ts';
 import { RowTail } from './row-tail.ts';
 import { RunTail } from './run-tail.ts';
 
@@ -48,13 +47,8 @@ export function liveReading(db: Database, hub: LiveHub): LiveReading {
   const poll = async (signal: AbortSignal): Promise<void> => {
     for (;;) {
       await db.clock.sleep(pollMs, signal);
+      for (const watched of runs.values()) ringRun(watched);
       if (rowWakes.size > 0) ringRows();
-      // One look for all of them: a hundred runs that are watched are not a hundred looks a second.
-      const heads = await readHeads(db, [...runs.keys()]).catch(() => null);
-      for (const [runId, seq] of heads ?? []) {
-        const watched = runs.get(runId);
-        if (watched !== undefined && watched.tail.isBehind(seq)) ringRun(watched);
-      }
     }
   };
   const settle = (): void => {

@@ -26,8 +26,6 @@ export class RunTail {
   #from: number | null = null;
   #entries: TailEntry[] = [];
   #isStale = true;
-  /** Somebody was told of nothing because the database was away: they wait to be rung for, however much was read since. */
-  #owes = false;
   #reading: Promise<void> | null = null;
 
   constructor(db: Database, runId: string) {
@@ -38,12 +36,6 @@ export class RunTail {
   /** There may be more than was read. */
   ring(): void {
     this.#isStale = true;
-    this.#owes = false;
-  }
-
-  /** Whether a log with so many entries has some that were not read, or not given to everybody who asked. */
-  isBehind(seq: number): boolean {
-    return this.#owes || this.#end() < seq;
   }
 
   /** The entries after one, at most a page; empty: none yet, or the database is away. */
@@ -85,7 +77,6 @@ export class RunTail {
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       this.#isStale = true;
-      this.#owes = true;
       return [];
     }
   }
