@@ -95,7 +95,7 @@ async function isThere(container: Docker.Container, path: string): Promise<boole
   try {
     // The answer to HEAD has no body, and keeps its connection until somebody has seen that.
     const answer = (await container.infoArchive({ path })) as Readable;
-    answer.destroy();
+    answer.resume();
     return true;
   } catch (error) {
     if (engineStatus(error) === 404) return false;
