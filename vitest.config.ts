@@ -15,6 +15,11 @@ const pure = [
 /** Is run by `npm run test:cluster`, with a cluster. */
 const clusterOnly = process.env['KUBECONFIG'] === undefined ? ['e2e/cluster.test.ts'] : [];
 
+/** Beside other tests it keeps their one engine too busy, so it is run alone. */
+const byHand = process.argv.some((one) => one.includes('crash-container'))
+  ? []
+  : ['e2e/crash-container.test.ts'];
+
 export default defineConfig({
   test: {
     // For what tests start: their own modules are compiled by vitest.
@@ -37,7 +42,7 @@ export default defineConfig({
             'scripts/**/*.test.ts',
             'bench/**/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', ...pure, ...clusterOnly],
+          exclude: ['**/node_modules/**', ...pure, ...clusterOnly, ...byHand],
           globalSetup: [
             'packages/server/src/testing/database-server.ts',
             'packages/server/src/testing/podman-server.ts',
